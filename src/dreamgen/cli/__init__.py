@@ -1,0 +1,73 @@
+"""The command `dreamgen`: thin verbs over the library. Nothing here imports torch until a verb needs it."""
+
+import sys
+from typing import Any
+
+import click
+
+from dreamgen import __version__
+from dreamgen.cli.lazy import LazyGroup
+from dreamgen.errors import DreamgenError
+
+_VERBS = {
+    "train": "dreamgen.cli.train:train",
+    "dream": "dreamgen.cli.dreams:dream",
+    "reconstruct": "dreamgen.cli.dreams:reconstruct",
+    "morph": "dreamgen.cli.dreams:morph",
+    "map": "dreamgen.cli.worlds:map_",
+    "traverse": "dreamgen.cli.worlds:traverse",
+    "encode": "dreamgen.cli.codes:encode",
+    "decode": "dreamgen.cli.codes:decode",
+    "evaluate": "dreamgen.cli.evaluate:evaluate",
+    "info": "dreamgen.cli.about:info",
+    "data": "dreamgen.cli.about:data",
+    "recipes": "dreamgen.cli.about:recipes",
+    "demo": "dreamgen.cli.demo:demo",
+}
+_HELP = {
+    "train": "Train a model on a named data set or your own files.",
+    "dream": "Dream up new examples.",
+    "reconstruct": "Send examples through the model and back.",
+    "morph": "Turn one example into another, step by step.",
+    "map": "Decode a plane of the latent space.",
+    "traverse": "Move one latent at a time.",
+    "encode": "Write the codes of examples.",
+    "decode": "Turn codes back into examples.",
+    "evaluate": "Measure the bound, the latents and the dreams.",
+    "info": "Show the card of a model.",
+    "data": "List, show or check data.",
+    "recipes": "List the recipes, or print one as TOML.",
+    "demo": "Train the Dream Generator and draw its pictures.",
+}
+
+
+@click.group(cls=LazyGroup, verbs=_VERBS, verb_help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dreamgen")
+def cli() -> None:
+    """The Dream Generator: train a variational autoencoder, dream, and walk its dream world.
+
+    \b
+    dreamgen dream mnist -n 64 --out dreams.png     dream with the model that ships
+    dreamgen train mnist --out RUN                  train one of your own
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command; every error on purpose is one line on stderr and an exit code."""
+    try:
+        result: Any = cli.main(arguments, prog_name="dreamgen", standalone_mode=False)
+    except DreamgenError as error:
+        _fail(" ".join(str(error).split()), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted", 130)
+    except MemoryError:
+        _fail("out of memory", 3)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _fail(text: str, code: int) -> None:
+    click.echo(f"dreamgen: {text}", err=True)
+    sys.exit(code)

@@ -1,0 +1,125 @@
+"""`dreamgen info`, `data`, `recipes`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dreamgen.cli.common import check_out, common_options, say, table, write_pictures
+from dreamgen.errors import DataError
+
+
+@click.command()
+@click.argument("model")
+@common_options(out="Also write the card there, as JSON.")
+def info(model: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Show what MODEL is: its card, settings and where it came from."""
+    from dreamgen.files import dump_json, write_bytes
+    from dreamgen.io import load_model
+    from dreamgen.zoo import find_model
+
+    saved = load_model(find_model(model))
+    parameters = sum(p.numel() for p in saved.model.parameters())
+    result = {
+        "model": model,
+        "parameters": parameters,
+        "event_shape": list(saved.event_shape),
+        "settings": saved.settings.to_dict(),
+        "origin": saved.origin,
+        "card": saved.card,
+    }
+    if out:
+        write_bytes(out, dump_json(result))
+    rows: list[tuple[str, Any]] = [("parameters", parameters), ("event_shape", saved.event_shape)]
+    rows += list(saved.settings.to_dict().items())
+    rows += [(k, v) for k, v in {**saved.origin, **saved.card}.items() if k != "rate_per_unit"]
+    say(result, as_json, table(rows))
+
+
+@click.command()
+@click.argument("name", required=False)
+@common_options(out="With NAME: write the recipe there, as TOML.")
+def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> None:
+    """List the recipes; with NAME, print that one as TOML, to be changed and given to train --recipe."""
+    from dreamgen.files import write_bytes
+    from dreamgen.recipes import RECIPES, find_settings
+
+    if name:
+        settings = find_settings(name)
+        if out:
+            write_bytes(out, settings.to_toml().encode())
+        say({"name": name, "settings": settings.to_dict()}, as_json, settings.to_toml().rstrip())
+        return
+    result = {
+        key: {"about": recipe.about, "paper": recipe.paper, "settings": recipe.settings.to_dict()}
+        for key, recipe in RECIPES.items()
+    }
+    lines = [
+        f"{key:<13} {recipe.about}" + (f"\n{'':<13} {recipe.paper}" if recipe.paper else "")
+        for key, recipe in RECIPES.items()
+    ]
+    say({"recipes": result}, as_json, "\n".join(lines))
+
+
+@click.group()
+def data() -> None:
+    """List, show or check data."""
+
+
+@data.command("list")
+@common_options(out="Not used by this verb.")
+def data_list(out: Path | None, seed: int, as_json: bool) -> None:
+    """List the named sets and whether they are on this machine."""
+    from dreamgen.data.named import NAMED_SETS
+
+    result = {}
+    for name, named in NAMED_SETS.items():
+        places = [named.at_hand(file) for file in named.files]
+        result[name] = {"about": named.about, "at_hand": all(places), "places": [str(p) for p in places if p]}
+    lines = [f"{name:<14} {'here' if r['at_hand'] else 'absent':<7} {r['about']}" for name, r in result.items()]
+    say({"sets": result}, as_json, "\n".join(lines))
+
+
+@data.command("show")
+@click.argument("name")
+@click.option("-n", "n", type=click.IntRange(1), default=100, show_default=True, help="How many examples.")
+@click.option("--split", type=click.Choice(["test", "train", "all"]), default="train", show_default=True)
+@common_options()
+def data_show(name: str, n: int, split: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Draw the first examples of DATA as a sheet."""
+    from dreamgen.data import load_data
+
+    path = check_out(out, "data.png")
+    x = load_data(name).part(split).x[:n]
+    write_pictures(path, x)
+    say({"out": str(path), "n": len(x), "split": split}, as_json, f"{len(x)} examples in {path}")
+
+
+@data.command("check")
+@click.argument("name")
+@common_options(out="Not used by this verb.")
+def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Read DATA and say what it is; for a named set, compare each file's SHA-256 with the published one."""
+    from dreamgen.data import NAMED_SETS, load_data
+    from dreamgen.data.named import sha256_of
+
+    if name in NAMED_SETS:
+        for file, expected in NAMED_SETS[name].files.items():
+            found = sha256_of(NAMED_SETS[name].path(file))
+            if found != expected:
+                raise DataError(f"{file}: expected SHA-256 {expected}, got {found}")
+    dataset = load_data(name)
+    x = dataset.train.x
+    result = {
+        "name": dataset.name,
+        "source": dataset.source,
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+        "official_split": dataset.official_split,
+        "shape": list(x.shape[1:]),
+        "dtype": str(x.dtype),
+        "range": [float(x.min()), float(x.max())],
+        "classes": list(dataset.classes),
+        "sha256": dataset.sha256,
+    }
+    say(result, as_json, table(list(result.items())))

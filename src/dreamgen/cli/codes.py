@@ -1,0 +1,50 @@
+"""`dreamgen encode`, `decode`."""
+
+from pathlib import Path
+
+import click
+
+from dreamgen.cli.common import check_out, common_options, device_option, load_generator, say, write_arrays
+from dreamgen.cli.common import write_pictures as write
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--split", type=click.Choice(["test", "train", "all"]), default="all", show_default=True)
+@device_option
+@common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc.")
+def encode(model: str, data: str, split: str, device: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
+    from dreamgen.data import load_data
+
+    path = check_out(out, "codes.npz")
+    generator = load_generator(model, device)
+    part = load_data(data).part(split)
+    q = generator.encode(part.x)
+    arrays = {"loc": q.mean.numpy(), "scale": q.stddev.numpy()}
+    if part.labels is not None:
+        arrays["labels"] = part.labels
+    write_arrays(path, **arrays)
+    say(
+        {"out": str(path), "n": len(part), "latent_dim": arrays["loc"].shape[1]},
+        as_json,
+        f"{len(part)} codes in {path}",
+    )
+
+
+@click.command()
+@click.argument("model")
+@click.argument("codes", type=click.Path(path_type=Path))
+@device_option
+@common_options()
+def decode(model: str, codes: Path, device: str, out: Path | None, seed: int, as_json: bool) -> None:
+    """Turn CODES (.npz with `loc` or `z`, or .npy) back into examples."""
+    from dreamgen.data.files import pick_array, read_arrays
+
+    path = check_out(out, "decoded.png")
+    generator = load_generator(model, device)
+    z = pick_array(codes, read_arrays(codes), ("loc", "z"))
+    pictures = generator.inverse_transform(z)
+    write(path, pictures)
+    say({"out": str(path), "n": len(pictures)}, as_json, f"{len(pictures)} examples in {path}")

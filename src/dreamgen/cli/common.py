@@ -1,0 +1,139 @@
+"""What the verbs share: options, outputs, examples named on the command line."""
+
+import contextlib
+import io
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import numpy as np
+
+from dreamgen.errors import DataError, OutputError, SettingsError
+from dreamgen.files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from dreamgen.generator import DreamGenerator
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def common_options(out: str | None = None, seed: int | None = 0) -> Callable[[F], F]:
+    """--json, --seed and --out, which every verb has.
+
+    Args:
+        out: help of --out; None: the usual.
+        seed: the default; None: a fresh one.
+    """
+
+    def add(verb: F) -> F:
+        text = out or "Where to write: .png (a sheet) or .npz."
+        verb = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(verb)
+        shown = {"show_default": True} if seed is not None else {}
+        verb = click.option("--seed", type=int, default=seed, help="Seed of everything random.", **shown)(verb)
+        return click.option("--out", type=click.Path(path_type=Path), help=text)(verb)
+
+    return add
+
+
+def device_option(verb: F) -> F:
+    """--device."""
+    return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")(verb)
+
+
+def load_generator(model: str, device: str = "auto") -> "DreamGenerator":
+    """A model by folder or shipped name."""
+    from dreamgen.generator import DreamGenerator
+
+    return DreamGenerator.load(model, device)
+
+
+def say(result: dict[str, Any], as_json: bool, text: str) -> None:
+    """The result of a verb: one JSON object, or lines for a person."""
+    click.echo(json.dumps(result, allow_nan=False) if as_json else text)
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Warnings as one line each on stderr."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        click.echo(f"dreamgen: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def check_out(out: Path | None, default: str) -> Path:
+    """The output's path, refused before any work is done if its kind is not known or it is a folder."""
+    path = out or Path(default)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; expected a file's name, such as {path / default}")
+    if path.suffix.lower() not in (".npz", ".npy", ".png", ".jpg", ".jpeg", ".webp"):
+        raise OutputError(f"{path}: expected a name that ends in .png or .npz")
+    return path
+
+
+def write_arrays(path: Path, **arrays: Any) -> None:
+    """Write an .npz (all arrays) or .npy (the first) as a whole."""
+    buffer = io.BytesIO()
+    if path.suffix == ".npy":
+        np.save(buffer, next(iter(arrays.values())), allow_pickle=False)
+    else:
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    make_folder(path.parent)
+    write_bytes(path, buffer.getvalue())
+
+
+def write_pictures(path: Path, x: Any, columns: int | None = None) -> None:
+    """Pictures as an array `x` in [0, 1], or as a sheet."""
+    from dreamgen.plots import as_pictures, save_sheet
+
+    pictures = as_pictures(x)
+    if path.suffix in (".npz", ".npy"):
+        write_arrays(path, x=pictures.astype(np.float32))
+    else:
+        save_sheet(pictures, path, columns)
+
+
+def one_example(text: str, generator: "DreamGenerator") -> Any:
+    """An example named on the command line, shape (*event).
+
+    An image file; `DATA:ROW`, a row of a named set's test part or of a file; `dream:SEED`, a dream of the model.
+    """
+    from dreamgen.data.files import IMAGE_SUFFIXES, load_path, read_image
+    from dreamgen.data.named import NAMED_SETS
+
+    name, colon, row = text.rpartition(":")
+    if Path(text).suffix.lower() in IMAGE_SUFFIXES:
+        if not Path(text).is_file():
+            raise DataError(f"{text}: no such image")
+        return read_image(Path(text))
+    if not colon or not row.isdecimal():
+        raise SettingsError(f"{text!r}: expected an image, DATA:ROW (mnist:7, faces.npz:0) or dream:SEED")
+    if name == "dream":
+        return generator.dream(1, seed=int(row))[0]
+    if name in NAMED_SETS:
+        x = NAMED_SETS[name].load().test.x
+    elif Path(name).exists():
+        x = load_path(Path(name)).part("all").x
+    else:
+        raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
+    if int(row) >= len(x):
+        raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")
+    return x[int(row)]
+
+
+def fmt(value: Any) -> str:
+    """A number for a person; a dash for what does not exist."""
+    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def table(rows: list[tuple[str, Any]]) -> str:
+    """Names and values in two columns."""
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {fmt(value)}" for name, value in rows)

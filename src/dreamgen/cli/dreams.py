@@ -1,0 +1,104 @@
+"""`dreamgen dream`, `reconstruct`, `morph`."""
+
+import secrets
+from pathlib import Path
+
+import click
+
+from dreamgen.cli.common import (
+    check_out,
+    common_options,
+    device_option,
+    load_generator,
+    one_example,
+    plain_warnings,
+    say,
+    write_pictures,
+)
+
+
+@click.command()
+@click.argument("model")
+@click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
+@click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@device_option
+@common_options(seed=None)
+def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed: int | None, as_json: bool) -> None:
+    """Dream up new examples with MODEL, a folder or a model that ships (mnist)."""
+    path = check_out(out, "dreams.png")
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    pictures = load_generator(model, device).dream(n, seed=seed, sample=sample)
+    write_pictures(path, pictures)
+    result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample}
+    say(result, as_json, f"{n} dreams in {path} (seed {seed})")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("-n", "n", type=click.IntRange(1), default=50, show_default=True, help="How many examples.")
+@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@device_option
+@common_options()
+def reconstruct(
+    model: str,
+    data: str,
+    n: int,
+    split: str | None,
+    sample: bool,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
+    import numpy as np
+
+    from dreamgen.data import load_data
+    from dreamgen.plots import as_pictures, reconstructions, save_image
+
+    path = check_out(out, "reconstructions.png")
+    generator = load_generator(model, device)
+    dataset = load_data(data)
+    part = split or ("test" if len(dataset.test) else "train")
+    x = dataset.part(part).x[:n]
+    again = generator.reconstruct(x, seed=seed, sample=sample)
+    originals = as_pictures(x)
+    error = float(np.square(originals - as_pictures(again)).mean())
+    if path.suffix in (".npz", ".npy"):
+        write_pictures(path, again)
+    else:
+        save_image(reconstructions(originals, as_pictures(again)), path)
+    result = {"out": str(path), "n": len(x), "split": part, "mean_squared_error": error}
+    say(result, as_json, f"{len(x)} reconstructions in {path}; mean squared error {error:.4f}")
+
+
+@click.command()
+@click.argument("model")
+@click.argument("a")
+@click.argument("b")
+@click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
+@click.option("--path", "way", default="linear", show_default=True, help="linear or spherical.")
+@device_option
+@common_options()
+def morph(
+    model: str, a: str, b: str, steps: int, way: str, device: str, out: Path | None, seed: int, as_json: bool
+) -> None:
+    """Turn example A into example B, step by step.
+
+    A and B are images, rows of data (mnist:7 is row 7 of the test part, faces.npz:0 a row of a file), or dreams of
+    the model (dream:1).
+    """
+    import torch
+
+    from dreamgen.walks import largest_step
+
+    path = check_out(out, "morph.png")
+    generator = load_generator(model, device)
+    with plain_warnings():
+        film = generator.morph(one_example(a, generator), one_example(b, generator), steps, path=way)
+    write_pictures(path, film, columns=steps)
+    largest = largest_step(torch.from_numpy(film))
+    result = {"out": str(path), "steps": steps, "path": way, "largest_step_over_mean": largest}
+    say(result, as_json, f"{steps} steps in {path}; the largest is {largest:.2f} times the mean")

@@ -1,0 +1,73 @@
+"""`dreamgen evaluate`."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, load_generator, say, table
+from dreamgen.files import dump_json, make_folder, write_bytes
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="Importance samples a row.")
+@click.option("--binarise", is_flag=True, help="Draw grey pixels as 0 or 1 first, once, by --seed.")
+@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first rows.")
+@device_option
+@common_options(out="Also write the report there, as JSON.")
+def evaluate(
+    model: str,
+    data: str,
+    samples: int,
+    binarise: bool,
+    split: str | None,
+    limit: int | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure MODEL on DATA: bound, rate, distortion, likelihood, latents, and whether its dreams are copies.
+
+    A model that was trained on binarised pixels is measured on binarised pixels without being told.
+    """
+    from dreamgen.data import load_data
+
+    generator = load_generator(model, device)
+    dataset = load_data(data)
+    part = split or ("test" if len(dataset.test) else "train")
+    x = dataset.part(part).x[:limit]
+    trained_on_binary = generator.saved_.settings.binarise == "dynamic"
+    with _progress(len(x)) as progress:
+        report = generator.evaluate(
+            x,
+            samples=samples,
+            seed=seed,
+            binarise=binarise or trained_on_binary,
+            split=part if limit is None else f"{part}, first {len(x)} rows",
+            train=None if part == "all" else generator.prepare(dataset.train.x),
+            progress=progress,
+        )
+    report = {"model": model, "data": dataset.name, **report}
+    if out:
+        make_folder(out.parent)
+        write_bytes(out, dump_json(report))
+    say(report, as_json, table([(k, v) for k, v in report.items() if k != "rate_per_unit"]))
+
+
+@contextlib.contextmanager
+def _progress(rows: int) -> Iterator[Callable[[int], None]]:
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task("scoring", total=rows)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,112 @@
+"""`dreamgen map`, `traverse`."""
+
+from pathlib import Path
+
+import click
+
+from dreamgen.cli.common import (
+    check_out,
+    common_options,
+    device_option,
+    load_generator,
+    one_example,
+    say,
+    write_arrays,
+)
+from dreamgen.errors import SettingsError
+
+
+@click.command("map")
+@click.argument("model")
+@click.option("--size", type=click.IntRange(2, 100), default=20, show_default=True, help="Cells along each side.")
+@click.option("--by", default="value", show_default=True, help="value: even steps; quantile: where the prior is.")
+@click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
+@click.option("--plane", metavar="I,J", help="The two latents; by default those that carry most.")
+@device_option
+@common_options()
+def map_(
+    model: str,
+    size: int,
+    by: str,
+    span: float,
+    plane: str | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Decode a plane of MODEL's latent space, beside the codes of training examples by label."""
+    import numpy as np
+
+    from dreamgen import walks
+    from dreamgen.plots import as_pictures, save_map
+
+    path = check_out(out, "map.png")
+    generator = load_generator(model, device)
+    latents = _numbers(plane, 2) if plane else generator.main_plane
+    grid = generator.map(size, by=by, span=span, plane=latents)
+    along = walks.ticks(size, by, span).numpy()
+    if path.suffix in (".npz", ".npy"):
+        flat = as_pictures(grid.reshape(size * size, *grid.shape[2:]))
+        write_arrays(path, x=flat.astype(np.float32), ticks=along, plane=np.array(latents))
+    else:
+        codes = {name: tensor.numpy() for name, tensor in generator.saved_.codes.items()}
+        save_map(
+            grid,
+            path,
+            plane=latents,
+            ticks=along,
+            codes=codes.get("loc"),
+            labels=codes.get("labels"),
+            classes=generator.saved_.origin.get("data", {}).get("classes", ()),
+        )
+    names = " and ".join(str(latent) for latent in latents)
+    result = {"out": str(path), "plane": latents, "size": size, "by": by, "ticks": along.tolist()}
+    say(result, as_json, f"the plane of latents {names} in {path}")
+
+
+@click.command()
+@click.argument("model")
+@click.option("--from", "start", metavar="A", help="Start from an example (as in morph); by default the origin.")
+@click.option("--latents", metavar="I,J,...", help="Which; by default all, the one that carries most first.")
+@click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
+@click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
+@device_option
+@common_options()
+def traverse(
+    model: str,
+    start: str | None,
+    latents: str | None,
+    steps: int,
+    span: float,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Move one latent at a time; the rows are ordered by the nats that each latent carries."""
+    import numpy as np
+
+    from dreamgen.plots import as_pictures, save_traversal
+
+    path = check_out(out, "traverse.png")
+    generator = load_generator(model, device)
+    order = _numbers(latents) if latents else generator.latent_order
+    x = one_example(start, generator) if start else None
+    pictures = generator.traverse(x, latents=order, steps=steps, span=span)
+    all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
+    rates = [all_rates[latent] for latent in order]
+    if path.suffix in (".npz", ".npy"):
+        flat = as_pictures(pictures.reshape(-1, *pictures.shape[2:]))
+        write_arrays(path, x=flat.astype(np.float32), latents=np.array(order), rates=np.array(rates))
+    else:
+        save_traversal(pictures, path, order, rates, span)
+    result = {"out": str(path), "latents": order, "rates": rates, "steps": steps}
+    say(result, as_json, f"{len(order)} latents, {steps} steps each, in {path}")
+
+
+def _numbers(text: str, expected: int | None = None) -> list[int]:
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts) or (expected and len(parts) != expected):
+        raise SettingsError(f"{text!r}: expected {expected or 'whole'} numbers with commas between them, such as 0,1")
+    return [int(part) for part in parts]

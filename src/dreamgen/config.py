@@ -1,0 +1,148 @@
+"""Settings: everything that decides what a run computes, in one flat, frozen, validated object.
+
+The same names serve the TOML recipe, the command's `-o name=value`, `DreamGenerator(name=value)` and the
+JSON saved with a model.
+"""
+
+import dataclasses
+import tomllib
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import tomli_w
+
+from dreamgen.errors import SettingsError
+from dreamgen.registry import check_type, nearest
+
+Part = str | float | dict
+"""A part by name ("mlp"), with arguments ({"kind": "mlp", "hidden": [500]}), or a number for a schedule."""
+
+_AUTO_STEPS = 2200
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run; see the comments for units. Raises SettingsError when one is not valid."""
+
+    # The model
+    latent_dim: int = 20
+    hidden_dim: int | list[int] = 400  # widths of the hidden layers, from the outside in
+    encoder: Part = "mlp"
+    posterior: Part = "gaussian"
+    prior: Part = "normal"
+    decoder: Part = "mlp"
+    likelihood: Part = "bernoulli"
+
+    # The objective
+    objective: Part = "elbo"
+    beta: Part = 1.0  # weight of the rate: a number or a schedule
+    free_bits: float = 0.0  # nats per latent unit that cost nothing
+
+    # The data
+    binarise: Literal["none", "dynamic"] = "none"  # dynamic: grey pixels are drawn as 0 or 1, anew each step
+    validation: float = 0.05  # share of the training part held out for early stopping
+
+    # The training
+    update: Part = "plain"
+    optimizer: Part = "adam"
+    learning_rate: Part = 3e-3  # a number: the peak of a linear rise and fall over the run; or a schedule
+    batch_size: int = 256
+    epochs: int | Literal["auto"] = "auto"  # auto: as many as make 2,200 steps, from 10 to 500
+    patience: int = 0  # epochs without a better validation loss before stopping; 0: never stop early
+    average: float = 0.0  # decay of the averaged weights that are evaluated and saved; 0: none
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"  # of matrix products; losses are always float32
+    save_every: int = 0  # steps between checkpoints inside an epoch; each epoch's end is always saved
+
+    def __post_init__(self) -> None:
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, tuple):
+                object.__setattr__(self, field.name, value := list(value))
+            check_type(field.name, value, hints[field.name])
+        for name in ("latent_dim", "batch_size"):
+            self._need(name, getattr(self, name) >= 1, "1 or more")
+        self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")
+        self._need("hidden_dim", all(w >= 1 for w in self.hidden), "widths of 1 or more")
+        self._need("validation", 0 <= self.validation < 1, "a share, 0 <= share < 1")
+        self._need("average", 0 <= self.average < 1, "a decay, 0 <= decay < 1")
+        for name in ("free_bits", "patience", "save_every"):
+            self._need(name, getattr(self, name) >= 0, "0 or more")
+
+    def _need(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise SettingsError(f"{name}: expected {what}, got {getattr(self, name)!r}")
+
+    @property
+    def hidden(self) -> list[int]:
+        """Widths of the hidden layers as a list, from the outside in."""
+        return [self.hidden_dim] if isinstance(self.hidden_dim, int) else list(self.hidden_dim)
+
+    def resolve(self, rows: int) -> "Settings":
+        """The settings with everything automatic decided, for a number of training rows."""
+        if self.epochs != "auto":
+            return self
+        steps_per_epoch = -(-rows // self.batch_size)
+        return self.replace(epochs=min(500, max(10, round(_AUTO_STEPS / steps_per_epoch))))
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names of all settings."""
+        return [field.name for field in dataclasses.fields(cls)]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """Settings from a mapping; an unknown name raises SettingsError with the nearest valid one."""
+        for name in values:
+            if name not in cls.names():
+                raise SettingsError(f"unknown setting {name!r}: {nearest(name, cls.names())}")
+        return cls(**values)
+
+    def replace(self, **values: Any) -> "Settings":
+        """A copy with some values changed, validated again."""
+        return self.of({**self.to_dict(), **values})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON or TOML."""
+        return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """The settings as a recipe file."""
+        return tomli_w.dumps(self.to_dict())
+
+
+def read_toml(path: Path) -> Settings:
+    """Settings from a TOML recipe file; raises SettingsError when it cannot be read or is not valid."""
+    try:
+        return Settings.of(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: not a readable TOML recipe: {error}") from error
+
+
+def apply_overrides(settings: Settings, assignments: Sequence[str]) -> Settings:
+    """Apply `name=value` texts; a value is written as in TOML, and a bare word is a string.
+
+    `part.argument=value` sets one argument of a part: `encoder.activation=tanh`.
+    """
+    values = settings.to_dict()
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"-o {assignment}: expected name=value")
+        name, _, argument = name.strip().partition(".")
+        value = _parse_value(text.strip())
+        if argument:
+            part = values.get(name)
+            value = {**(part if isinstance(part, dict) else {"kind": part}), argument: value}
+        values[name] = value
+    return Settings.of(values)
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,44 @@
+"""The one data contract: what training, scoring, filling in and coding all pass around."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples.
+
+    Attributes:
+        x: data, (B, *event).
+        mask: which elements of x are observed, bool, (B, *event); None: all.
+        context: what the model is conditioned on, (B, C); None: nothing.
+        lengths: lengths of sequences, (B,); None: x is not a sequence.
+    """
+
+    x: Tensor
+    mask: Tensor | None = None
+    context: Tensor | None = None
+    lengths: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.x.shape[0]
+
+    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v if v is None else change(v) for k, v in values.items()})
+
+    def __getitem__(self, rows: Tensor | slice) -> "Batch":
+        """The examples of some rows."""
+        return self._map(lambda value: value[rows])
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same examples on another device."""
+        return self._map(lambda value: value.to(device, non_blocking=True))
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Data as the model sees it: bytes 0..255 become floats 0..1, other numbers become float32."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x.float()

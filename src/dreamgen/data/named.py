@@ -1,0 +1,191 @@
+"""Named sets, and where their files come from: `DREAMGEN_DATA`, then the user's cache, then a download."""
+
+import gzip
+import hashlib
+import logging
+import math
+import os
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
+from dreamgen.data.files import read_arrays
+from dreamgen.errors import DataError
+
+DOWNLOAD_TIMEOUT = 5.0  # seconds without an answer
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A data set that dreamgen knows.
+
+    Attributes:
+        name: what the user types.
+        about: one line.
+        files: relative path to SHA-256.
+        mirror: where the files can be downloaded, without the folder; None: nowhere.
+        read: makes the data set from the files' places.
+    """
+
+    name: str
+    about: str
+    files: Mapping[str, str]
+    mirror: str | None
+    read: Callable[["NamedSet"], Dataset]
+
+    def load(self) -> Dataset:
+        """Read the set; raises DataError with what to do if its files cannot be had."""
+        return self.read(self)
+
+    def path(self, file: str) -> Path:
+        """Where a file lies, after a download if need be."""
+        return self.at_hand(file) or self._download(file)
+
+    def at_hand(self, file: str) -> Path | None:
+        """Where a file lies on this machine, or None."""
+        folder = os.environ.get("DREAMGEN_DATA")
+        candidates = [Path(folder) / file] if folder else []
+        candidates.append(cache_folder() / file)
+        return next((path for path in candidates if path.is_file()), None)
+
+    def _download(self, file: str) -> Path:
+        if self.mirror is None:
+            raise self._absent("it cannot be downloaded ready made")
+        import pooch
+        import requests
+
+        pooch.get_logger().setLevel(logging.WARNING)
+        target = cache_folder() / file
+        try:
+            # Fetched whole into memory-sized pieces, checked, and only then renamed to its place.
+            pooch.retrieve(
+                self.mirror + target.name,
+                known_hash=f"sha256:{self.files[file]}",
+                fname=target.name,
+                path=target.parent,
+                downloader=pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT),
+            )
+        except (requests.RequestException, OSError) as error:
+            raise self._absent(f"{self.mirror} does not answer ({type(error).__name__})") from error
+        except ValueError as error:
+            raise self._absent(f"what {self.mirror} sent has another SHA-256 than expected") from error
+        return target
+
+    def _absent(self, why: str) -> DataError:
+        folder = os.environ.get("DREAMGEN_DATA")
+        looked = f"DREAMGEN_DATA={folder}" if folder else "DREAMGEN_DATA is not set"
+        return DataError(f"{self.name} is not at hand: {looked}, {cache_folder()} does not hold it, and {why}")
+
+
+def cache_folder() -> Path:
+    """The user's cache of downloaded data."""
+    import pooch
+
+    return Path(pooch.os_cache("dreamgen"))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_idx(path: Path) -> Array:
+    """A gzipped idx file of bytes, the format of MNIST; raises DataError."""
+    try:
+        content = gzip.decompress(path.read_bytes())
+        zeros, kind, dimensions = struct.unpack_from(">HBB", content)
+        shape = struct.unpack_from(f">{dimensions}I", content, 4)
+    except (OSError, EOFError, struct.error, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+        raise DataError(f"{path}: not a whole gzipped idx file: {error}") from error
+    if zeros or kind != 8 or len(content) - 4 - 4 * dimensions != math.prod(shape):
+        raise DataError(f"{path}: expected an idx file of bytes with shape {shape}, got {len(content)} bytes")
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _read_mnist_like(self: NamedSet) -> Dataset:
+    images = {file: read_idx(self.path(file)) for file in self.files}
+    train_x, train_y, test_x, test_y = images.values()
+    return Dataset(
+        self.name,
+        Examples(train_x, train_y.astype(np.int64)),
+        Examples(test_x, test_y.astype(np.int64)),
+        classes=_FASHION if self.name == "fashion_mnist" else tuple("0123456789"),
+        source=str(self.path(next(iter(self.files))).parent),
+        official_split=True,
+    )
+
+
+def _read_omniglot(self: NamedSet) -> Dataset:
+    path = self.path(next(iter(self.files)))
+    arrays = read_arrays(path)
+    test = arrays["split"] == 1
+    everything = Examples(arrays["images"], arrays["alphabet"].astype(np.int64))
+    names = tuple(str(name) for name in arrays["alphabet_names"])
+    return Dataset(self.name, everything[~test], everything[test], names, str(path), official_split=True)
+
+
+def _read_digits(self: NamedSet) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    pictures = (x / 16).astype(np.float32).reshape(-1, 8, 8)
+    return split_by_content(
+        self.name, pictures, y.astype(np.int64), classes=tuple("0123456789"), source="scikit-learn"
+    )
+
+
+_FASHION = (
+    "T-shirt",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+_ALL = (
+    NamedSet(
+        "mnist",
+        "handwritten digits, 28x28 grey, 60,000 + 10,000",
+        {
+            "mnist/train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "mnist/train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            "mnist/t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "mnist/t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        },
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        _read_mnist_like,
+    ),
+    NamedSet(
+        "fashion_mnist",
+        "clothes, 28x28 grey, 60,000 + 10,000",
+        {
+            "fashion_mnist/train-images-idx3-ubyte.gz": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "fashion_mnist/train-labels-idx1-ubyte.gz": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+            "fashion_mnist/t10k-images-idx3-ubyte.gz": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "fashion_mnist/t10k-labels-idx1-ubyte.gz": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        },
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        _read_mnist_like,
+    ),
+    NamedSet(
+        "omniglot",
+        "letters of 50 alphabets, 28x28 grey, 19,280 + 13,180",
+        {"omniglot/omniglot_28x28.npz": "46e0a7620943e82e4c218eceecfacf534d97f4b0f87446352a725f41867638c2"},
+        None,
+        _read_omniglot,
+    ),
+    NamedSet("digits", "handwritten digits, 8x8 grey, 1,797, inside scikit-learn", {}, None, _read_digits),
+)
+
+NAMED_SETS: dict[str, NamedSet] = {named.name: named for named in _ALL}
+"""All named sets, by name."""

@@ -1,0 +1,37 @@
+"""A point: the posterior of a plain autoencoder."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+
+
+class Delta(Distribution):
+    """All mass at `loc`, (B, D).
+
+    It has no density with respect to Lebesgue measure, and its KL divergence to a continuous prior is infinite; an
+    autoencoder therefore has no rate and no bound, and `dreamgen.distributions.rate` refuses to invent one.
+    """
+
+    arg_constraints = {"loc": constraints.real}
+    support = constraints.real
+
+    def __init__(self, loc: Tensor) -> None:
+        self.loc = loc
+        super().__init__(batch_shape=loc.shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.loc
+
+    @property
+    def variance(self) -> Tensor:
+        return torch.zeros_like(self.loc)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        return self.loc.expand(torch.Size(sample_shape) + self.loc.shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """0 at the point and -inf elsewhere: a probability, not a density."""
+        return torch.where(value == self.loc, 0.0, -torch.inf)

@@ -1,0 +1,112 @@
+"""Likelihoods p(x|z): heads that turn a decoder's output into a distribution over data.
+
+Each says how many numbers it needs per element of x (`parameters_per_element`), which data it accepts (`check`),
+and for which data its `log_prob` is a probability at all (`is_likelihood`).
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Distribution, Normal
+
+from dreamgen.distributions.bounded import bound_log_variance
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.registry import Registry
+
+LIKELIHOODS: Registry["Likelihood"] = Registry("likelihood")
+
+
+class Likelihood(nn.Module):
+    """p(x|z) from a decoder's output."""
+
+    parameters_per_element = 1
+    continuous = False  # log_prob is a density: its value depends on the units of x
+
+    def forward(self, h: Tensor) -> Distribution:
+        """Decoder output, (..., *event), to p(x|z) with batch shape (..., *event)."""
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def check(self, low: float, high: float) -> None:
+        """Raise DataError unless this likelihood can explain values from low to high, as the model sees them."""
+
+    def is_likelihood(self, x: Tensor) -> bool:
+        """Whether log_prob(x) is the logarithm of a probability or density, and not only a score."""
+        return True
+
+
+class _CrossEntropy(torch.autograd.Function):
+    """x l - log(1 + e^l) per element, with its gradient x - sigmoid(l) written out: half the passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
+        ctx.save_for_backward(logits, x)
+        return F.logsigmoid(-logits).addcmul_(x, logits)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None]:
+        logits, x = ctx.saved_tensors
+        return torch.sub(x, torch.sigmoid(logits)).mul_(grad[0]), None
+
+
+class GreyBernoulli(Bernoulli):
+    """A Bernoulli that also scores grey values in [0, 1] by their negative cross-entropy ("bce").
+
+    On 0 and 1 it is the likelihood. On grey values exp(log_prob) does not integrate to 1, so it is a score only.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__(logits=logits, validate_args=False)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """x log p + (1 - x) log(1 - p) per element, in nats."""
+        log_prob: Tensor = _CrossEntropy.apply(self.logits, value.expand_as(self.logits))  # type: ignore[no-untyped-call]
+        return log_prob
+
+
+@LIKELIHOODS.register("bernoulli")
+class BernoulliLikelihood(Likelihood):
+    """Every element is 1 with its own probability, independently given z."""
+
+    def forward(self, h: Tensor) -> Distribution:
+        return GreyBernoulli(logits=h.float())
+
+    def check(self, low: float, high: float) -> None:
+        if low < 0 or high > 1:
+            raise DataError(f"a Bernoulli likelihood expects values in [0, 1], got [{low:g}, {high:g}]")
+
+    def is_likelihood(self, x: Tensor) -> bool:
+        return bool(((x == 0) | (x == 1)).all())
+
+
+@LIKELIHOODS.register("gaussian")
+class GaussianLikelihood(Likelihood):
+    """N(h, σ²) with one σ for all elements, fixed or learned.
+
+    With σ = 1/√2 and fixed, the distortion is the squared error plus a constant. Learned, σ settles at the root mean
+    squared error and calibrates the balance with the rate (Simple and Effective VAE Training with Calibrated
+    Decoders, 2020, https://arxiv.org/abs/2006.13202).
+
+    Args:
+        scale: σ, or where it starts when learned.
+        learned: whether σ is trained with the network.
+    """
+
+    continuous = True
+
+    def __init__(self, scale: float = 1.0, learned: bool = False) -> None:
+        super().__init__()
+        if scale <= 0:
+            raise SettingsError(f"likelihood 'gaussian', scale: expected more than 0, got {scale!r}")
+        log_scale = torch.tensor(float(scale)).log()
+        self.log_scale: Tensor
+        if learned:
+            self.log_scale = nn.Parameter(log_scale)
+        else:
+            self.register_buffer("log_scale", log_scale)
+
+    def forward(self, h: Tensor) -> Distribution:
+        # Bounded, so that data explained exactly cannot drive the density to infinity.
+        scale = (0.5 * bound_log_variance(2 * self.log_scale)).exp()
+        return Normal(h.float(), scale, validate_args=False)

@@ -1,0 +1,42 @@
+"""Posteriors q(z|x): heads that turn a network's features into a distribution over latents."""
+
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+from dreamgen.distributions.bounded import bound_log_variance
+from dreamgen.distributions.delta import Delta
+from dreamgen.registry import Registry
+
+POSTERIORS: Registry[nn.Module] = Registry("posterior")
+
+
+@POSTERIORS.register("gaussian")
+class DiagonalGaussian(nn.Module):
+    """q(z|x) = N(loc, scale²) with one linear head for the mean and one for the log-variance.
+
+    Predicting log σ² keeps the variance positive without a constraint on the network (Auto-Encoding
+    Variational Bayes, 2013, https://arxiv.org/abs/1312.6114, appendix C).
+    """
+
+    def __init__(self, features: int, latent_dim: int) -> None:
+        super().__init__()
+        self.loc = nn.Linear(features, latent_dim)
+        self.log_variance = nn.Linear(features, latent_dim)
+
+    def forward(self, h: Tensor) -> Distribution:
+        """Features (B, F) to q with batch shape (B, D)."""
+        log_variance = bound_log_variance(self.log_variance(h).float())
+        return Normal(self.loc(h).float(), (0.5 * log_variance).exp(), validate_args=False)
+
+
+@POSTERIORS.register("point")
+class Point(nn.Module):
+    """A deterministic code, as in a plain autoencoder: no noise and no rate."""
+
+    def __init__(self, features: int, latent_dim: int) -> None:
+        super().__init__()
+        self.loc = nn.Linear(features, latent_dim)
+
+    def forward(self, h: Tensor) -> Distribution:
+        """Features (B, F) to a point with batch shape (B, D)."""
+        return Delta(self.loc(h).float())

@@ -1,0 +1,51 @@
+"""What the latents carry: active units, rate by unit, mutual information."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Normal, kl_divergence
+
+from dreamgen.distributions import Delta, StepNoise
+
+ACTIVE = 0.01  # variance of the posterior mean above which a unit counts as active
+_ROWS = 500
+
+
+def active_units(q: Distribution) -> int:
+    """Units whose posterior mean varies over the rows by more than 0.01.
+
+    Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519, section 5.2.
+    """
+    loc: Tensor = q.mean
+    return int((loc.var(0, correction=0) > ACTIVE).sum()) if len(loc) > 1 else 0
+
+
+def rate_per_unit(q: Distribution) -> Tensor | None:
+    """KL(q ‖ N(0, 1)) of each unit, averaged over the rows, (D,), in nats; None for a point posterior."""
+    if isinstance(q, Delta):
+        return None
+    return kl_divergence(q, Normal(torch.zeros_like(q.mean), torch.ones_like(q.mean))).mean(0)
+
+
+def mutual_information(q: Distribution, seed: int = 0) -> float | None:
+    """I(x; z) under the encoder, in nats: E[log q(z|x) - log q(z)], q(z) the mean of q(z|x) over the rows.
+
+    One z is drawn for each of the n rows. The estimate cannot exceed log n, so it is a lower bound for encoders that
+    tell the rows apart (ELBO surgery, 2016, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf). None
+    for a point posterior, whose mutual information is infinite.
+    """
+    if not isinstance(q, Normal):
+        return None
+    loc, scale = q.loc.double(), q.scale.double()
+    z = loc + scale * StepNoise(seed, "mutual information").normal(loc.shape).double()
+    # log N(z_i; loc_j, scale_j) for all i, j as matrix products of (z², z, 1) with each row's coefficients.
+    precision = scale.pow(-2)
+    constant = (-0.5 * loc.square() * precision - scale.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+    total = 0.0
+    for start in range(0, len(z), _ROWS):
+        rows = z[start : start + _ROWS]
+        joint = rows.square() @ (-0.5 * precision).T + rows @ (loc * precision).T + constant
+        own = joint.diagonal(start)
+        total += float((own - torch.logsumexp(joint, 1) + math.log(len(z))).sum())
+    return total / len(z)

@@ -1,0 +1,126 @@
+"""Bounds for each row, in nats, by importance sampling.
+
+The encoder runs once for each row, however many samples are drawn. Work is done in blocks of one fixed shape, the
+last one padded, and noise is keyed by each row's content: a row's score does not depend on what else is scored.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+from dreamgen.data.batch import Batch, as_float
+from dreamgen.distributions import Delta, RowNoise, row_keys
+from dreamgen.models import VAE, Trace
+
+_ROWS = 256  # rows encoded at once
+_DECODED = 4096  # (sample, row) pairs decoded at once
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of n rows, each (n,), in nats.
+
+    Attributes:
+        distortion: -log p(x|z), averaged over the samples.
+        rate: KL(q ‖ p).
+        log_likelihood: log (1/K) Σ_k w_k, a lower bound of log p(x) in expectation; -distortion where the
+            posterior is a point and there is no weight.
+    """
+
+    distortion: Tensor
+    rate: Tensor
+    log_likelihood: Tensor
+
+    @property
+    def elbo(self) -> Tensor:
+        """-(distortion + rate)."""
+        return -(self.distortion + self.rate)
+
+
+def _blocks(x: Tensor, rows: int) -> Iterator[tuple[Tensor, int]]:
+    """Blocks of exactly `rows` rows, the last one padded with copies of its first row, and how many are real."""
+    for start in range(0, len(x), rows):
+        block = x[start : start + rows]
+        real = len(block)
+        if real < rows:
+            block = torch.cat([block, block[:1].expand(rows - real, *block.shape[1:])])
+        yield block, real
+
+
+def _device(model: VAE) -> torch.device:
+    return next(model.parameters()).device
+
+
+@torch.no_grad()
+def encode_rows(model: VAE, x: Tensor) -> Distribution:
+    """q(z|x) of all rows, batch shape (n, D), on the CPU; x is bytes or floats, (n, *event)."""
+    device, parts = _device(model), []
+    for block, real in _blocks(x, _ROWS):
+        q = model.encoder(Batch(as_float(block.to(device))))
+        values = [q.loc] if isinstance(q, Delta) else [q.loc, q.scale]  # type: ignore[attr-defined]
+        parts.append([v[:real].cpu() for v in values])
+    columns = [torch.cat(column) for column in zip(*parts, strict=True)]
+    return Delta(*columns) if len(columns) == 1 else Normal(*columns, validate_args=False)
+
+
+def binarise_rows(x: Tensor, seed: int = 0) -> Tensor:
+    """Grey pixels drawn once as 0 or 1, (n, *event) floats; the draw is a function of the seed and the row."""
+    blocks = []
+    for start in range(0, len(x), _ROWS):
+        grey = as_float(x[start : start + _ROWS].cpu())
+        uniform = RowNoise(f"binarise {seed}", row_keys(grey)).uniform((1, *grey.shape))[0]
+        blocks.append((uniform < grey).float())
+    return torch.cat(blocks)
+
+
+@torch.no_grad()
+def score_rows(
+    model: VAE,
+    x: Tensor,
+    samples: int = 1,
+    seed: int = 0,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Scores:
+    """Bounds of each row.
+
+    Args:
+        model: in evaluation mode.
+        x: bytes or floats, (n, *event), already binarised if it should be.
+        samples: K, importance samples for each row.
+        seed: of the samples.
+        progress: told the number of rows done.
+    """
+    device, done, parts = _device(model), 0, []
+    rows = max(1, min(_ROWS, _DECODED // samples))
+    for block, real in _blocks(x, rows):
+        batch = Batch(as_float(block.to(device)))
+        noise = RowNoise(seed, row_keys(batch.x), device)
+        q = model.encoder(batch)
+        traces = (model.explain(batch, q, noise, k) for k in _chunks(samples, max(1, _DECODED // rows)))
+        parts.append([value[:real].cpu() for value in _accumulate(traces, samples)])
+        done += real
+        progress(done)
+    return Scores(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _chunks(total: int, size: int) -> Iterator[int]:
+    for start in range(0, total, size):
+        yield min(size, total - start)
+
+
+def _accumulate(traces: Iterator[Trace], samples: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Distortion, rate and log-mean-weight of a block over chunks of its samples."""
+    distortion, rate, weights = [], [], []
+    for trace in traces:
+        chunk = trace.log_likelihood.shape[0] / samples
+        distortion.append(trace.distortion * chunk)
+        rate.append(trace.rate * chunk)
+        point = any(isinstance(latent.q, Delta) for latent in trace.latents)
+        log_weight = trace.log_likelihood if point else trace.log_weight
+        weights.append(torch.logsumexp(log_weight, 0))
+    log_mean = torch.logsumexp(torch.stack(weights), 0) - math.log(samples)
+    return torch.stack(distortion).sum(0), torch.stack(rate).sum(0), log_mean

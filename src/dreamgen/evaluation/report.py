@@ -1,0 +1,121 @@
+"""One report for any model: every number says what it is."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dreamgen.data.batch import as_float
+from dreamgen.distributions import Delta, StepNoise, draw
+from dreamgen.evaluation.latents import active_units, mutual_information, rate_per_unit
+from dreamgen.evaluation.likelihood import binarise_rows, encode_rows, score_rows
+from dreamgen.evaluation.samples import memorisation
+from dreamgen.models import VAE
+
+_DREAMS = 1000
+
+
+def one_sample_loss(model: VAE, x: Tensor, seed: int = 0) -> dict[str, float]:
+    """distortion + rate with one sample for each row, in nats: the figure that training curves are compared by."""
+    scores = score_rows(model, x, samples=1, seed=seed)
+    return {
+        "test_loss": -scores.elbo.double().mean().item(),
+        "test_distortion": scores.distortion.double().mean().item(),
+        "test_rate": scores.rate.double().mean().item(),
+    }
+
+
+def evaluate(
+    model: VAE,
+    x: Tensor,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    binarise: bool = False,
+    split: str = "test",
+    train: Tensor | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, Any]:
+    """Report on a model.
+
+    Args:
+        model: in evaluation mode.
+        x: bytes or floats, (n, *event).
+        samples: K, importance samples for each row.
+        seed: of the samples, of the binarisation and of the dreams.
+        binarise: draw grey pixels as 0 or 1 first, once.
+        split: what x is, for the report.
+        train: the training rows, to ask whether dreams are copies of them; None: not asked.
+        progress: told the number of rows done.
+
+    Returns:
+        Nats per example, never with beta: `elbo`, `rate`, `distortion`, and `nll` = -log p(x) from the
+        importance-weighted bound with `nll_stderr`, its standard error over the rows. `nll` is None, with
+        `nll_reason`, where the model gives no likelihood for x.
+    """
+    if binarise:
+        x = binarise_rows(x, seed)
+    if train is not None and binarise:
+        train = binarise_rows(train, seed)
+    q = encode_rows(model, x)
+    scores = score_rows(model, x, samples, seed, progress)
+    reason = no_likelihood(model, x, q)
+    nll = -scores.log_likelihood.double()
+    dimensions = math.prod(x.shape[1:])
+    units = rate_per_unit(q)
+    point = isinstance(q, Delta)
+    report: dict[str, Any] = {
+        "rows": len(x),
+        "split": split,
+        "binarisation": f"drawn once, seed {seed}" if binarise else "none",
+        "samples": samples,
+        "seed": seed,
+        "unit": "nats per example",
+        "elbo": None if point else scores.elbo.double().mean().item(),
+        "distortion": scores.distortion.double().mean().item(),
+        "rate": None if point else scores.rate.double().mean().item(),
+        "score": "log-likelihood" if model.decoder.likelihood.is_likelihood(as_float(x)) else "bce",
+        "nll": None if reason else nll.mean().item(),
+        "nll_stderr": None if reason else stderr(nll),
+        "bits_per_dim": None if reason else nll.mean().item() / dimensions / math.log(2),
+        "active_units": active_units(q),
+        "rate_per_unit": None if units is None else units.tolist(),
+        "mutual_information": mutual_information(q, seed),
+        "mutual_information_at_most": math.log(len(x)),
+        "memorisation": None if train is None else _memorisation(model, x, train, seed),
+    }
+    if reason:
+        report["nll_reason"] = reason
+    return report
+
+
+def no_likelihood(model: VAE, x: Tensor, q: object) -> str | None:
+    """Why log p(x) has no meaning here, or None if it has one."""
+    if isinstance(q, Delta):
+        return "the posterior is a point: an autoencoder has no bound"
+    if not model.decoder.likelihood.is_likelihood(as_float(x)):
+        return "grey pixels under BCE are a score, not a likelihood; binarise them (--binarise) to get one"
+    return None
+
+
+def stderr(values: Tensor) -> float | None:
+    """Standard error of the mean, or None for a single row."""
+    return (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
+
+
+@torch.no_grad()
+def _memorisation(model: VAE, x: Tensor, train: Tensor, seed: int) -> float:
+    device = next(model.parameters()).device
+    prior = model.prior(None)
+    noise = StepNoise(seed, "memorisation", device=device)
+    z = draw(prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
+    dreams = draw(model.decoder(z), noise, 1)[0, 0] if _binary(x) else model.decoder(z).mean[0]
+    return memorisation(dreams.cpu(), x[:_DREAMS].cpu(), train.cpu())
+
+
+def _binary(x: Tensor) -> bool:
+    """Binary rows are compared with binary dreams: means would look near to everything."""
+    values = as_float(x)
+    return bool(((values == 0) | (values == 1)).all())

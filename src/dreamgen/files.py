@@ -1,0 +1,213 @@
+"""Files that survive a kill at any moment and never run code.
+
+Writing: temporary file, flush to disk, rename, flush of the folder. A folder of several files is committed by the
+rename of its manifest alone, so a reader sees all of the old files or all of the new ones.
+Reading: every byte is checked against the manifest before anything interprets it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from dreamgen.errors import ModelFileError, OutputError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+_NEXT = ".next"  # a file that is written and not yet renamed
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(safetensors|json)")
+_JSON_LIMIT = 16 << 20
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal to write into one clear OutputError."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def make_folder(path: Path) -> Path:
+    """The folder, made where it is missing; raises OutputError where it cannot be."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all; raises OutputError."""
+    with writing(path):
+        _write_flushed(_next_name(path), content)
+        _rename(_next_name(path), path)
+        _flush_folder(path.parent)
+
+
+def _next_name(path: Path) -> Path:
+    return path.with_name(path.name + _NEXT)
+
+
+def _write_flushed(path: Path, content: bytes) -> None:
+    try:
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _rename(source: Path, target: Path) -> None:
+    source.replace(target)
+
+
+def _flush_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def dump_json(value: Any) -> bytes:
+    """JSON with sorted keys, so that equal values are equal bytes."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def parse_json(content: bytes, name: str) -> Any:
+    """JSON to values; raises ModelFileError."""
+    if len(content) > _JSON_LIMIT:
+        raise ModelFileError(f"{name}: {len(content)} bytes are too many for settings")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{name}: not JSON: {error}") from error
+
+
+def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Tensors as safetensors bytes."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
+    content: bytes = safetensors.torch.save(plain, dict(metadata or {}))
+    return content
+
+
+def parse_tensors(content: bytes, name: str) -> dict[str, Tensor]:
+    """Tensors from safetensors bytes; raises ModelFileError if damaged or if a number is NaN or infinite."""
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(content)
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelFileError(f"{name}: not a valid safetensors file: {error}") from error
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ModelFileError(f"{name}: {key} holds NaN or infinity")
+    return tensors
+
+
+def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Replace the files of a folder, all or none.
+
+    The rename of the manifest is the moment of truth. Before it, the old manifest and files are whole; after it,
+    `read_folder` finds a file that was not renamed yet under its temporary name.
+    """
+    make_folder(folder)
+    entries = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in contents.items()}
+    manifest = folder / MANIFEST
+    with writing(folder):
+        _settle(folder)
+        try:
+            for name, data in contents.items():
+                _write_flushed(_next_name(folder / name), data)
+            _write_flushed(_next_name(manifest), dump_json({"format": FORMAT, "files": entries}))
+            _flush_folder(folder)
+            _rename(_next_name(manifest), manifest)
+        except BaseException:
+            for name in [*contents, MANIFEST]:
+                with contextlib.suppress(OSError):
+                    _next_name(folder / name).unlink()
+            raise
+        _flush_folder(folder)
+        _settle(folder)
+
+
+def _settle(folder: Path) -> None:
+    """Finish the renames that a committed manifest promised."""
+    if not (folder / MANIFEST).is_file():
+        return
+    for name, entry in _entries(folder).items():
+        waiting = _next_name(folder / name)
+        if waiting.is_file() and sha256(waiting.read_bytes()) == entry["sha256"]:
+            _rename(waiting, folder / name)
+    _flush_folder(folder)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """The contents of a folder that `write_folder` made, each byte checked against the manifest.
+
+    Raises:
+        ModelFileError: a missing, changed, linked or unexpected file, or a newer format.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}")
+    return {name: _read_checked(folder, name, entry) for name, entry in _entries(folder).items()}
+
+
+def _entries(folder: Path) -> dict[str, dict[str, Any]]:
+    manifest = parse_json(_read_plain(folder / MANIFEST), MANIFEST)
+    version = manifest.get("format") if isinstance(manifest, dict) else None
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ModelFileError(f"{folder / MANIFEST}: expected a format number, got {version!r}")
+    if version > FORMAT:
+        raise ModelFileError(f"{folder} has format {version}, newer than this dreamgen reads ({FORMAT})")
+    entries = manifest.get("files")
+    if not isinstance(entries, dict) or not entries:
+        raise ModelFileError(f"{folder / MANIFEST}: lists no files")
+    for name, entry in entries.items():
+        if not _NAME.fullmatch(name):
+            raise ModelFileError(f"{folder / MANIFEST}: {name!r} is not a name that a model file can have")
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise ModelFileError(f"{folder / MANIFEST}: {name} has no SHA-256")
+        if not isinstance(entry.get("bytes"), int):
+            raise ModelFileError(f"{folder / MANIFEST}: {name} has no size")
+    return entries
+
+
+def _read_plain(path: Path) -> bytes:
+    if path.is_symlink():
+        raise ModelFileError(f"{path} is a link; a model folder holds its own files")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_checked(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:
+    found = "is missing"
+    for path in (folder / name, _next_name(folder / name)):
+        if not path.is_file() and not path.is_symlink():
+            continue
+        if not path.is_symlink() and path.stat().st_size != entry["bytes"]:
+            found = f"has {path.stat().st_size} bytes, expected {entry['bytes']}"
+            continue
+        content = _read_plain(path)
+        if sha256(content) == entry["sha256"]:
+            return content
+        found = "was changed: its SHA-256 is not the manifest's"
+    raise ModelFileError(f"{folder / name} {found}")

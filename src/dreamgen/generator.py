@@ -1,0 +1,404 @@
+"""DreamGenerator: the object that a person holds. Everything here is thin over the parts."""
+
+import secrets
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dreamgen import walks
+from dreamgen.config import Part, Settings
+from dreamgen.data.batch import as_float
+from dreamgen.data.files import as_examples
+from dreamgen.distributions import LIKELIHOODS, Delta, Likelihood, RowNoise, draw
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
+from dreamgen.io import SavedModel, load_model, save_model
+from dreamgen.training import Record
+from dreamgen.training.fit import find_device, fit_model
+from dreamgen.zoo import find_model
+
+Floats = npt.NDArray[np.float32]
+
+_DECODE_ROWS = 4096
+_MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
+_SCORE_SAMPLES = 16
+
+
+class DreamGenerator(TransformerMixin, BaseEstimator):
+    """A variational autoencoder with scikit-learn's manners and verbs of its own.
+
+    Data is an array, (n, ...): bytes 0..255, or floats in the likelihood's range ([0, 1] for Bernoulli). Every
+    parameter but the last two is a setting, described in `dreamgen.config.Settings`; a part is given by name or as
+    `{"kind": name, ...}`.
+
+    Args:
+        device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", "mps".
+        random_state: seed of weights, order and noise; None: a fresh one, kept in `seed_`.
+
+    >>> generator = DreamGenerator(latent_dim=2, hidden_dim=64, epochs=1, random_state=0)
+    >>> dreams = generator.fit(np.random.default_rng(0).random((100, 8, 8))).dream(4, seed=1)
+    >>> dreams.shape
+    (4, 8, 8)
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 20,
+        hidden_dim: int | list[int] = 400,
+        beta: Part = 1.0,
+        *,
+        encoder: Part = "mlp",
+        posterior: Part = "gaussian",
+        prior: Part = "normal",
+        decoder: Part = "mlp",
+        likelihood: Part = "bernoulli",
+        objective: Part = "elbo",
+        free_bits: float = 0.0,
+        binarise: str = "none",
+        validation: float = 0.05,
+        update: Part = "plain",
+        optimizer: Part = "adam",
+        learning_rate: Part = 3e-3,
+        batch_size: int = 256,
+        epochs: int | str = "auto",
+        patience: int = 0,
+        average: float = 0.0,
+        precision: str = "float32",
+        save_every: int = 0,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.latent_dim = latent_dim
+        self.hidden_dim = hidden_dim
+        self.beta = beta
+        self.encoder = encoder
+        self.posterior = posterior
+        self.prior = prior
+        self.decoder = decoder
+        self.likelihood = likelihood
+        self.objective = objective
+        self.free_bits = free_bits
+        self.binarise = binarise
+        self.validation = validation
+        self.update = update
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.patience = patience
+        self.average = average
+        self.precision = precision
+        self.save_every = save_every
+        self.device = device
+        self.random_state = random_state
+
+    @classmethod
+    def from_settings(
+        cls, settings: Settings, device: str = "auto", random_state: int | None = None
+    ) -> "DreamGenerator":
+        """A generator with the settings of a recipe."""
+        return cls(**settings.to_dict(), device=device, random_state=random_state)
+
+    # Training
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike | None = None,
+        *,
+        out: str | Path | None = None,
+        resume: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        on_record: Callable[[Record], None] = lambda record: None,
+    ) -> "DreamGenerator":
+        """Train on the rows of X.
+
+        Args:
+            X: (n, ...), bytes or floats.
+            y: labels, (n,), integers; kept to colour maps with, never trained on.
+            out: folder for checkpoints; None: none are kept.
+            resume: go on from the last checkpoint in `out`, if there is one.
+            stop: asked after each step; true saves a checkpoint and raises Interrupted.
+            on_record: told where training stands, every few steps and after every epoch.
+
+        Raises:
+            DataError: X is empty, not finite, or outside the likelihood's range.
+            SettingsError: a parameter is not valid.
+            DivergedError: a loss that is not finite.
+        """
+        settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
+        x = as_examples(X, "X")
+        labels = None if y is None else np.asarray(y)
+        if labels is not None and labels.shape != x.shape[:1]:
+            raise DataError(f"y: expected {len(x)} labels, got shape {labels.shape}")
+        _check_range(LIKELIHOODS.build(settings.likelihood), x)
+        self.seed_ = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        if len(x) < settings.batch_size:
+            warnings.warn(f"{len(x)} rows are fewer than a batch of {settings.batch_size}", stacklevel=2)
+        self.saved_ = fit_model(
+            settings,
+            _tensor(x),
+            None if labels is None else torch.from_numpy(labels.astype(np.int64)),
+            seed=self.seed_,
+            device=find_device(self.device),
+            out=None if out is None else Path(out),
+            resume=resume,
+            stop=stop,
+            on_record=on_record,
+        )
+        self.n_features_in_ = int(np.prod(self.saved_.event_shape))
+        return self
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """One record for each epoch: loss, distortion, rate, beta, validation, in nats per example."""
+        return self._fitted().history
+
+    # Dreams
+
+    @torch.no_grad()
+    def dream(self, n: int = 64, *, seed: int | None = None, sample: bool = False) -> Floats:
+        """n new examples: z from the prior, decoded.
+
+        Args:
+            n: how many.
+            seed: dream i is a function of (seed, i); None: new ones at every call.
+            sample: draw from p(x|z) instead of taking its mean.
+
+        Returns:
+            (n, *event), float32.
+        """
+        if n < 1:
+            raise SettingsError(f"n: expected 1 or more, got {n}")
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        prior = self._model.prior(None)
+        noise = RowNoise(f"dream {seed}", range(n))
+        z = draw(prior.expand((n, *prior.batch_shape)), noise, 1)[0].cpu()
+        return self._pictures(z, RowNoise(f"draw {seed}", range(n)) if sample else None)
+
+    def reconstruct(self, X: npt.ArrayLike, *, seed: int = 0, sample: bool = False) -> Floats:
+        """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
+        z = self.encode(X).mean
+        return self._pictures(z, RowNoise(f"draw {seed}", range(len(z))) if sample else None)
+
+    def morph(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int = 11, *, path: str = "linear") -> Floats:
+        """Pictures on the way from a to b, (steps, *event).
+
+        The path is straight (`linear`) or an arc (`spherical`) between the posterior means. The steps are spaced so
+        that each changes the picture by as much as the others do, which spreads a sudden change over several of them.
+
+        Args:
+            a, b: one example each, (*event).
+            steps: pictures, the two ends among them.
+            path: "linear" or "spherical".
+        """
+        if steps < 2:
+            raise SettingsError(f"steps: expected 2 or more, got {steps}")
+        ends = self.encode(np.stack([self._one(a, "a"), self._one(b, "b")])).mean
+        times = torch.linspace(0, 1, steps * _MORPH_FRAMES)
+        film = torch.from_numpy(self._pictures(walks.path_between(*ends, times, path)))
+        return self._pictures(walks.path_between(*ends, walks.even_spacing(film, steps), path))
+
+    def map(
+        self, size: int = 20, *, by: str = "value", span: float = 3.0, plane: Sequence[int] | None = None
+    ) -> Floats:
+        """A plane of the latent space, decoded: (size, size, *event), top row first.
+
+        Args:
+            size: cells along each side.
+            by: "value": evenly from -span to span; "quantile": where the prior's mass is.
+            span: how far the plane reaches from the origin, in standard deviations of the prior.
+            plane: the two latents, across and up; None: the two that carry most (`main_plane`).
+        """
+        plane = self._check_latents(self.main_plane if plane is None else plane)
+        base = torch.zeros(self._fitted().settings.latent_dim)
+        pictures = self._pictures(walks.plane_grid(base, plane, size, by, span))
+        return pictures.reshape(size, size, *self._fitted().event_shape)
+
+    def traverse(
+        self,
+        x: npt.ArrayLike | None = None,
+        *,
+        latents: Sequence[int] | None = None,
+        steps: int = 11,
+        span: float = 3.0,
+    ) -> Floats:
+        """One latent at a time from -span to span: (latents, steps, *event), the latent that carries most first.
+
+        Args:
+            x: the example to start from; None: the prior's mean.
+            latents: which; None: all, in `latent_order`.
+            steps: pictures for each latent.
+            span: in standard deviations of the prior.
+        """
+        size = self._fitted().settings.latent_dim
+        base = torch.zeros(size) if x is None else self.encode(self._one(x, "x")[None]).mean[0]
+        order = self._check_latents(self.latent_order if latents is None else latents)
+        z = walks.one_at_a_time(base, order, steps, span)
+        return self._pictures(z.flatten(0, 1)).reshape(len(order), steps, *self._fitted().event_shape)
+
+    @property
+    def latent_order(self) -> list[int]:
+        """The latents, the one with the largest rate on the training data first."""
+        rates = self._fitted().card.get("rate_per_unit") or [0.0] * self._fitted().settings.latent_dim
+        return sorted(range(len(rates)), key=lambda unit: -rates[unit])
+
+    @property
+    def main_plane(self) -> list[int]:
+        """The two latents with the largest rate, in the order of their numbers."""
+        return sorted(self.latent_order[:2])
+
+    # Codes
+
+    def encode(self, X: npt.ArrayLike) -> Distribution:
+        """q(z|x) as a torch Distribution with batch shape (n, D), on the CPU."""
+        return encode_rows(self._model, self.prepare(X))
+
+    @torch.no_grad()
+    def decode(self, Z: npt.ArrayLike) -> Distribution:
+        """p(x|z) as a torch Distribution with batch shape (n, *event), for codes (n, D)."""
+        return self._model.decoder(self._codes(Z).to(self._device))  # type: ignore[no-any-return]
+
+    def transform(self, X: npt.ArrayLike) -> Floats:
+        """The posterior's mean, (n, D)."""
+        return self.encode(X).mean.numpy()
+
+    def inverse_transform(self, Z: npt.ArrayLike) -> Floats:
+        """The decoder's mean for codes (n, D): (n, *event)."""
+        return self._pictures(self._codes(Z))
+
+    # Scores
+
+    def log_likelihood(self, X: npt.ArrayLike, samples: int = 100, *, seed: int = 0) -> npt.NDArray[np.float64]:
+        """log p(x) of each row, (n,), in nats: the importance-weighted bound with `samples` samples.
+
+        A Bernoulli likelihood knows only 0 and 1. Grey pixels are drawn as 0 or 1 first, once, by a function of the
+        seed and the row, and a warning says so.
+
+        Raises:
+            DataError: the posterior is a point, so there is no bound.
+        """
+        x = self.prepare(X)
+        if isinstance(self.encode(x[:1]), Delta):
+            raise DataError("the posterior is a point: an autoencoder has no likelihood")
+        if not self._model.decoder.likelihood.is_likelihood(as_float(x)):
+            warnings.warn("grey pixels have no Bernoulli likelihood: they are drawn as 0 or 1", stacklevel=2)
+            x = binarise_rows(x, seed)
+        return score_rows(self._model, x, samples, seed).log_likelihood.double().numpy()
+
+    def score_samples(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """A score for each row, (n,), higher for rows more like the training data; deterministic.
+
+        The importance-weighted bound with 16 samples, in nats. For grey pixels under a Bernoulli, and for a point
+        posterior, the same sum is a score and not a likelihood.
+        """
+        return score_rows(self._model, self.prepare(X), _SCORE_SAMPLES).log_likelihood.double().numpy()
+
+    def score(self, X: npt.ArrayLike, y: object = None) -> float:
+        """The mean of `score_samples`."""
+        return float(self.score_samples(X).mean())
+
+    def evaluate(self, X: npt.ArrayLike, **options: Any) -> dict[str, Any]:
+        """`dreamgen.evaluate` on rows of X; see there for options."""
+        return evaluate(self._model, self.prepare(X), **options)
+
+    # Keeping
+
+    def save(self, folder: str | Path, *, half: bool = False) -> None:
+        """Write a model folder: safetensors and JSON; `half` stores 16-bit weights."""
+        save_model(Path(folder), self._fitted(), half)
+
+    @classmethod
+    def load(cls, model: str | Path, device: str = "auto") -> "DreamGenerator":
+        """A generator from a folder, or by the name of a model that ships with the package.
+
+        Raises:
+            SettingsError: no such folder or name.
+            ModelFileError: damaged, or not safe to load.
+        """
+        saved = load_model(find_model(model))
+        generator = cls.from_settings(saved.settings, device, saved.origin.get("seed"))
+        generator.saved_ = saved
+        generator.seed_ = saved.origin.get("seed")
+        generator.n_features_in_ = int(np.prod(saved.event_shape))
+        saved.model.to(find_device(device))
+        return generator
+
+    # Plumbing
+
+    def _fitted(self) -> SavedModel:
+        if not hasattr(self, "saved_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("this DreamGenerator is not fitted yet: call fit, or DreamGenerator.load")
+        return self.saved_
+
+    @property
+    def _model(self) -> Any:
+        return self._fitted().model
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device  # type: ignore[no-any-return]
+
+    def prepare(self, X: npt.ArrayLike) -> Tensor:
+        """Rows as the model takes them, (n, *event), checked; flattened rows get their shape back.
+
+        Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
+        """
+        shape = self._fitted().event_shape
+        x = as_examples(X, "X")
+        if x.ndim == 2 and x.shape[1] == int(np.prod(shape)):
+            x = x.reshape(len(x), *shape)
+        if x.shape[1:] != shape:
+            raise DataError(f"X: expected rows of shape {shape}, got {x.shape[1:]}")
+        _check_range(self._model.decoder.likelihood, x)
+        return _tensor(x)
+
+    def _one(self, x: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+        array, shape = np.asarray(x), self._fitted().event_shape
+        if array.size != int(np.prod(shape)):
+            raise DataError(f"{name}: expected one example of shape {shape}, got shape {array.shape}")
+        return array.reshape(shape)
+
+    def _codes(self, Z: npt.ArrayLike) -> Tensor:
+        z = torch.from_numpy(np.array(Z, dtype=np.float32))
+        size = self._fitted().settings.latent_dim
+        if z.dim() != 2 or z.shape[1] != size:
+            raise DataError(f"Z: expected codes of shape (n, {size}), got {tuple(z.shape)}")
+        if not torch.isfinite(z).all():
+            raise DataError("Z: holds NaN or infinity")
+        return z
+
+    def _check_latents(self, latents: Sequence[int]) -> list[int]:
+        size = self._fitted().settings.latent_dim
+        for latent in latents:
+            if not 0 <= latent < size:
+                raise SettingsError(f"latent {latent}: expected 0 to {size - 1}")
+        return list(latents)
+
+    @torch.no_grad()
+    def _pictures(self, z: Tensor, noise: RowNoise | None = None) -> Floats:
+        """Decode codes, (n, D), in blocks: the mean, or a draw where there is noise."""
+        if noise is not None:
+            return draw(self._model.decoder(z.to(self._device)), noise, 1)[0].cpu().numpy()
+        blocks = [self._model.decoder(block.to(self._device)).mean.cpu() for block in z.split(_DECODE_ROWS)]
+        return torch.cat(blocks).numpy()
+
+
+def _check_range(likelihood: Likelihood, x: npt.NDArray[Any]) -> None:
+    extremes = as_float(torch.tensor([x.min(), x.max()]))
+    likelihood.check(*extremes.tolist())
+
+
+def _tensor(x: npt.NDArray[Any]) -> Tensor:
+    """Examples as a tensor; a read-only array is copied, since torch would let it be written."""
+    return torch.from_numpy(np.ascontiguousarray(x) if x.flags.writeable else x.copy())

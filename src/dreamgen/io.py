@@ -1,0 +1,159 @@
+"""A saved model: a folder of safetensors and JSON that rebuilds without running anything that came with it.
+
+model.safetensors   weights
+config.json         settings, shape of the data, seed, data hash, versions
+card.json           what it is, how it was made, measured figures, limits
+history.json        the records of training
+codes.safetensors   posterior means (and labels) of some training rows, to colour maps with; optional
+manifest.json       SHA-256 of each file; its rename commits a save
+"""
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamgen import __version__
+from dreamgen.config import Settings
+from dreamgen.errors import ModelFileError, SettingsError
+from dreamgen.files import (
+    dump_json,
+    dump_tensors,
+    parse_json,
+    parse_tensors,
+    read_folder,
+    write_folder,
+)
+from dreamgen.models import VAE, build_model
+
+_DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
+
+
+@dataclass
+class SavedModel:
+    """What a folder holds.
+
+    Attributes:
+        model: on the CPU, float32, in evaluation mode.
+        settings: as resolved for the run.
+        event_shape: shape of one example.
+        origin: seed, data (name, SHA-256, rows), versions, threads; for people, not read by the library.
+        card: measured figures and limits.
+        history: one record for each epoch.
+        codes: `loc` (n, D) and, if there were labels, `labels` (n,) of training rows; empty if not kept.
+    """
+
+    model: VAE
+    settings: Settings
+    event_shape: tuple[int, ...]
+    origin: dict[str, Any] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    codes: dict[str, Tensor] = field(default_factory=dict)
+
+
+def versions() -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {
+        "dreamgen": __version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
+    """Write a model folder, all or nothing; `half` stores 16-bit weights, half the size."""
+    state: Mapping[str, Tensor] = saved.model.state_dict()
+    weights = {k: v.half() if half and v.is_floating_point() else v for k, v in state.items()}
+    config = {
+        "settings": saved.settings.to_dict(),
+        "event_shape": list(saved.event_shape),
+        "origin": saved.origin,
+    }
+    contents = {
+        "model.safetensors": dump_tensors(weights),
+        "config.json": dump_json(config),
+        "card.json": dump_json(saved.card),
+        "history.json": dump_json(saved.history),
+    }
+    if saved.codes:
+        contents["codes.safetensors"] = dump_tensors(saved.codes)
+    write_folder(folder, contents)
+
+
+def load_model(folder: Path) -> SavedModel:
+    """Read a model folder.
+
+    Raises:
+        ModelFileError: it is no model, was changed, is newer than this version, names a part that does not exist,
+            or holds weights that do not fit or are not finite.
+    """
+    contents = read_folder(folder)
+    for name in ("model.safetensors", "config.json"):
+        if name not in contents:
+            raise ModelFileError(f"{folder} is not a saved model: its manifest does not list {name}")
+    config = _mapping(parse_json(contents["config.json"], "config.json"), "config.json")
+    shape = _event_shape(config.get("event_shape"))
+    try:
+        settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
+        model = _rebuild(settings, shape, parse_tensors(contents["model.safetensors"], "model.safetensors"))
+    except SettingsError as error:
+        raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
+    card = parse_json(contents.get("card.json", b"{}"), "card.json")
+    history = parse_json(contents.get("history.json", b"[]"), "history.json")
+    codes = parse_tensors(contents["codes.safetensors"], "codes") if "codes.safetensors" in contents else {}
+    if not isinstance(history, list):
+        raise ModelFileError("history.json: expected a list of records")
+    return SavedModel(
+        model=model,
+        settings=settings,
+        event_shape=shape,
+        origin=_mapping(config.get("origin", {}), "config.json, origin"),
+        card=_mapping(card, "card.json"),
+        history=history,
+        codes=_check_codes(codes, settings.latent_dim),
+    )
+
+
+def _rebuild(settings: Settings, shape: Sequence[int], weights: dict[str, Tensor]) -> VAE:
+    # First without memory: settings that promise a giant network are compared with the file before one is made.
+    with torch.device("meta"):
+        expected = {k: tuple(v.shape) for k, v in build_model(settings, shape).state_dict().items()}
+    found = {k: tuple(v.shape) for k, v in weights.items()}
+    if expected != found:
+        name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
+        raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
+    model = build_model(settings, shape, seed=0)
+    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    return model.eval()
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ModelFileError(f"{name}: expected a table, got {type(value).__name__}")
+    return value
+
+
+def _event_shape(value: Any) -> tuple[int, ...]:
+    sizes = value if isinstance(value, list) and 0 < len(value) <= _DIMENSIONS else [0]
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+        raise ModelFileError(f"config.json, event_shape: expected positive whole numbers, got {value!r}")
+    if math.prod(sizes) > _ELEMENTS:
+        raise ModelFileError(f"config.json, event_shape: {value!r} is too large")
+    return tuple(sizes)
+
+
+def _check_codes(codes: dict[str, Tensor], latent_dim: int) -> dict[str, Tensor]:
+    loc = codes.get("loc")
+    if codes and (loc is None or loc.dim() != 2 or loc.shape[1] != latent_dim):
+        raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim})")
+    if loc is not None and "labels" in codes and codes["labels"].shape != loc.shape[:1]:
+        raise ModelFileError("codes.safetensors: there are not as many labels as codes")
+    return codes

@@ -1,0 +1,40 @@
+"""From settings to a model."""
+
+from collections.abc import Sequence
+
+import torch
+
+from dreamgen.config import Settings
+from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
+from dreamgen.models.vae import VAE, Decoder, Encoder
+from dreamgen.nn import DECODERS, ENCODERS
+
+
+def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int = 0, seed: int | None = None) -> VAE:
+    """Make a new model.
+
+    Args:
+        settings: names its parts.
+        event_shape: shape of one example.
+        context_dim: C, how many numbers the model is conditioned on.
+        seed: the initial weights are a function of it; torch's global generator is left as it was. None: from
+            the global generator.
+
+    Raises:
+        SettingsError: a part or argument that does not exist.
+    """
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(derive_seed(seed, "weights"))
+        sizes = {
+            "event_shape": tuple(event_shape),
+            "context_dim": context_dim,
+            "latent_dim": settings.latent_dim,
+            "hidden": settings.hidden,
+        }
+        network = ENCODERS.build(settings.encoder, **sizes)
+        posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
+        prior = PRIORS.build(settings.prior, **sizes)
+        likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
+        decoder = DECODERS.build(settings.decoder, **sizes, parameters_per_element=likelihood.parameters_per_element)
+        return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))

@@ -1,0 +1,63 @@
+"""The variational autoencoder: three parts, each of which returns a torch Distribution.
+
+    encoder(batch)      -> q(z|x)      "the Magic Press"
+    prior(context)      -> p(z)
+    decoder(z, context) -> p(x|z)      "the Dream Projector"
+
+Auto-Encoding Variational Bayes, 2013, https://arxiv.org/abs/1312.6114.
+"""
+
+from torch import Tensor, nn
+from torch.distributions import Distribution
+
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import Likelihood, Noise, draw
+from dreamgen.models.trace import Latent, Trace
+
+
+class Encoder(nn.Module):
+    """A network that reads a batch, and a head that turns its features into q(z|x)."""
+
+    def __init__(self, network: nn.Module, posterior: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.posterior = posterior
+
+    def forward(self, batch: Batch) -> Distribution:
+        """B examples to q(z|x), batch shape (B, D)."""
+        q: Distribution = self.posterior(self.network(batch))
+        return q
+
+
+class Decoder(nn.Module):
+    """A network that reads latents, and a head that turns its output into p(x|z)."""
+
+    def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
+        super().__init__()
+        self.network = network
+        self.likelihood = likelihood
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Distribution:
+        """z (K, B, D) to p(x|z), batch shape (K, B, *event)."""
+        p: Distribution = self.likelihood(self.network(z, context))
+        return p
+
+
+class VAE(nn.Module):
+    """An encoder, a prior and a decoder."""
+
+    def __init__(self, encoder: Encoder, prior: nn.Module, decoder: Decoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.prior = prior
+        self.decoder = decoder
+
+    def infer(self, batch: Batch, noise: Noise, samples: int = 1) -> Trace:
+        """Explain a batch: encode it, draw K = `samples` latents for each row, and decode them."""
+        return self.explain(batch, self.encoder(batch), noise, samples)
+
+    def explain(self, batch: Batch, q: Distribution, noise: Noise, samples: int) -> Trace:
+        """The trace of a batch whose posterior is already known, so that many samples cost one encoding."""
+        z = draw(q, noise, samples)
+        latent = Latent("z", z, q, self.prior(batch.context))
+        return Trace(batch, (latent,), self.decoder(z, batch.context))

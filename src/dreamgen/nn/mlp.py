@@ -1,0 +1,102 @@
+"""Fully connected networks of any depth.
+
+Letters: B rows, K samples, D latent units, C context numbers, F features.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dreamgen.data.batch import Batch
+from dreamgen.errors import SettingsError
+from dreamgen.registry import Registry, nearest
+
+ENCODERS: Registry[nn.Module] = Registry("encoder")
+DECODERS: Registry[nn.Module] = Registry("decoder")
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "softplus": nn.Softplus,
+}
+
+
+def trunk(width: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
+    """Linear layers with an activation after each: `width` numbers in, `hidden[-1]` out (or `width`, if empty)."""
+    if activation not in ACTIVATIONS:
+        raise SettingsError(f"unknown activation {activation!r}: {nearest(activation, ACTIVATIONS)}")
+    layers: list[nn.Module] = []
+    for inward, outward in zip([width, *hidden], hidden, strict=False):
+        layers += [nn.Linear(inward, outward), ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+@ENCODERS.register("mlp")
+class MLPEncoder(nn.Module):
+    """x, flattened, with the context beside it, to features.
+
+    Unobserved elements enter as 0.
+
+    Args:
+        event_shape: shape of one example.
+        context_dim: C, 0 for none.
+        hidden: widths of the layers, from the outside in; none makes a linear encoder.
+        activation: one of ACTIVATIONS.
+    """
+
+    def __init__(
+        self, event_shape: Sequence[int], context_dim: int, hidden: list[int], activation: str = "relu"
+    ) -> None:
+        super().__init__()
+        width = math.prod(event_shape) + context_dim
+        self.layers = trunk(width, hidden, activation)
+        self.features = hidden[-1] if hidden else width
+
+    def forward(self, batch: Batch) -> Tensor:
+        """A batch of B examples to features, (B, F)."""
+        h = batch.x if batch.mask is None else batch.x * batch.mask
+        h = h.flatten(1)
+        if batch.context is not None:
+            h = torch.cat([h, batch.context], dim=-1)
+        features: Tensor = self.layers(h)
+        return features
+
+
+@DECODERS.register("mlp")
+class MLPDecoder(nn.Module):
+    """z, with the context beside it, to the parameters of p(x|z).
+
+    Args:
+        latent_dim: D.
+        event_shape: shape of one example.
+        context_dim: C, 0 for none.
+        parameters_per_element: P, what the likelihood asks for.
+        hidden: widths of the layers, from the outside in (as the encoder's).
+        activation: one of ACTIVATIONS.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        event_shape: Sequence[int],
+        context_dim: int,
+        parameters_per_element: int,
+        hidden: list[int],
+        activation: str = "relu",
+    ) -> None:
+        super().__init__()
+        width, inside_out = latent_dim + context_dim, list(reversed(hidden))
+        self.layers = trunk(width, inside_out, activation)
+        self.shape = (*event_shape, parameters_per_element) if parameters_per_element > 1 else tuple(event_shape)
+        self.out = nn.Linear(inside_out[-1] if inside_out else width, math.prod(self.shape))
+
+    def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """z (K, B, D) and context (B, C) to (K, B, *event), with P numbers behind each element where P > 1."""
+        if context is not None:
+            z = torch.cat([z, context.expand(*z.shape[:-1], -1)], dim=-1)
+        h: Tensor = self.out(self.layers(z))
+        return h.unflatten(-1, self.shape)

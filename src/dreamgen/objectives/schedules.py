@@ -1,0 +1,108 @@
+"""Schedules: numbers that change over a run, as functions of the step. They serve beta and the learning rate alike.
+
+A schedule is called with the step, from 0, and the total number of steps of the run, and returns a number.
+`steps` counts optimiser steps; None means the whole run.
+"""
+
+from typing import Protocol
+
+from dreamgen.errors import SettingsError
+from dreamgen.registry import Registry, Spec
+
+
+class Schedule(Protocol):
+    """A number for each step."""
+
+    def __call__(self, step: int, total: int) -> float: ...
+
+
+SCHEDULES: Registry[Schedule] = Registry("schedule", number=("constant", "value"))
+
+
+def learning_rate_schedule(spec: Spec) -> Schedule:
+    """The schedule of a learning rate: a bare number is the peak of a linear rise and fall over the run."""
+    if isinstance(spec, int | float):
+        spec = {"kind": "triangle", "peak": float(spec)}
+    return SCHEDULES.build(spec)
+
+
+def _span(steps: int | None) -> int | None:
+    if steps is not None and steps < 1:
+        raise SettingsError(f"schedule, steps: expected 1 or more, got {steps}")
+    return steps
+
+
+@SCHEDULES.register("constant")
+class Constant:
+    """Always `value`."""
+
+    def __init__(self, value: float = 1.0) -> None:
+        self.value = value
+
+    def __call__(self, step: int, total: int) -> float:
+        return self.value
+
+
+@SCHEDULES.register("linear")
+class Linear:
+    """From `start` to `stop` in a straight line over `steps`, then `stop`.
+
+    With start 0 and stop 1 on beta this is KL annealing (Generating Sentences from a Continuous Space, 2015,
+    https://arxiv.org/abs/1511.06349).
+    """
+
+    def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int | None = None) -> None:
+        self.start, self.stop, self.steps = start, stop, _span(steps)
+
+    def __call__(self, step: int, total: int) -> float:
+        done = min(1.0, step / (self.steps or max(total, 1)))
+        return self.start + (self.stop - self.start) * done
+
+
+@SCHEDULES.register("cyclical")
+class Cyclical:
+    """`cycles` times over: from `start` to `stop` over the share `rise` of a cycle, then `stop`.
+
+    Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing, 2019,
+    https://arxiv.org/abs/1903.10145.
+    """
+
+    def __init__(
+        self,
+        start: float = 0.0,
+        stop: float = 1.0,
+        cycles: int = 4,
+        rise: float = 0.5,
+        steps: int | None = None,
+    ) -> None:
+        if cycles < 1 or not 0 < rise <= 1:
+            raise SettingsError(
+                f"schedule 'cyclical': expected cycles >= 1 and 0 < rise <= 1, got {cycles} and {rise}"
+            )
+        self.start, self.stop, self.cycles, self.rise, self.steps = start, stop, cycles, rise, _span(steps)
+
+    def __call__(self, step: int, total: int) -> float:
+        span = self.steps or max(total, 1)
+        if step >= span:
+            return self.stop
+        phase = step * self.cycles / span % 1
+        return self.start + (self.stop - self.start) * min(1.0, phase / self.rise)
+
+
+@SCHEDULES.register("triangle")
+class Triangle:
+    """From 0 to `peak` over the share `rise` of the steps, then down to 0 in a straight line: for learning rates.
+
+    Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates, 2017,
+    https://arxiv.org/abs/1708.07120.
+    """
+
+    def __init__(self, peak: float, rise: float = 0.1, steps: int | None = None) -> None:
+        if not 0 < rise < 1:
+            raise SettingsError(f"schedule 'triangle', rise: expected 0 < rise < 1, got {rise}")
+        self.peak, self.rise, self.steps = peak, rise, _span(steps)
+
+    def __call__(self, step: int, total: int) -> float:
+        # Half a step in, so that neither the first nor the last step is spent at 0.
+        done = (step + 0.5) / (self.steps or max(total, 1))
+        return self.peak * max(0.0, min(done / self.rise, (1 - done) / (1 - self.rise)))

@@ -1,0 +1,134 @@
+"""Parts by name: how a settings file says `{kind = "mlp", activation = "tanh"}` without naming a class.
+
+A file can only pick from what the library registered itself, so loading a model never imports or calls
+anything that the file names (no class paths). A part's saved configuration is its constructor's keyword
+arguments.
+"""
+
+import difflib
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from dreamgen.errors import SettingsError
+
+Spec = str | float | int | Mapping[str, Any]
+"""How a part is written down: its name, or a table with `kind` and arguments, or a bare number."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Finish an error message: the nearest valid name, then all of them."""
+    choices = sorted(choices)
+    close = difflib.get_close_matches(str(word), choices, n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}valid: {', '.join(choices)}"
+
+
+def _fits(value: Any, annotation: Any) -> bool:
+    """Whether a value read from TOML or JSON fits an annotation built of plain types, unions and tuples."""
+    if annotation is Any or annotation is inspect.Parameter.empty:
+        return True
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, option) for option in typing.get_args(annotation))
+    if origin is typing.Literal:
+        return value in typing.get_args(annotation)
+    if origin in (tuple, list):
+        item = typing.get_args(annotation)[0]
+        return isinstance(value, list | tuple) and all(_fits(v, item) for v in value)
+    if origin is not None:
+        return isinstance(value, origin)
+    if annotation is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if annotation is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, annotation) if isinstance(annotation, type) else value is annotation
+
+
+def type_name(annotation: Any) -> str:
+    """An annotation as a person would write it."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return "one of " + ", ".join(map(repr, typing.get_args(annotation)))
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def check_type(name: str, value: Any, annotation: Any) -> None:
+    """Raise SettingsError unless `value` fits `annotation`."""
+    if not _fits(value, annotation):
+        raise SettingsError(f"{name}: expected {type_name(annotation)}, got {value!r}")
+
+
+T = TypeVar("T")
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+class Registry(Generic[T]):
+    """The parts of one role (encoders, priors, ...), by name.
+
+    Args:
+        role: what the parts are, for error messages and listings.
+        number: the part that a bare number stands for, as (name, argument): `beta = 4` is a constant schedule.
+    """
+
+    def __init__(self, role: str, number: tuple[str, str] | None = None) -> None:
+        self.role = role
+        self._number = number
+        self._parts: dict[str, Callable[..., T]] = {}
+
+    def register(self, name: str) -> Callable[[C], C]:
+        """Decorate a class or function so that settings can name it."""
+
+        def add(part: C) -> C:
+            self._parts[name] = part
+            return part
+
+        return add
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._parts))
+
+    def __getitem__(self, name: str) -> Callable[..., T]:
+        if name not in self._parts:
+            raise SettingsError(f"unknown {self.role} {name!r}: {nearest(name, self._parts)}")
+        return self._parts[name]
+
+    def normalise(self, spec: Spec) -> dict[str, Any]:
+        """A spec in its long form, `{"kind": ..., **arguments}`; raises SettingsError if it has none."""
+        if isinstance(spec, str):
+            spec = {"kind": spec}
+        elif isinstance(spec, int | float) and not isinstance(spec, bool) and self._number:
+            kind, argument = self._number
+            spec = {"kind": kind, argument: float(spec)}
+        if not isinstance(spec, Mapping) or not isinstance(spec.get("kind"), str):
+            raise SettingsError(f"{self.role}: expected a name or a table with 'kind', got {spec!r}")
+        return dict(spec)
+
+    def build(self, spec: Spec, **given: Any) -> T:
+        """Make the part that `spec` describes.
+
+        Args:
+            spec: the part's name, or `{"kind": name, **arguments}`.
+            given: what the surroundings know (shapes, sizes); each goes to the part if it asks for it and
+                the spec does not set it.
+
+        Raises:
+            SettingsError: unknown part or argument (the nearest valid name is said), or a wrong type.
+        """
+        arguments = self.normalise(spec)
+        kind = arguments.pop("kind")
+        part = self[kind]
+        parameters = inspect.signature(part).parameters
+        types_ = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)
+        own = [p for p in parameters if p not in given or p in _OVERRIDABLE]
+        for name, value in arguments.items():
+            if name not in own:
+                raise SettingsError(f"{self.role} {kind!r} has no argument {name!r}: {nearest(name, own)}")
+            check_type(f"{self.role} {kind!r}, {name}", value, types_.get(name, Any))
+        context = {k: v for k, v in given.items() if k in parameters and k not in arguments}
+        return part(**context, **arguments)
+
+
+_OVERRIDABLE = ("hidden",)
+"""What the surroundings offer but a part's own settings may replace."""

@@ -1,0 +1,8 @@
+"""Training: one loop for every model, with the update as its only moving part."""
+
+from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.loop import Record, train
+from dreamgen.training.run import Run
+from dreamgen.training.update import OPTIMIZERS, UPDATES, Update
+
+__all__ = ["OPTIMIZERS", "UPDATES", "Checkpoints", "Record", "Run", "Update", "train"]

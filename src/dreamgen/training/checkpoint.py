@@ -1,0 +1,175 @@
+"""Checkpoints: one file each, replaced as a whole, checked as a whole.
+
+RUN/checkpoints/step-00000470.safetensors   the last two
+RUN/checkpoints/best.safetensors            weights of the best epoch so far
+"""
+
+import contextlib
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+import safetensors
+import torch
+from torch import Tensor
+
+from dreamgen.errors import DivergedError, ModelFileError, OutputError, SettingsError
+from dreamgen.files import (
+    dump_json,
+    dump_tensors,
+    make_folder,
+    parse_json,
+    parse_tensors,
+    sha256,
+    write_bytes,
+)
+from dreamgen.io import versions
+from dreamgen.training.run import Best, Run
+
+_KEEP = 2
+_BEST = "best.safetensors"
+_STEP = re.compile(r"step-(\d{8,})\.safetensors")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder for this process; the operating system lets go when the process dies."""
+    lock = filelock.FileLock(make_folder(folder) / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise OutputError(f"{folder} is in use by another run; wait for it or choose another folder") from None
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self.folder = run_folder / "checkpoints"
+        self._best_saved = 0
+
+    def found(self) -> list[Path]:
+        """The checkpoints on disk, the newest first."""
+        files = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted((f for f in files if _STEP.fullmatch(f.name)), reverse=True)
+
+    def save(self, run: Run) -> None:
+        """Write a checkpoint; raises DivergedError for weights that are not finite, and OutputError."""
+        for name, parameter in run.model.named_parameters():
+            if not torch.isfinite(parameter).all():
+                raise DivergedError(f"training diverged by step {run.step}: {name} is not finite")
+        make_folder(self.folder)
+        if run.best.epoch and run.best.epoch != self._best_saved:
+            _write(self.folder / _BEST, run.best.weights, {"epoch": run.best.epoch})
+            self._best_saved = run.best.epoch
+        update_tensors, update_values = run.update.state()
+        tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
+        tensors |= {f"update.{k}": v for k, v in update_tensors.items()}
+        tensors |= {f"average.{k}": v for k, v in run.average.state().items()}
+        values = {
+            **_identity(run),
+            "step": run.step,
+            "sums": run.sums.tolist(),
+            "history": run.history,
+            "best": [run.best.epoch, run.best.loss if math.isfinite(run.best.loss) else None],
+            "update": update_values,
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+        }
+        _write(self.folder / f"step-{run.step:08d}.safetensors", tensors, values)
+        for old in self.found()[_KEEP:]:
+            old.unlink(missing_ok=True)
+
+    def restore(self, run: Run) -> bool:
+        """Continue from the newest whole checkpoint.
+
+        Returns:
+            False where there is none.
+
+        Raises:
+            SettingsError: the checkpoint is of other settings, seed or data.
+            ModelFileError: no checkpoint is whole.
+        """
+        damage: ModelFileError | None = None
+        for path in self.found():
+            try:
+                tensors, values = _read(path)
+            except ModelFileError as error:
+                warnings.warn(f"{error}; trying the checkpoint before it", stacklevel=2)
+                damage = error
+                continue
+            self._apply(run, path, tensors, values)
+            return True
+        if damage:
+            raise damage
+        return False
+
+    def _apply(self, run: Run, path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        for name, mine in _identity(run).items():
+            if values.get(name) != mine:
+                raise SettingsError(f"{path.parent.parent} was begun with other {_difference(name, values, mine)}")
+        if values["threads"] != torch.get_num_threads():
+            warnings.warn(
+                f"the run was begun with {values['threads']} threads and goes on with {torch.get_num_threads()}: "
+                "its weights will not be the same to the byte",
+                stacklevel=3,
+            )
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "update": {}, "average": {}}
+        for key, value in tensors.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+        run.model.load_state_dict(parts["model"])
+        run.update.restore(parts["update"], values["update"])
+        run.average.restore(parts["average"])
+        run.step, run.history = values["step"], values["history"]
+        run.sums = torch.tensor(values["sums"], dtype=torch.float64)
+        epoch, loss = values["best"]
+        if epoch:
+            run.best = Best(epoch, loss, _read(self.folder / _BEST)[0])
+            self._best_saved = epoch
+
+
+def _identity(run: Run) -> dict[str, Any]:
+    """What must be equal for a run to go on."""
+    return {"settings": run.settings.to_dict(), "seed": run.seed, "data": run.data_hash}
+
+
+def _difference(name: str, values: dict[str, Any], mine: Any) -> str:
+    theirs = values.get(name)
+    if name == "settings" and isinstance(theirs, dict):
+        key = next(k for k in sorted({*mine, *theirs}) if mine.get(k) != theirs.get(k))
+        return f"settings: {key} = {theirs.get(key)!r}, now {mine.get(key)!r}"
+    return f"{name}: {theirs}, now {mine}"
+
+
+def _digest(tensors: dict[str, Tensor], values: dict[str, Any]) -> str:
+    digests = {name: sha256(t.detach().cpu().contiguous().numpy().tobytes()) for name, t in tensors.items()}
+    return sha256(dump_json({"tensors": digests, "values": values}))
+
+
+def _write(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+    metadata = {"values": dump_json(values).decode(), "sha256": _digest(tensors, values)}
+    write_bytes(path, dump_tensors(tensors, metadata))
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+        tensors = parse_tensors(path.read_bytes(), path.name)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from error
+    values = parse_json(metadata.get("values", "").encode(), path.name)
+    if not isinstance(values, dict) or _digest(tensors, values) != metadata.get("sha256"):
+        raise ModelFileError(f"{path}: the checkpoint was changed or cut short")
+    return tensors, values

@@ -1,0 +1,133 @@
+"""From rows to a model that can be saved: holds out, builds, trains, and notes where it came from."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import generator
+from dreamgen.errors import SettingsError
+from dreamgen.evaluation.latents import active_units, rate_per_unit
+from dreamgen.evaluation.likelihood import encode_rows
+from dreamgen.io import SavedModel, versions
+from dreamgen.models import build_model
+from dreamgen.training.checkpoint import Checkpoints, locked
+from dreamgen.training.loop import Record, train
+from dreamgen.training.run import Run
+
+_CODES = 2000  # training rows whose codes are kept, for the colours of a map
+_RATE_ROWS = 10_000
+
+
+def find_device(name: str) -> torch.device:
+    """A device by name; "auto" is CUDA where there is one. Raises SettingsError if it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise SettingsError(f"device {name!r} is not available here: expected auto, cpu, cuda or mps") from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise SettingsError(f"device {name!r}: expected auto, cpu, cuda or mps")
+    return device
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies matrices in bfloat16 in hardware."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _has_avx512_bf16()
+
+
+def _has_avx512_bf16() -> bool:
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return capabilities.startswith("AVX512") and bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def fit_model(
+    settings: Settings,
+    x: Tensor,
+    labels: Tensor | None,
+    *,
+    seed: int,
+    device: torch.device,
+    out: Path | None = None,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> SavedModel:
+    """Train a model on rows x, (n, *event); see `DreamGenerator.fit` for the rest."""
+    held_out, kept = _split(len(x), settings.validation, seed)
+    settings = settings.resolve(len(kept))
+    if settings.precision == "auto":
+        settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
+    event_shape = tuple(x.shape[1:])
+    run = Run(
+        model=build_model(settings, event_shape, seed=seed).to(device),
+        settings=settings,
+        data=Batch(x[kept].to(device)),
+        validation=Batch(x[held_out].to(device)) if len(held_out) else None,
+        seed=seed,
+        data_hash=_hash(x),
+    )
+    with locked(out) if out else contextlib.nullcontext():
+        checkpoints = Checkpoints(out) if out else None
+        if checkpoints:
+            _start(checkpoints, run, resume)
+        for record in train(run, checkpoints, stop):
+            on_record(record)
+    rows = x[kept[:_RATE_ROWS]]
+    q = encode_rows(run.model, rows)
+    units = rate_per_unit(q)
+    codes = {"loc": q.mean[:_CODES].half()}
+    if labels is not None:
+        codes["labels"] = labels[kept[:_CODES]]
+    return SavedModel(
+        model=run.model,
+        settings=settings,
+        event_shape=event_shape,
+        origin={
+            "seed": seed,
+            "data": {"sha256": run.data_hash, "rows": len(x), "dtype": str(x.dtype).removeprefix("torch.")},
+            "versions": versions(),
+            "threads": torch.get_num_threads(),
+            "device": device.type,
+        },
+        card={
+            "epochs": len(run.history),
+            "best_epoch": run.best.epoch or len(run.history),
+            "validation_rows": len(held_out),
+            "active_units": active_units(q),
+            "rate_per_unit": None if units is None else units.tolist(),
+        },
+        history=run.history,
+        codes=codes,
+    )
+
+
+def _split(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Row numbers held out and kept: a function of the seed. A single row is always kept."""
+    order = torch.randperm(rows, generator=generator(seed, "validation"))
+    held_out = min(int(rows * share), rows - 1)
+    return order[:held_out], order[held_out:]
+
+
+def _hash(x: Tensor) -> str:
+    digest = hashlib.sha256(f"{tuple(x.shape)} {x.dtype};".encode())
+    digest.update(x.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _start(checkpoints: Checkpoints, run: Run, resume: bool) -> None:
+    if resume:
+        checkpoints.restore(run)
+    elif checkpoints.found():
+        raise SettingsError(
+            f"{checkpoints.folder.parent} holds a run already: resume it (--resume) or choose another folder"
+        )

@@ -1,0 +1,141 @@
+"""The loop. It yields records; whoever consumes them shows progress, and may stop asking."""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+
+import torch
+
+from dreamgen.errors import DivergedError, Interrupted
+from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.run import Best, Run
+
+_STEPS_BETWEEN_RECORDS = 20
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where a run stands. Losses are means over the rows of the epoch so far, in nats per example.
+
+    Attributes:
+        epoch, step, total: epochs begun, steps done, steps of the whole run.
+        loss, distortion, rate: the objective and its two parts.
+        beta, learning_rate: at this step.
+        rows_per_second: of training, in this session of the run.
+        validation: loss on the validation part at the end of an epoch; None within one, or without that part.
+        epoch_done: whether this record closes an epoch.
+    """
+
+    epoch: int
+    step: int
+    total: int
+    loss: float
+    distortion: float
+    rate: float
+    beta: float
+    learning_rate: float
+    rows_per_second: float
+    validation: float | None = None
+    epoch_done: bool = False
+
+
+def train(
+    run: Run, checkpoints: Checkpoints | None = None, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Record]:
+    """Train until the settings say so.
+
+    At the end the model holds the weights of the best epoch by validation loss, or the last ones where no rows
+    were held out.
+
+    Args:
+        run: the state; changed in place, so that it can be looked at between records.
+        checkpoints: where to save; None: nowhere.
+        stop: asked after every step; once it is true, a checkpoint is written and Interrupted raised.
+
+    Yields:
+        A record every few steps, and one with `epoch_done` after each epoch.
+
+    Raises:
+        DivergedError: a loss or weight that is not finite; nothing bad has been saved.
+        Interrupted: `stop` said so.
+    """
+    run.model.train()
+    started, first = time.perf_counter(), run.step
+    while run.step < run.total and not _out_of_patience(run):
+        epoch, begun = divmod(run.step, run.steps_per_epoch)
+        order = run.order(epoch)
+        for index in range(begun, run.steps_per_epoch):
+            _take_step(run, order[index * run.settings.batch_size : (index + 1) * run.settings.batch_size])
+            done, stopping = index + 1 == run.steps_per_epoch, stop()
+            record = None
+            if done or run.step % _STEPS_BETWEEN_RECORDS == 0:
+                speed = (run.step - first) * run.settings.batch_size / (time.perf_counter() - started)
+                record = _record(run, epoch + 1, speed)
+            if done:
+                record = _close_epoch(run, record)
+            if checkpoints and (done or stopping or _save_now(run)):
+                checkpoints.save(run)
+            if record:
+                yield record
+            if stopping:
+                raise Interrupted(f"stopped after {run.step} of {run.total} steps")
+    _take_final_weights(run)
+
+
+def _take_step(run: Run, rows: torch.Tensor) -> None:
+    noise = run.noise(run.step)
+    batch = run.prepare(run.data[rows.to(run.data.x.device)], noise)
+    terms = run.update(run.model, run.objective, batch, noise, run.step, run.total)
+    run.step += 1
+    run.average.update(run.step)
+    parts = torch.stack([terms.loss, terms.distortion, terms.rate]).detach().double().sum(1).cpu()
+    run.sums[:3] += parts
+    run.sums[3] += len(batch)
+
+
+def _record(run: Run, epoch: int, speed: float) -> Record:
+    loss, distortion, rate = (run.sums[:3] / run.sums[3]).tolist()
+    return Record(
+        epoch=epoch,
+        step=run.step,
+        total=run.total,
+        loss=loss,
+        distortion=distortion,
+        rate=rate,
+        beta=run.objective.weight(run.step - 1, run.total),
+        learning_rate=run.update.learning_rate(run.step - 1, run.total),
+        rows_per_second=speed,
+    )
+
+
+def _close_epoch(run: Run, record: Record | None) -> Record:
+    """Score the validation part, remember the best weights and write the history."""
+    assert record is not None
+    validation = run.validation_loss()
+    if validation is not None and not math.isfinite(validation):
+        raise DivergedError(f"training diverged in epoch {record.epoch}: the validation loss is {validation}")
+    if validation is not None and validation < run.best.loss:
+        with run.average.in_place():
+            weights = {name: value.clone() for name, value in run.model.state_dict().items()}
+        run.best = Best(record.epoch, validation, weights)
+    record = replace(record, validation=validation, epoch_done=True)
+    # A history holds no times, so that a resumed run writes the same bytes.
+    run.history.append({k: v for k, v in asdict(record).items() if k not in ("rows_per_second", "epoch_done")})
+    run.sums.zero_()
+    return record
+
+
+def _out_of_patience(run: Run) -> bool:
+    waited = len(run.history) - run.best.epoch
+    return bool(run.settings.patience and run.best.epoch and waited >= run.settings.patience)
+
+
+def _save_now(run: Run) -> bool:
+    return bool(run.settings.save_every) and run.step % run.settings.save_every == 0
+
+
+def _take_final_weights(run: Run) -> None:
+    """The best epoch's weights, or the averaged last ones where no rows were held out."""
+    run.model.load_state_dict(run.best.weights if run.best.epoch else run.average.state(), strict=False)
+    run.model.eval()

@@ -1,0 +1,104 @@
+"""A run: everything that training changes, and everything that decides what it does next."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch, as_float
+from dreamgen.distributions import Noise, StepNoise, generator
+from dreamgen.models import VAE
+from dreamgen.objectives import Objective, build_objective
+from dreamgen.training.average import AveragedWeights
+from dreamgen.training.update import UPDATES, Update, check_learning_rate
+
+_VALIDATION_ROWS = 1000  # rows scored at once
+
+
+class Best(NamedTuple):
+    """The best epoch so far, from 1; 0 before there is one."""
+
+    epoch: int
+    loss: float
+    weights: dict[str, Tensor]
+
+
+@dataclass
+class Run:
+    """The state of one training.
+
+    Attributes:
+        model: being trained, on its device.
+        settings: resolved.
+        data: all training rows, on the device, bytes or floats; the validation part is not among them.
+        validation: held-out rows, or None.
+        seed: everything random is a function of it and of the step.
+        data_hash: SHA-256 of the data, so that a run is not resumed on other data.
+        step: steps done.
+        sums: loss, distortion and rate summed over the rows of the epoch so far, and their number.
+        history: one record for each epoch done.
+        best: the epoch with the best validation loss, that loss, and the weights; epoch 0 before there is one.
+    """
+
+    model: VAE
+    settings: Settings
+    data: Batch
+    validation: Batch | None
+    seed: int
+    data_hash: str = ""
+    step: int = 0
+    sums: Tensor = field(default_factory=lambda: torch.zeros(4, dtype=torch.float64))
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
+    objective: Objective = field(init=False)
+    update: Update = field(init=False)
+    average: AveragedWeights = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_learning_rate(self.settings)
+        self.objective = build_objective(self.settings)
+        self.update = UPDATES.build(self.settings.update, model=self.model, settings=self.settings)
+        self.average = AveragedWeights(self.model, self.settings.average)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in an epoch; the last, shorter one counts."""
+        return -(-len(self.data) // self.settings.batch_size)
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole run, if it does not stop early."""
+        epochs = self.settings.resolve(len(self.data)).epochs
+        return int(epochs) * self.steps_per_epoch
+
+    def order(self, epoch: int) -> Tensor:
+        """The rows in the order of one epoch, a function of (seed, epoch)."""
+        return torch.randperm(len(self.data), generator=generator(self.seed, "order", epoch))
+
+    def noise(self, step: int) -> StepNoise:
+        """The noise of one step, a function of (seed, step)."""
+        return StepNoise(self.seed, "step", step, device=self.data.x.device)
+
+    def prepare(self, batch: Batch, noise: Noise) -> Batch:
+        """What the model sees of some rows: floats, binarised anew if the settings say so."""
+        x = as_float(batch.x)
+        if self.settings.binarise == "dynamic":
+            x = (noise.uniform((1, *x.shape))[0] < x).float()
+        return Batch(x, batch.mask, batch.context, batch.lengths)
+
+    @torch.no_grad()
+    def validation_loss(self) -> float | None:
+        """The objective with its final weights on the validation part, with the same noise at every call."""
+        if self.validation is None:
+            return None
+        loss = 0.0
+        with self.average.in_place():
+            for start in range(0, len(self.validation), _VALIDATION_ROWS):
+                noise = StepNoise(self.seed, "validation", start, device=self.data.x.device)
+                rows = self.prepare(self.validation[start : start + _VALIDATION_ROWS], noise)
+                trace = self.model.infer(rows, noise, self.objective.samples)
+                loss += self.objective(trace, self.total, self.total).loss.sum().item()
+        return loss / len(self.validation)

@@ -1,0 +1,99 @@
+"""Updates: how one batch changes the weights. This is the one thing that the loop leaves open.
+
+The plain update has one optimiser. An update with several (a critic, an aggressive encoder) or with private
+gradients registers here too; the loop, the checkpoint and the commands stay as they are.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import Noise
+from dreamgen.errors import SettingsError
+from dreamgen.models import VAE
+from dreamgen.objectives import Objective, Terms, learning_rate_schedule
+from dreamgen.registry import Registry
+from dreamgen.training.health import diagnose
+
+
+class Update(Protocol):
+    """Changes a model a little, given one batch."""
+
+    def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        """One step; returns the terms it saw. Raises DivergedError before the weights change if one is not finite."""
+
+    def learning_rate(self, step: int, total: int) -> float:
+        """The rate at one step, for the records."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and plain values that a resumed run needs."""
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Take a state back."""
+
+
+UPDATES: Registry[Update] = Registry("update")
+OPTIMIZERS: Registry[torch.optim.Optimizer] = Registry("optimizer")
+
+
+@OPTIMIZERS.register("adam")
+def adam(parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999) -> torch.optim.Optimizer:
+    """Adam: A Method for Stochastic Optimization, 2014, https://arxiv.org/abs/1412.6980."""
+    return torch.optim.Adam(parameters, betas=(beta1, beta2), fused=True)
+
+
+@OPTIMIZERS.register("adamw")
+def adamw(
+    parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999, weight_decay: float = 0.01
+) -> torch.optim.Optimizer:
+    """Decoupled Weight Decay Regularization, 2017, https://arxiv.org/abs/1711.05101."""
+    return torch.optim.AdamW(parameters, betas=(beta1, beta2), weight_decay=weight_decay, fused=True)
+
+
+@UPDATES.register("plain")
+class PlainUpdate:
+    """One optimiser, one backward pass through the mean loss of the batch."""
+
+    def __init__(self, model: VAE, settings: Settings) -> None:
+        self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
+        self._rate = learning_rate_schedule(settings.learning_rate)
+        self._bfloat16 = settings.precision == "bfloat16"
+
+    def learning_rate(self, step: int, total: int) -> float:
+        return self._rate(step, total)
+
+    def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._rate(step, total)
+        self._optimizer.zero_grad()
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            trace = model.infer(batch, noise, objective.samples)
+        terms = objective(trace, step, total)
+        loss = terms.loss.mean()
+        if not torch.isfinite(loss):
+            raise diagnose(model, batch, terms, step)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        return terms
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        state = self._optimizer.state_dict()["state"]
+        return {f"{index}.{name}": value for index, slots in state.items() for name, value in slots.items()}, {}
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            index, _, name = key.partition(".")
+            state.setdefault(int(index), {})[name] = value
+        groups = self._optimizer.state_dict()["param_groups"]
+        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def check_learning_rate(settings: Settings) -> None:
+    """Raise SettingsError where the learning rate is not positive at its start."""
+    if learning_rate_schedule(settings.learning_rate)(0, 2) <= 0:
+        raise SettingsError(f"learning_rate: expected more than 0, got {settings.learning_rate!r}")
