@@ -17,7 +17,7 @@ import tomli_w
 from dreamgen.errors import SettingsError
 from dreamgen.registry import check_type, nearest
 
-Part = str | float | dict
+Part = str | float | dict[str, Any]
 """A part by name ("mlp"), with arguments ({"kind": "mlp", "hidden": [500]}), or a number for a schedule."""
 
 _AUTO_STEPS = 2200

@@ -140,7 +140,7 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         if labels is not None and labels.shape != x.shape[:1]:
             raise DataError(f"y: expected {len(x)} labels, got shape {labels.shape}")
         _check_range(LIKELIHOODS.build(settings.likelihood), x)
-        self.seed_ = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        self.seed_: int | None = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
         if len(x) < settings.batch_size:
             warnings.warn(f"{len(x)} rows are fewer than a batch of {settings.batch_size}", stacklevel=2)
         self.saved_ = fit_model(
@@ -202,10 +202,10 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         """
         if steps < 2:
             raise SettingsError(f"steps: expected 2 or more, got {steps}")
-        ends = self.encode(np.stack([self._one(a, "a"), self._one(b, "b")])).mean
+        start, stop = self.encode(np.stack([self._one(a, "a"), self._one(b, "b")])).mean
         times = torch.linspace(0, 1, steps * _MORPH_FRAMES)
-        film = torch.from_numpy(self._pictures(walks.path_between(*ends, times, path)))
-        return self._pictures(walks.path_between(*ends, walks.even_spacing(film, steps), path))
+        film = torch.from_numpy(self._pictures(walks.path_between(start, stop, times, path)))
+        return self._pictures(walks.path_between(start, stop, walks.even_spacing(film, steps), path))
 
     def map(
         self, size: int = 20, *, by: str = "value", span: float = 3.0, plane: Sequence[int] | None = None

@@ -20,7 +20,7 @@ _SMALL = 64  # pictures narrower than this are enlarged on sheets
 _PAPER = 255
 
 
-def as_pictures(x: Pictures, shape: Sequence[int] | None = None) -> Pictures:
+def as_pictures(x: npt.ArrayLike, shape: Sequence[int] | None = None) -> Pictures:
     """Examples, (n, ...), as pictures in [0, 1], (n, height, width[, channels]).
 
     Flat rows become squares where they can. Raises DataError where examples are not pictures.
@@ -34,7 +34,8 @@ def as_pictures(x: Pictures, shape: Sequence[int] | None = None) -> Pictures:
     if len(event) not in (2, 3) or (len(event) == 3 and event[2] != 3):
         raise DataError(f"expected pictures, (height, width) or (height, width, 3), got examples of shape {event}")
     scaled = x / 255.0 if x.dtype == np.uint8 else x
-    return np.clip(scaled.reshape(len(x), *event), 0, 1)
+    clipped: Pictures = np.clip(scaled.reshape(len(x), *event), 0, 1)
+    return clipped
 
 
 def sheet(pictures: Pictures, columns: int | None = None) -> Image.Image:
@@ -90,7 +91,7 @@ def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
 
 def _save_figure(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=120, format=path.suffix[1:] or "png", metadata={"Software": None})
+    figure.savefig(buffer, dpi=120, bbox_inches="tight", format=path.suffix[1:] or "png", metadata={"Software": None})
     make_folder(path.parent)
     write_bytes(path, buffer.getvalue())
 

@@ -120,7 +120,7 @@ class Registry(Generic[T]):
         kind = arguments.pop("kind")
         part = self[kind]
         parameters = inspect.signature(part).parameters
-        types_ = typing.get_type_hints(part.__init__ if isinstance(part, type) else part)
+        types_ = typing.get_type_hints(getattr(part, "__init__") if isinstance(part, type) else part)  # noqa: B009
         own = [p for p in parameters if p not in given or p in _OVERRIDABLE]
         for name, value in arguments.items():
             if name not in own:

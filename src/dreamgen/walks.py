@@ -29,7 +29,8 @@ def path_between(a: Tensor, b: Tensor, t: Tensor, path: str = "linear") -> Tenso
     if torch.sin(angle) < 1e-4:  # parallel, or opposite: no plane to turn in
         return (1 - t) * a + t * b
     direction = (torch.sin((1 - t) * angle) * a / length_a + torch.sin(t * angle) * b / length_b) / torch.sin(angle)
-    return ((1 - t) * length_a + t * length_b) * direction
+    between: Tensor = ((1 - t) * length_a + t * length_b) * direction
+    return between
 
 
 def even_spacing(frames: Tensor, steps: int) -> Tensor:
@@ -66,7 +67,8 @@ def ticks(size: int, by: str = "value", span: float = 3.0) -> Tensor:
         return torch.linspace(-span, span, size)
     normal = Normal(0.0, 1.0)
     low = float(normal.cdf(torch.tensor(-span)))
-    return normal.icdf(torch.linspace(low, 1 - low, size))
+    quantiles: Tensor = normal.icdf(torch.linspace(low, 1 - low, size))
+    return quantiles
 
 
 def plane_grid(base: Tensor, plane: Sequence[int], size: int, by: str = "value", span: float = 3.0) -> Tensor:

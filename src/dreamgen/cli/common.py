@@ -31,8 +31,8 @@ def common_options(out: str | None = None, seed: int | None = 0) -> Callable[[F]
     def add(verb: F) -> F:
         text = out or "Where to write: .png (a sheet) or .npz."
         verb = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(verb)
-        shown = {"show_default": True} if seed is not None else {}
-        verb = click.option("--seed", type=int, default=seed, help="Seed of everything random.", **shown)(verb)
+        usual = "a fresh one" if seed is None else str(seed)
+        verb = click.option("--seed", type=int, default=seed, help=f"Of everything random; by default {usual}.")(verb)
         return click.option("--out", type=click.Path(path_type=Path), help=text)(verb)
 
     return add

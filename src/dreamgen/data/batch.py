@@ -1,7 +1,7 @@
 """The one data contract: what training, scoring, filling in and coding all pass around."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,8 +27,8 @@ class Batch:
         return self.x.shape[0]
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v if v is None else change(v) for k, v in values.items()})
+        optional = (self.mask, self.context, self.lengths)
+        return Batch(change(self.x), *(value if value is None else change(value) for value in optional))
 
     def __getitem__(self, rows: Tensor | slice) -> "Batch":
         """The examples of some rows."""
@@ -40,5 +40,7 @@ class Batch:
 
 
 def as_float(x: Tensor) -> Tensor:
-    """Data as the model sees it: bytes 0..255 become floats 0..1, other numbers become float32."""
-    return x.float().div_(255) if x.dtype == torch.uint8 else x.float()
+    """Data as the model sees it: bytes 0..255 become floats 0..1, floats stay, other numbers become float32."""
+    if x.dtype == torch.uint8:
+        return x.float().div_(255)
+    return x if x.is_floating_point() else x.float()

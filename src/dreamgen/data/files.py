@@ -93,7 +93,7 @@ def as_examples(x: Any, name: str = "x") -> Array:
     if not x.size:
         raise DataError(f"{name}: expected at least one example, got shape {x.shape}")
     if x.dtype == np.uint8:
-        return x
+        return np.asarray(x)
     bad = ~np.isfinite(x)
     if bad.any():
         rows = np.flatnonzero(bad.reshape(len(x), -1).any(1))
@@ -102,7 +102,7 @@ def as_examples(x: Any, name: str = "x") -> Array:
         x = x.astype(np.float32)
     if not np.isfinite(x).all():
         raise DataError(f"{name}: holds numbers too large for float32")
-    return x
+    return np.asarray(x)
 
 
 def _dataset(path: Path, x: Array, labels: Array | None) -> Dataset:

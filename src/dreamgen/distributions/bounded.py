@@ -1,9 +1,14 @@
-"""Soft bounds for what a network predicts on a logarithmic scale."""
+"""What every head does to a network's raw output first."""
 
 import torch
 from torch import Tensor
 
 _FLAT, _ROOM = 10.0, 4.0
+
+
+def at_least_float32(raw: Tensor) -> Tensor:
+    """bfloat16 from a network in mixed precision becomes float32: densities need the digits. float64 stays."""
+    return raw.float() if raw.dtype.itemsize < 4 else raw
 
 
 def bound_log_variance(raw: Tensor) -> Tensor:

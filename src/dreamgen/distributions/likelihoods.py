@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal
 
-from dreamgen.distributions.bounded import bound_log_variance
+from dreamgen.distributions.bounded import at_least_float32, bound_log_variance
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import Registry
 
@@ -61,7 +61,8 @@ class GreyBernoulli(Bernoulli):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """x log p + (1 - x) log(1 - p) per element, in nats."""
-        log_prob: Tensor = _CrossEntropy.apply(self.logits, value.expand_as(self.logits))  # type: ignore[no-untyped-call]
+        logits, value = torch.broadcast_tensors(self.logits, value)
+        log_prob: Tensor = _CrossEntropy.apply(logits, value)  # type: ignore[no-untyped-call]
         return log_prob
 
 
@@ -70,7 +71,7 @@ class BernoulliLikelihood(Likelihood):
     """Every element is 1 with its own probability, independently given z."""
 
     def forward(self, h: Tensor) -> Distribution:
-        return GreyBernoulli(logits=h.float())
+        return GreyBernoulli(logits=at_least_float32(h))
 
     def check(self, low: float, high: float) -> None:
         if low < 0 or high > 1:
@@ -109,4 +110,4 @@ class GaussianLikelihood(Likelihood):
     def forward(self, h: Tensor) -> Distribution:
         # Bounded, so that data explained exactly cannot drive the density to infinity.
         scale = (0.5 * bound_log_variance(2 * self.log_scale)).exp()
-        return Normal(h.float(), scale, validate_args=False)
+        return Normal(at_least_float32(h), scale, validate_args=False)

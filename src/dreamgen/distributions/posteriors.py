@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
-from dreamgen.distributions.bounded import bound_log_variance
+from dreamgen.distributions.bounded import at_least_float32, bound_log_variance
 from dreamgen.distributions.delta import Delta
 from dreamgen.registry import Registry
 
@@ -25,8 +25,8 @@ class DiagonalGaussian(nn.Module):
 
     def forward(self, h: Tensor) -> Distribution:
         """Features (B, F) to q with batch shape (B, D)."""
-        log_variance = bound_log_variance(self.log_variance(h).float())
-        return Normal(self.loc(h).float(), (0.5 * log_variance).exp(), validate_args=False)
+        log_variance = bound_log_variance(at_least_float32(self.log_variance(h)))
+        return Normal(at_least_float32(self.loc(h)), (0.5 * log_variance).exp(), validate_args=False)
 
 
 @POSTERIORS.register("point")
@@ -39,4 +39,4 @@ class Point(nn.Module):
 
     def forward(self, h: Tensor) -> Distribution:
         """Features (B, F) to a point with batch shape (B, D)."""
-        return Delta(self.loc(h).float())
+        return Delta(at_least_float32(self.loc(h)))

@@ -58,13 +58,15 @@ def _device(model: VAE) -> torch.device:
 @torch.no_grad()
 def encode_rows(model: VAE, x: Tensor) -> Distribution:
     """q(z|x) of all rows, batch shape (n, D), on the CPU; x is bytes or floats, (n, *event)."""
-    device, parts = _device(model), []
+    device, locs, scales = _device(model), [], []
+    q: Distribution
     for block, real in _blocks(x, _ROWS):
         q = model.encoder(Batch(as_float(block.to(device))))
-        values = [q.loc] if isinstance(q, Delta) else [q.loc, q.scale]  # type: ignore[attr-defined]
-        parts.append([v[:real].cpu() for v in values])
-    columns = [torch.cat(column) for column in zip(*parts, strict=True)]
-    return Delta(*columns) if len(columns) == 1 else Normal(*columns, validate_args=False)
+        locs.append(q.mean[:real].cpu())
+        scales.append(q.stddev[:real].cpu())
+    if isinstance(q, Delta):
+        return Delta(torch.cat(locs))
+    return Normal(torch.cat(locs), torch.cat(scales), validate_args=False)
 
 
 def binarise_rows(x: Tensor, seed: int = 0) -> Tensor:

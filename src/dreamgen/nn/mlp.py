@@ -99,4 +99,5 @@ class MLPDecoder(nn.Module):
         if context is not None:
             z = torch.cat([z, context.expand(*z.shape[:-1], -1)], dim=-1)
         h: Tensor = self.out(self.layers(z))
-        return h.unflatten(-1, self.shape)
+        parameters: Tensor = h.unflatten(-1, self.shape)
+        return parameters

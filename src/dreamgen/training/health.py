@@ -50,7 +50,7 @@ def _watching(model: nn.Module, seen: list[str]) -> Iterator[None]:
         return hook
 
     leaves = [(n, m) for n, m in model.named_modules() if not any(m.children())]
-    handles = [module.register_forward_hook(watch(name)) for name, module in leaves]  # type: ignore[arg-type]
+    handles = [module.register_forward_hook(watch(name)) for name, module in leaves]
     try:
         yield
     finally:

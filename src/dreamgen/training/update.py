@@ -76,7 +76,7 @@ class PlainUpdate:
         loss = terms.loss.mean()
         if not torch.isfinite(loss):
             raise diagnose(model, batch, terms, step)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._optimizer.step()
         return terms
 

@@ -1,0 +1,38 @@
+# Two commands do everything: `make dream` and `make test`.
+# PIP_ARGS goes to pip: on Linux without a GPU, PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+# saves the gigabytes of CUDA that PyPI's torch brings along.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP_ARGS ?=
+BIN := $(VENV)/bin
+
+.PHONY: dream test lock clean
+
+dream: $(VENV)/.installed
+	$(BIN)/dreamgen demo --out runs
+
+test: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("dreamgen needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements.lock
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[all]'
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint requirements.lock --editable '.[all,dev]'
+	touch $@
+
+# Pins everything that is installed now; run it in a fresh environment after changing pyproject.toml.
+lock: $(VENV)/.installed-dev
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+clean:
+	rm -rf $(VENV) runs build dist src/*.egg-info

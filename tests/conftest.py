@@ -1,0 +1,56 @@
+"""What the tests share: real digits, a small trained model, and no way out to the network."""
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dreamgen import DreamGenerator, load_data
+from dreamgen.data import Dataset
+
+_MNIST = Path(os.environ.get("DREAMGEN_DATA", "/nowhere")) / "mnist" / "train-images-idx3-ubyte.gz"
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that would leave this machine fails at once."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "localhost"
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise ConnectionRefusedError(f"tests do not reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """The real MNIST; what asks for it is skipped where DREAMGEN_DATA does not hold it."""
+    if not _MNIST.is_file():
+        pytest.skip("needs MNIST in DREAMGEN_DATA")
+    return load_data("mnist")
+
+
+@pytest.fixture(scope="session")
+def digits() -> Dataset:
+    """The 1,797 real digits inside scikit-learn."""
+    return load_data("digits")
+
+
+@pytest.fixture(scope="session")
+def trained(digits: Dataset) -> DreamGenerator:
+    """A generator trained on the embedded digits in about a second."""
+    generator = DreamGenerator(latent_dim=6, hidden_dim=64, batch_size=64, epochs=25, random_state=0)
+    return generator.fit(digits.train.x, digits.train.labels)
+
+
+@pytest.fixture(scope="session")
+def model_folder(trained: DreamGenerator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained generator, saved; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("models") / "digits"
+    trained.save(folder)
+    return folder

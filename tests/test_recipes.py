@@ -1,0 +1,124 @@
+"""One contract over every recipe: a new recipe costs no new test."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dreamgen import RECIPES, Batch, DreamGenerator, Settings, build_model
+from dreamgen.data import Dataset
+from dreamgen.data.batch import as_float
+from dreamgen.distributions import Delta, StepNoise
+from dreamgen.errors import SettingsError
+from dreamgen.io import SavedModel
+from dreamgen.objectives import build_objective
+from dreamgen.recipes import find_settings
+
+B, SHAPE = 6, (8, 8)
+
+every_recipe = pytest.mark.parametrize("name", RECIPES)
+
+
+def small(name: str) -> Settings:
+    """The recipe with a network that fits a test."""
+    return RECIPES[name].settings.replace(hidden_dim=16, latent_dim=3, epochs=2, batch_size=32, precision="float32")
+
+
+def binary(x: torch.Tensor) -> torch.Tensor:
+    return (x > 0.5).float()
+
+
+@every_recipe
+def test_shapes_and_signs(name: str, digits: Dataset) -> None:
+    settings = small(name)
+    model, objective = build_model(settings, SHAPE, seed=0), build_objective(settings)
+    x = as_float(torch.from_numpy(digits.train.x[:B].copy()))
+    trace = model.infer(Batch(x), StepNoise(0), samples=4)
+    assert trace.latents[0].z.shape == (4, B, 3)
+    assert trace.p.log_prob(x).shape == (4, B, *SHAPE)
+    assert trace.p.mean.shape == (4, B, *SHAPE)
+    for term in (trace.distortion, trace.rate, trace.elbo):
+        assert term.shape == (B,)
+    assert (trace.rate >= 0).all()
+    terms = objective(trace, 0, 10)
+    assert terms.loss.shape == (B,)
+    assert torch.isfinite(terms.loss).all()
+
+
+@every_recipe
+def test_every_parameter_gets_a_gradient(name: str, digits: Dataset) -> None:
+    settings = small(name)
+    model, objective = build_model(settings, SHAPE, seed=0), build_objective(settings)
+    x = as_float(torch.from_numpy(digits.train.x[:B].copy()))
+    # At the end of the run, where every schedule has arrived.
+    objective(model.infer(Batch(x), StepNoise(0), objective.samples), 10, 10).loss.mean().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@every_recipe
+def test_training_lowers_the_loss_and_a_saved_model_is_the_same(name: str, digits: Dataset, tmp_path: Path) -> None:
+    generator = DreamGenerator.from_settings(small(name).replace(epochs=4), random_state=3).fit(digits.train.x[:400])
+    losses = [record["distortion"] for record in generator.history]
+    assert losses[-1] < losses[0]
+    generator.save(tmp_path / "model")
+    again = DreamGenerator.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.dream(5, seed=1), generator.dream(5, seed=1))
+    np.testing.assert_array_equal(again.transform(digits.test.x), generator.transform(digits.test.x))
+    assert again.get_params() == {**generator.get_params(), "epochs": 4}
+
+
+@every_recipe
+def test_the_settings_survive_toml(name: str, tmp_path: Path) -> None:
+    settings = RECIPES[name].settings
+    (tmp_path / "recipe.toml").write_text(settings.to_toml())
+    assert find_settings(str(tmp_path / "recipe.toml")) == settings
+
+
+@pytest.mark.parametrize("name", [n for n, r in RECIPES.items() if r.settings.posterior != "point"])
+def test_evaluation_never_sees_beta(name: str, digits: Dataset) -> None:
+    settings = small(name).replace(objective="elbo")
+    x = binary(as_float(torch.from_numpy(digits.test.x[:50].copy())))
+    model = build_model(settings, SHAPE, seed=0)
+    heavy = DreamGenerator.from_settings(settings.replace(beta=100.0), random_state=0)
+    light = DreamGenerator.from_settings(settings.replace(beta=0.01), random_state=0)
+    heavy.saved_ = SavedModel(model, settings.replace(beta=100.0), SHAPE)
+    light.saved_ = SavedModel(model, settings.replace(beta=0.01), SHAPE)
+    report = heavy.evaluate(x, samples=3)
+    assert report == light.evaluate(x, samples=3)
+    assert report["elbo"] == pytest.approx(-(report["distortion"] + report["rate"]), abs=1e-3)
+    assert report["nll"] <= -report["elbo"] + 1e-3
+
+
+def test_a_point_has_no_rate_no_bound_and_no_likelihood(digits: Dataset) -> None:
+    generator = DreamGenerator.from_settings(small("autoencoder"), random_state=0).fit(digits.train.x[:100])
+    assert isinstance(generator.encode(digits.test.x), Delta)
+    report = generator.evaluate(digits.test.x, binarise=True)
+    assert report["nll"] is None
+    assert report["elbo"] is None
+    assert "point" in report["nll_reason"]
+
+
+def test_densities_integrate_to_one() -> None:
+    # The Gaussian likelihood over a line, the Bernoulli over its two values; grey values are only a score.
+    grid = torch.linspace(-30, 30, 60_001)
+    gaussian = build_model(Settings(likelihood={"kind": "gaussian", "scale": 0.7}), (1,), seed=0).decoder.likelihood
+    density = gaussian(torch.tensor([0.3])).log_prob(grid.unsqueeze(1)).exp().squeeze()
+    assert torch.trapezoid(density, grid).item() == pytest.approx(1, abs=1e-4)
+    bernoulli = build_model(Settings(), (1,), seed=0).decoder.likelihood
+    p = bernoulli(torch.tensor([1.3]))
+    assert p.log_prob(torch.tensor([[0.0], [1.0]])).exp().sum().item() == pytest.approx(1, abs=1e-6)
+    grey = torch.linspace(0, 1, 10_001).unsqueeze(1)
+    assert abs(torch.trapezoid(p.log_prob(grey).exp().squeeze(), grey.squeeze()).item() - 1) > 0.1
+
+
+def test_an_unknown_recipe_names_the_nearest() -> None:
+    with pytest.raises(SettingsError, match="mnist-2d"):
+        find_settings("mnist2d")
+
+
+def test_the_recipe_named_like_the_data_is_the_default() -> None:
+    assert find_settings(None, "mnist") == RECIPES["mnist"].settings
+    assert find_settings(None, "anything.npz") == RECIPES["default"].settings
