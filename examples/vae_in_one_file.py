@@ -50,7 +50,8 @@ class DreamGenerator(nn.Module):
 
 def loss_function(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
     """-ELBO in nats, summed over the batch: how badly the picture is redrawn, plus what its z costs."""
-    # Sums over pixels and over latents, never a mean over one of them: a mean would change their balance N-fold.
+    # Sums over pixels and over latents: a mean over the N pixels would weigh the second term N times as much.
+    # On grey pixels BCE is a score and not a likelihood, so this is comparable only with other grey scores.
     BCE = F.binary_cross_entropy(recon_x, x.flatten(1), reduction="sum")
     # KL(N(μ, σ²) ‖ N(0, 1)) in closed form. It pulls all clouds towards one place and one size; without it they would
     # shrink to points far apart, and a z drawn from N(0, 1) would fall between them and decode to noise.
@@ -59,10 +60,10 @@ def loss_function(recon_x: Tensor, x: Tensor, mu: Tensor, logvar: Tensor) -> Ten
 
 
 @torch.no_grad()
-def dream(model: DreamGenerator, shape: tuple[int, ...], latent_dim: int = 20) -> Image.Image:
+def dream(model: DreamGenerator, shape: tuple[int, ...]) -> Image.Image:
     """A sheet of 64 dreams, 8 by 8. The encoder takes no part: z comes from the prior."""
     height, width = shape
-    pictures = model.decode(torch.randn(64, latent_dim))  # (64, N)
+    pictures = model.decode(torch.randn(64, model.fc3.in_features))  # (64, D) -> (64, N)
     # (row, column, height, width) -> (row, height, column, width): the pictures side by side.
     sheet = pictures.view(8, 8, height, width).transpose(1, 2).reshape(8 * height, 8 * width)
     return Image.fromarray((255 * sheet).round().byte().numpy())

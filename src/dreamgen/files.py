@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
-import safetensors.torch
 import torch
+from safetensors.torch import load as from_safetensors
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from dreamgen.errors import ModelFileError, OutputError
@@ -105,14 +106,14 @@ def parse_json(content: bytes, name: str) -> Any:
 def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
     """Tensors as safetensors bytes."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
-    content: bytes = safetensors.torch.save(plain, dict(metadata or {}))
+    content: bytes = to_safetensors(plain, dict(metadata or {}))
     return content
 
 
 def parse_tensors(content: bytes, name: str) -> dict[str, Tensor]:
     """Tensors from safetensors bytes; raises ModelFileError if damaged or if a number is NaN or infinite."""
     try:
-        tensors: dict[str, Tensor] = safetensors.torch.load(content)
+        tensors: dict[str, Tensor] = from_safetensors(content)
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelFileError(f"{name}: not a valid safetensors file: {error}") from error
     for key, tensor in tensors.items():

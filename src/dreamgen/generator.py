@@ -43,7 +43,7 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         device: "auto" (CUDA if there is one), "cpu", "cuda", "cuda:1", "mps".
         random_state: seed of weights, order and noise; None: a fresh one, kept in `seed_`.
 
-    >>> generator = DreamGenerator(latent_dim=2, hidden_dim=64, epochs=1, random_state=0)
+    >>> generator = DreamGenerator(latent_dim=2, hidden_dim=64, batch_size=50, epochs=1, random_state=0)
     >>> dreams = generator.fit(np.random.default_rng(0).random((100, 8, 8))).dream(4, seed=1)
     >>> dreams.shape
     (4, 8, 8)
@@ -141,14 +141,15 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
             raise DataError(f"y: expected {len(x)} labels, got shape {labels.shape}")
         _check_range(LIKELIHOODS.build(settings.likelihood), x)
         self.seed_: int | None = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        device = find_device(self.device)
         if len(x) < settings.batch_size:
-            warnings.warn(f"{len(x)} rows are fewer than a batch of {settings.batch_size}", stacklevel=2)
+            warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
             _tensor(x),
             None if labels is None else torch.from_numpy(labels.astype(np.int64)),
             seed=self.seed_,
-            device=find_device(self.device),
+            device=device,
             out=None if out is None else Path(out),
             resume=resume,
             stop=stop,

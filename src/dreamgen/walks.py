@@ -12,6 +12,8 @@ from dreamgen.registry import nearest
 PATHS = ("linear", "spherical")
 SCALES = ("value", "quantile")
 
+_STILL = 1e-5  # a film that moves less than this over its length shows one picture
+
 
 def path_between(a: Tensor, b: Tensor, t: Tensor, path: str = "linear") -> Tensor:
     """Points on the way from code a to code b, both (D,), at t in [0, 1], (n,): shape (n, D).
@@ -40,7 +42,7 @@ def even_spacing(frames: Tensor, steps: int) -> Tensor:
     """
     moved = (frames[1:] - frames[:-1]).flatten(1).norm(dim=1).double()
     gone = torch.cat([moved.new_zeros(1), moved.cumsum(0)])
-    if gone[-1] == 0:
+    if gone[-1] < _STILL:
         return torch.linspace(0, 1, steps)
     wanted = torch.linspace(0, 1, steps, dtype=torch.double) * gone[-1]
     right = torch.searchsorted(gone, wanted).clamp(1, len(gone) - 1)
@@ -52,8 +54,7 @@ def even_spacing(frames: Tensor, steps: int) -> Tensor:
 def largest_step(frames: Tensor) -> float:
     """The largest Euclidean step between successive frames over the mean one; 1 for a still."""
     moved = (frames[1:] - frames[:-1]).flatten(1).norm(dim=1)
-    mean = moved.mean()
-    return float(moved.max() / mean) if mean > 0 else 1.0
+    return float(moved.max() / moved.mean()) if moved.sum() >= _STILL else 1.0
 
 
 def ticks(size: int, by: str = "value", span: float = 3.0) -> Tensor:

@@ -58,9 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
         result: Any = cli.main(arguments, prog_name="dreamgen", standalone_mode=False)
     except DreamgenError as error:
         _fail(" ".join(str(error).split()), error.exit_code)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted", 130)
     except MemoryError:

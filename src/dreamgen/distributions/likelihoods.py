@@ -75,7 +75,7 @@ class BernoulliLikelihood(Likelihood):
 
     def check(self, low: float, high: float) -> None:
         if low < 0 or high > 1:
-            raise DataError(f"a Bernoulli likelihood expects values in [0, 1], got [{low:g}, {high:g}]")
+            raise DataError(f"for a Bernoulli likelihood: expected values in [0, 1], got [{low:g}, {high:g}]")
 
     def is_likelihood(self, x: Tensor) -> bool:
         return bool(((x == 0) | (x == 1)).all())

@@ -1,0 +1,245 @@
+"""A model folder: rebuilt to the byte, changed by no interruption, refused when anything is off."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save as save_tensors
+
+from dreamgen import DreamGenerator, files
+from dreamgen.errors import ModelFileError, OutputError, SettingsError
+from dreamgen.files import FORMAT, sha256, write_bytes, write_folder
+from dreamgen.io import load_model, save_model
+
+
+@pytest.fixture
+def folder(model_folder: Path, tmp_path: Path) -> Path:
+    """A copy of a saved model, to spoil."""
+    return Path(shutil.copytree(model_folder, tmp_path / "model"))
+
+
+def rewrite(folder: Path, name: str, content: bytes) -> None:
+    """Change a file together with its entry in the manifest, as somebody who means harm would."""
+    (folder / name).write_bytes(content)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = {"sha256": sha256(content), "bytes": len(content)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def change_json(folder: Path, name: str, change: Callable[[dict[str, Any]], None]) -> None:
+    values = json.loads((folder / name).read_text())
+    change(values)
+    rewrite(folder, name, json.dumps(values).encode())
+
+
+def refused(folder: Path, text: str) -> None:
+    with pytest.raises(ModelFileError, match=text):
+        DreamGenerator.load(folder)
+
+
+def test_saving_twice_gives_the_same_bytes(trained: DreamGenerator, folder: Path, tmp_path: Path) -> None:
+    trained.save(tmp_path / "again")
+    DreamGenerator.load(folder).save(tmp_path / "reloaded")
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+        assert (tmp_path / "reloaded" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_half_precision_is_half_the_size_and_nearly_the_same(trained: DreamGenerator, tmp_path: Path) -> None:
+    trained.save(tmp_path / "half", half=True)
+    trained.save(tmp_path / "full")
+    sizes = {name: (tmp_path / name / "model.safetensors").stat().st_size for name in ("half", "full")}
+    assert sizes["half"] < 0.55 * sizes["full"]
+    again = DreamGenerator.load(tmp_path / "half")
+    assert next(again.saved_.model.parameters()).dtype == torch.float32
+    np.testing.assert_allclose(again.dream(9, seed=0), trained.dream(9, seed=0), atol=0.02)
+
+
+def test_every_changed_byte_is_refused(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    for path in sorted(folder.iterdir()):
+        content = path.read_bytes()
+        for position in random.integers(0, len(content), 12):
+            spoilt = bytearray(content)
+            spoilt[position] ^= 1 << random.integers(8)
+            path.write_bytes(spoilt)
+            try:
+                load_model(folder)
+            except ModelFileError:
+                continue
+            # The manifest has bytes that say nothing: white space may become other white space.
+            assert path.name == "manifest.json"
+            assert json.loads(spoilt) == json.loads(content)
+        path.write_bytes(content)
+    load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "card.json", "manifest.json"])
+def test_a_missing_empty_or_cut_file_is_refused(name: str, folder: Path) -> None:
+    content = (folder / name).read_bytes()
+    for spoilt in (b"", content[: len(content) // 2]):
+        (folder / name).write_bytes(spoilt)
+        with pytest.raises(ModelFileError):
+            load_model(folder)
+    (folder / name).unlink()
+    refused(folder, name)
+
+
+def test_a_newer_format_says_so(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["format"] = FORMAT + 1
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    refused(folder, f"format {FORMAT + 1}, newer than this dreamgen reads")
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.json", "/etc/passwd", "sub/file.json", "model.pkl", "model.pt", ".hidden"]
+)
+def test_only_plain_names_are_read(name: str, folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = {"sha256": "0" * 64, "bytes": 1}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    refused(folder, "not a name that a model file can have")
+
+
+def test_links_are_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "model.safetensors").rename(tmp_path / "elsewhere")
+    (folder / "model.safetensors").symlink_to(tmp_path / "elsewhere")
+    refused(folder, "is a link")
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "text"),
+    [
+        ("encoder", "os.system", "unknown encoder 'os.system'"),
+        ("encoder", {"kind": "torch.nn.Linear"}, "unknown encoder"),
+        ("decoder", {"kind": "mlp", "__class__": "os"}, "no argument '__class__'"),
+        ("likelihood", "bernouli", "did you mean 'bernoulli'"),
+        ("latent_dim", 0, "latent_dim"),
+        ("latent_dim", 10**12, "expected shape"),
+        ("hidden_dim", 10**9, "expected shape"),
+        ("surprise", 1, "unknown setting 'surprise'"),
+    ],
+)
+def test_settings_that_name_what_does_not_exist_are_refused(part: str, value: Any, text: str, folder: Path) -> None:
+    change_json(folder, "config.json", lambda config: config["settings"].update({part: value}))
+    refused(folder, text)
+
+
+@pytest.mark.parametrize("shape", [[], [0, 8], [-8, 8], [8.5], "8x8", None, [1 << 40], [8] * 9, [True, 8]])
+def test_a_shape_that_is_none_is_refused(shape: Any, folder: Path) -> None:
+    change_json(folder, "config.json", lambda config: config.update(event_shape=shape))
+    refused(folder, "event_shape")
+
+
+def test_deep_json_does_not_exhaust_the_stack(folder: Path) -> None:
+    rewrite(folder, "config.json", b"[" * 200_000)
+    refused(folder, r"config\.json")
+
+
+def test_weights_that_are_not_finite_or_do_not_fit_are_refused(folder: Path) -> None:
+    weights = files.parse_tensors((folder / "model.safetensors").read_bytes(), "weights")
+    name = "encoder.posterior.loc.weight"
+    for spoilt, text in (
+        ({**weights, name: torch.full_like(weights[name], torch.nan)}, "NaN or infinity"),
+        ({**weights, name: weights[name][:1]}, "expected shape"),
+        ({**weights, "extra": torch.zeros(1)}, "extra: expected shape None"),
+        ({k: v for k, v in weights.items() if k != name}, r"got None"),
+    ):
+        rewrite(folder, "model.safetensors", save_tensors({k: v.contiguous() for k, v in spoilt.items()}))
+        refused(folder, text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x80\x04\x95",  # a pickle
+        (1 << 62).to_bytes(8, "little") + b"{}",  # a header of four exabytes
+        (50).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}',
+    ],
+)
+def test_what_is_no_safetensors_file_is_refused(content: bytes, folder: Path) -> None:
+    rewrite(folder, "model.safetensors", content)
+    refused(folder, "not a valid safetensors file")
+
+
+def test_a_folder_without_a_model_and_an_unknown_name_are_different_errors(tmp_path: Path) -> None:
+    refused(tmp_path, "no manifest.json")
+    with pytest.raises(SettingsError, match="no model folder and no shipped model"):
+        DreamGenerator.load(tmp_path / "nowhere")
+
+
+class Power:
+    """Fails at one numbered call of the operations a save is made of: the plug is pulled there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+        self.calls, self.at = 0, at
+        for name in ("_write_flushed", "_rename", "_flush_folder"):
+            self._count(monkeypatch, name)
+
+    def _count(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        real = getattr(files, name)
+
+        def counted(*arguments: Any) -> Any:
+            self.calls += 1
+            if self.calls >= self.at:
+                raise KeyboardInterrupt
+            return real(*arguments)
+
+        monkeypatch.setattr(files, name, counted)
+
+
+def test_a_save_cut_off_anywhere_leaves_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = ({"config.json": f'{{"v": {v}}}'.encode(), "card.json": f"[{v}]".encode()} for v in (1, 2))
+    outcomes = []
+    for at in range(1, 30):
+        folder = tmp_path / str(at)
+        write_folder(folder, old)
+        with monkeypatch.context() as patch:
+            power = Power(patch, at)
+            try:
+                write_folder(folder, new)
+            except KeyboardInterrupt:
+                pass
+            else:
+                break
+        found = files.read_folder(folder)
+        assert found in (old, new), at
+        outcomes.append(found == new)
+        write_folder(folder, new)
+        assert files.read_folder(folder) == new
+    assert power.calls == at - 1  # every operation was cut off once
+    assert outcomes == sorted(outcomes)  # old, old, ..., new, new
+    assert True in outcomes
+    assert False in outcomes
+
+
+def test_where_nothing_can_be_written_one_error_says_where_and_why(
+    trained: DreamGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cannot write .*file"):
+        trained.save(tmp_path / "file" / "model")
+    with pytest.raises(OutputError, match=r"cannot write /proc/model"):
+        trained.save("/proc/model")
+    target = tmp_path / "kept.json"
+    write_bytes(target, b"old")
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_bytes(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("kept")] == ["kept.json"]
+    folder = tmp_path / "model"
+    with pytest.raises(OutputError, match="No space left on device"):
+        save_model(folder, trained.saved_)
+    assert list(folder.iterdir()) == []
