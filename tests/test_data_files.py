@@ -814,14 +814,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loads_or_refuses(load: Callable[[], Any]) -> None:
+    text = "it loaded"
     # A header that Python 2 wrote loads with numpy's warning, and a picture's odd metadata with Pillow's.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             load()
         except DataError as error:
-            assert "\n" not in str(error).strip()
-            assert len(str(error)) > 10
+            text = str(error)
+    assert text.strip()
+    assert "\n" not in text
 
 
 FUZZ = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
