@@ -85,7 +85,7 @@ def test_a_grey_score_has_no_nll_and_says_why(trained: DreamGenerator, digits: D
     assert "not a likelihood" in grey["nll_reason"]
     assert grey["score"] == "bce"
     binary = trained.evaluate(digits.test.x, samples=2, binarise=True)
-    assert binary["score"] == "log-likelihood"
+    assert binary["score"] == "log-probability"
     assert binary["binarisation"] == "drawn once, seed 0"
     assert binary["bits_per_dim"] == pytest.approx(binary["nll"] / 64 / math.log(2))
     assert "nll_reason" not in binary

@@ -163,6 +163,11 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         """One record for each epoch: loss, distortion, rate, beta, validation, in nats per example."""
         return self._fitted().history
 
+    @property
+    def sees_binary(self) -> bool:
+        """Whether it was trained on binarised data, so that this is what it is to be measured on."""
+        return self._fitted().settings.binarise != "none"
+
     # Dreams
 
     @torch.no_grad()
@@ -181,14 +186,14 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = secrets.randbelow(2**31) if seed is None else seed
         prior = self._model.prior(None)
-        noise = RowNoise(f"dream {seed}", range(n))
+        noise = RowNoise(f"dream {seed}", range(n), self._device)
         z = draw(prior.expand((n, *prior.batch_shape)), noise, 1)[0].cpu()
-        return self._pictures(z, RowNoise(f"draw {seed}", range(n)) if sample else None)
+        return self._pictures(z, seed if sample else None)
 
     def reconstruct(self, X: npt.ArrayLike, *, seed: int = 0, sample: bool = False) -> Floats:
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
         z = self.encode(X).mean
-        return self._pictures(z, RowNoise(f"draw {seed}", range(len(z))) if sample else None)
+        return self._pictures(z, seed if sample else None)
 
     def morph(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int = 11, *, path: str = "linear") -> Floats:
         """Pictures on the way from a to b, (steps, *event).
@@ -387,11 +392,14 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         return list(latents)
 
     @torch.no_grad()
-    def _pictures(self, z: Tensor, noise: RowNoise | None = None) -> Floats:
-        """Decode codes, (n, D), in blocks: the mean, or a draw where there is noise."""
-        if noise is not None:
-            return draw(self._model.decoder(z.to(self._device)), noise, 1)[0].cpu().numpy()
-        blocks = [self._model.decoder(block.to(self._device)).mean.cpu() for block in z.split(_DECODE_ROWS)]
+    def _pictures(self, z: Tensor, seed: int | None = None) -> Floats:
+        """Decode codes, (n, D), in blocks: the mean, or a draw, a function of (seed, row), where there is a seed."""
+        blocks = []
+        for start in range(0, len(z), _DECODE_ROWS):
+            p = self._model.decoder(z[start : start + _DECODE_ROWS].to(self._device))
+            rows = range(start, start + len(p.mean))
+            pictures = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", rows, self._device), 1)[0]
+            blocks.append(pictures.cpu())
         return torch.cat(blocks).numpy()
 
 

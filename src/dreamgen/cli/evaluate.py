@@ -42,13 +42,12 @@ def evaluate(
     dataset = load_data(data)
     part = split or ("test" if len(dataset.test) else "train")
     x = dataset.part(part).x[:limit]
-    trained_on_binary = generator.saved_.settings.binarise == "dynamic"
     with _progress(len(x)) as progress:
         report = generator.evaluate(
             x,
             samples=samples,
             seed=seed,
-            binarise=binarise or trained_on_binary,
+            binarise=binarise or generator.sees_binary,
             split=part if limit is None else f"{part}, first {len(x)} rows",
             train=None if part == "all" else generator.prepare(dataset.train.x),
             progress=progress,

@@ -82,9 +82,10 @@ def train_on(
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
     if len(dataset.test):
-        test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), seed=0)
+        test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), binarise=generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "set_sha256": dataset.sha256, "classes": list(dataset.classes)}
-    saved.card |= {**test, "test_rows": len(dataset.test)}
+    binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
+    saved.card |= {**test, "test_rows": len(dataset.test), "test_binarisation": binarisation}
     generator.save(out)
     result = {
         "out": str(out),

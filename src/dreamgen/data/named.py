@@ -16,7 +16,7 @@ from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
 from dreamgen.data.files import read_arrays
 from dreamgen.errors import DataError
 
-DOWNLOAD_TIMEOUT = 5.0  # seconds without an answer
+DOWNLOAD_TIMEOUT = 3.0  # seconds without an answer
 
 
 @dataclass(frozen=True)

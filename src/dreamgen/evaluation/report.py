@@ -17,8 +17,10 @@ from dreamgen.models import VAE
 _DREAMS = 1000
 
 
-def one_sample_loss(model: VAE, x: Tensor, seed: int = 0) -> dict[str, float]:
+def one_sample_loss(model: VAE, x: Tensor, seed: int = 0, binarise: bool = False) -> dict[str, float]:
     """distortion + rate with one sample for each row, in nats: the figure that training curves are compared by."""
+    if binarise:
+        x = binarise_rows(x, seed)
     scores = score_rows(model, x, samples=1, seed=seed)
     return {
         "test_loss": -scores.elbo.double().mean().item(),
@@ -76,7 +78,7 @@ def evaluate(
         "elbo": None if point else scores.elbo.double().mean().item(),
         "distortion": scores.distortion.double().mean().item(),
         "rate": None if point else scores.rate.double().mean().item(),
-        "score": "log-likelihood" if model.decoder.likelihood.is_likelihood(as_float(x)) else "bce",
+        "score": _kind(model, x),
         "nll": None if reason else nll.mean().item(),
         "nll_stderr": None if reason else stderr(nll),
         "bits_per_dim": None if reason else nll.mean().item() / dimensions / math.log(2),
@@ -98,6 +100,14 @@ def no_likelihood(model: VAE, x: Tensor, q: object) -> str | None:
     if not model.decoder.likelihood.is_likelihood(as_float(x)):
         return "grey pixels under BCE are a score, not a likelihood; binarise them (--binarise) to get one"
     return None
+
+
+def _kind(model: VAE, x: Tensor) -> str:
+    """What log_prob is for x: the logarithm of a probability or of a density, or only a score."""
+    likelihood = model.decoder.likelihood
+    if not likelihood.is_likelihood(as_float(x)):
+        return "bce"
+    return "log-density" if likelihood.continuous else "log-probability"
 
 
 def stderr(values: Tensor) -> float | None:

@@ -89,7 +89,7 @@ def _take_step(run: Run, rows: torch.Tensor) -> None:
     terms = run.update(run.model, run.objective, batch, noise, run.step, run.total)
     run.step += 1
     run.average.update(run.step)
-    parts = torch.stack([terms.loss, terms.distortion, terms.rate]).detach().double().sum(1).cpu()
+    parts = torch.stack([terms.loss, terms.distortion, terms.rate]).detach().cpu().double().sum(1)
     run.sums[:3] += parts
     run.sums[3] += len(batch)
 
