@@ -14,6 +14,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.distributions import Noise, RowNoise, StepNoise, row_keys
+from dreamgen.errors import SettingsError
 from dreamgen.evaluation import score_rows
 from dreamgen.models import Latent, Trace
 from dreamgen.objectives import build_objective
@@ -199,3 +200,19 @@ def test_context_reaches_encoder_and_decoder() -> None:
     assert not torch.equal(first.latents[0].q.mean, second.latents[0].q.mean)
     z = torch.zeros(5, 2, 2)
     assert not torch.equal(model.decoder(z, one).mean, model.decoder(z, two).mean)
+
+
+def test_a_point_is_given_no_bound() -> None:
+    for changes in ({"objective": "iwae"}, {"free_bits": 0.5}):
+        settings = Settings(latent_dim=2, hidden_dim=8, posterior="point").replace(**changes)
+        trace = build_model(settings, (3, 3), seed=0).infer(Batch(torch.rand(4, 3, 3)), StepNoise(0))
+        with pytest.raises(SettingsError, match="expected a posterior"):
+            build_objective(settings)(trace, 0, 1)
+
+
+def test_a_density_has_no_bits(digits: Dataset) -> None:
+    generator = DreamGenerator(latent_dim=2, hidden_dim=8, likelihood="gaussian", epochs=1, random_state=0)
+    report = generator.fit(digits.train.x).evaluate(digits.test.x, samples=2)
+    assert report["score"] == "log-density"
+    assert report["nll"] is not None
+    assert report["bits_per_dim"] is None

@@ -10,8 +10,8 @@ from torch.distributions import Distribution, constraints
 class Delta(Distribution):
     """All mass at `loc`, (B, D).
 
-    It has no density with respect to Lebesgue measure, and its KL divergence to a continuous prior is infinite; an
-    autoencoder therefore has no rate and no bound, and `dreamgen.distributions.rate` refuses to invent one.
+    It has no density, and its KL divergence to a continuous prior is infinite. A plain autoencoder leaves the rate
+    out (`Latent.rate` is 0 for it), so it has no bound and no likelihood, and evaluation reports none.
     """
 
     arg_constraints = {"loc": constraints.real}

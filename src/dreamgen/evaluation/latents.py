@@ -31,9 +31,10 @@ def rate_per_unit(q: Distribution) -> Tensor | None:
 def mutual_information(q: Distribution, seed: int = 0) -> float | None:
     """I(x; z) under the encoder, in nats: E[log q(z|x) - log q(z)], q(z) the mean of q(z|x) over the rows.
 
-    One z is drawn for each of the n rows. The estimate cannot exceed log n, so it is a lower bound for encoders that
-    tell the rows apart (ELBO surgery, 2016, http://approximateinference.org/accepted/HoffmanJohnson2016.pdf). None
-    for a point posterior, whose mutual information is infinite.
+    One z is drawn for each of the n rows. It is the rate less KL(q(z) ‖ p(z)) (ELBO surgery, 2016,
+    http://approximateinference.org/accepted/HoffmanJohnson2016.pdf), a lower bound in expectation that cannot exceed
+    log n (On Variational Bounds of Mutual Information, 2019, https://arxiv.org/abs/1905.06922). None for a point
+    posterior, whose mutual information is infinite.
     """
     if not isinstance(q, Normal):
         return None

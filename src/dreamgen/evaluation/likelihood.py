@@ -121,8 +121,6 @@ def _accumulate(traces: Iterator[Trace], samples: int) -> tuple[Tensor, Tensor, 
         chunk = trace.log_likelihood.shape[0] / samples
         distortion.append(trace.distortion * chunk)
         rate.append(trace.rate * chunk)
-        point = any(isinstance(latent.q, Delta) for latent in trace.latents)
-        log_weight = trace.log_likelihood if point else trace.log_weight
-        weights.append(torch.logsumexp(log_weight, 0))
+        weights.append(torch.logsumexp(trace.log_weight if trace.has_bound else trace.log_likelihood, 0))
     log_mean = torch.logsumexp(torch.stack(weights), 0) - math.log(samples)
     return torch.stack(distortion).sum(0), torch.stack(rate).sum(0), log_mean

@@ -55,7 +55,8 @@ def evaluate(
     Returns:
         Nats per example, never with beta: `elbo`, `rate`, `distortion`, and `nll` = -log p(x) from the
         importance-weighted bound with `nll_stderr`, its standard error over the rows. `nll` is None, with
-        `nll_reason`, where the model gives no likelihood for x.
+        `nll_reason`, where the model gives no likelihood for x. Of a Gaussian it is a density's, in the units that
+        the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits.
     """
     if binarise:
         x = binarise_rows(x, seed)
@@ -67,7 +68,7 @@ def evaluate(
     nll = -scores.log_likelihood.double()
     dimensions = math.prod(x.shape[1:])
     units = rate_per_unit(q)
-    point = isinstance(q, Delta)
+    point, density = isinstance(q, Delta), model.decoder.likelihood.continuous
     report: dict[str, Any] = {
         "rows": len(x),
         "split": split,
@@ -81,7 +82,7 @@ def evaluate(
         "score": _kind(model, x),
         "nll": None if reason else nll.mean().item(),
         "nll_stderr": None if reason else stderr(nll),
-        "bits_per_dim": None if reason else nll.mean().item() / dimensions / math.log(2),
+        "bits_per_dim": None if reason or density else nll.mean().item() / dimensions / math.log(2),
         "active_units": active_units(q),
         "rate_per_unit": None if units is None else units.tolist(),
         "mutual_information": mutual_information(q, seed),

@@ -36,11 +36,16 @@ class Latent:
     q: Distribution
     p: Distribution
 
+    @property
+    def is_point(self) -> bool:
+        """Whether q has no density, so that there is no rate, no weight and no bound."""
+        return isinstance(self.q, Delta)
+
     @cached_property
     def rate_per_unit(self) -> Tensor | None:
-        """KL(q ‖ p) of each unit, (B, D), where it has a closed form; a point posterior pays none."""
-        if isinstance(self.q, Delta):
-            return torch.zeros_like(self.q.loc)
+        """KL(q ‖ p) of each unit, (B, D), where it has a closed form; left out, as 0, for a point."""
+        if self.is_point:
+            return torch.zeros_like(self.q.mean)
         try:
             return kl_divergence(self.q, self.p)
         except NotImplementedError:
@@ -71,6 +76,11 @@ class Trace:
     batch: Batch
     latents: tuple[Latent, ...]
     p: Distribution
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether every posterior has a density."""
+        return not any(latent.is_point for latent in self.latents)
 
     @cached_property
     def log_likelihood(self) -> Tensor:

@@ -82,8 +82,8 @@ class NegativeELBO:
             return trace.rate
         paid: Any = 0.0
         for latent in trace.latents:
-            if latent.rate_per_unit is None:
-                raise SettingsError("free_bits needs a posterior and prior with a closed-form rate per unit")
+            if latent.rate_per_unit is None or latent.is_point:
+                raise SettingsError("free_bits: expected a posterior and prior with a rate for each unit")
             paid = paid + latent.rate_per_unit.clamp(min=self.free_bits).flatten(1).sum(-1)
         return paid  # type: ignore[no-any-return]
 
@@ -105,6 +105,8 @@ class NegativeIWAE:
         return 1.0
 
     def __call__(self, trace: Trace, step: int, total: int) -> Terms:
+        if not trace.has_bound:
+            raise SettingsError("objective 'iwae': expected a posterior with a density, got a point")
         return Terms(-trace.iwae_bound, trace.distortion, trace.rate)
 
 
