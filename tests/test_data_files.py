@@ -328,12 +328,13 @@ def test_split_is_the_same_in_every_release() -> None:
     assert (split_by_content("a", x, None).test.x[:, 0] / 4).tolist() == expected
 
 
-def test_memory_layout_does_not_change_the_split() -> None:
+def test_memory_layout_changes_neither_the_split_nor_the_hash() -> None:
     x = np.random.default_rng(8).random((200, 3, 4)).astype(np.float32)
-    one = split_by_content("a", x, None)
-    other = split_by_content("a", np.asfortranarray(x), None)
-    assert np.array_equal(one.test.x, other.test.x)
-    assert one.sha256 == other.sha256
+    for rows_used in (200, 10):
+        one = split_by_content("a", x[:rows_used], None)
+        other = split_by_content("a", np.asfortranarray(x[:rows_used]), None)
+        assert np.array_equal(one.test.x, other.test.x)
+        assert one.sha256 == other.sha256
 
 
 def test_fewer_than_twenty_rows_are_not_split() -> None:
@@ -527,18 +528,20 @@ def object_bystander_npz(marker: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "plant"),
+    ("suffix", "plant", "text"),
     [
-        (".npy", object_npy),
-        (".npy", object_field_npy),
-        (".npy", bare_pickle),
-        (".npz", object_npz),
-        (".npz", object_labels_npz),
-        (".npz", object_bystander_npz),
-        (".npz", bare_pickle),
+        (".npy", object_npy, "holds pickled objects"),
+        (".npy", object_field_npy, "holds pickled objects"),
+        (".npy", bare_pickle, "cannot be read as npy"),
+        (".npz", object_npz, "holds pickled objects"),
+        (".npz", object_labels_npz, "holds pickled objects"),
+        (".npz", object_bystander_npz, "holds pickled objects"),
+        (".npz", bare_pickle, "cannot be read as npz"),
     ],
 )
-def test_pickles_are_refused_and_never_run(tmp_path: Path, suffix: str, plant: Callable[[Path], bytes]) -> None:
+def test_pickles_are_refused_and_never_run(
+    tmp_path: Path, suffix: str, plant: Callable[[Path], bytes], text: str
+) -> None:
     marker = tmp_path / "ran"
     path = write(tmp_path / f"a{suffix}", plant(marker))
     # The trap works: numpy, when it may, springs it.
@@ -548,7 +551,7 @@ def test_pickles_are_refused_and_never_run(tmp_path: Path, suffix: str, plant: C
             dict(loaded)
     assert marker.exists()
     marker.unlink()
-    with pytest.raises(DataError, match=r"a\.np[yz]: (holds pickled objects|cannot be read)"):
+    with pytest.raises(DataError, match=rf"a\{suffix}: {text}"):
         load_path(path)
     assert not marker.exists()
 
@@ -784,8 +787,11 @@ def test_a_decompression_bomb_is_refused_without_memory(tmp_path: Path, width: i
     header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     pixels = png_chunk(b"IDAT", zlib.compress(b"\0" * 1000))
     bomb = b"\x89PNG\r\n\x1a\n" + header + pixels + png_chunk(b"IEND", b"")
-    with little_memory(), pytest.raises(DataError, match=r"a\.png: refused, its header asks for more memory"):
-        load_path(write(tmp_path / "a.png", bomb).parent)
+    path = write(tmp_path / "a.png", bomb)
+    with warnings.catch_warnings(), little_memory():
+        warnings.simplefilter("ignore")  # the refusal is not the tests' own filter
+        with pytest.raises(DataError, match=r"a\.png: refused, its header asks for more memory"):
+            read_image(path)
 
 
 # Anything at all

@@ -1,6 +1,7 @@
 """DreamGenerator: scikit-learn's manners, and verbs of its own."""
 
 import doctest
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from torch.distributions import Distribution
 
 import dreamgen.generator
-from dreamgen import DreamGenerator
+from dreamgen import DreamGenerator, load_data
 from dreamgen.data import Dataset
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.walks import largest_step
@@ -172,6 +173,14 @@ def test_coloured_pictures_and_flat_tables_train_too() -> None:
 def test_bad_data_is_refused(x: np.ndarray, text: str) -> None:
     with pytest.raises(DataError, match=text):
         DreamGenerator(epochs=1).fit(x)
+
+
+def test_rows_keep_the_order_of_the_file(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((50, 3, 3), dtype=np.float32)
+    np.save(tmp_path / "x.npy", x)
+    dataset = load_data(tmp_path / "x.npy")
+    assert 0 < len(dataset.test) < 25
+    np.testing.assert_array_equal(dataset.part("all").x, x)
 
 
 def test_bad_questions_are_refused(trained: DreamGenerator, digits: Dataset) -> None:

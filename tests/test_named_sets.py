@@ -228,7 +228,7 @@ def test_a_silent_server_is_given_up_after_the_timeout(
             connection.close()
     assert len(accepted) == 1
     assert f"{url} does not answer (ReadTimeout)" in text
-    assert 0.25 < waited < 5
+    assert 0.25 < waited < 3
     assert files_in(cache) == []
 
 

@@ -71,11 +71,12 @@ def save_sheet(pictures: Pictures, path: Path, columns: int | None = None) -> No
 
 def reconstructions(originals: Pictures, again: Pictures) -> Image.Image:
     """Originals in the upper row, what came back of each below it, ten pairs across."""
+    originals, again = as_pictures(originals), as_pictures(again)
     pairs = []
     for start in range(0, len(originals), 10):
         for block in (originals[start : start + 10], again[start : start + 10]):
             padding = np.ones((10 - len(block), *block.shape[1:]), block.dtype)
-            pairs.append(np.concatenate([as_pictures(block).reshape(block.shape), padding]))
+            pairs.append(np.concatenate([block, padding]))
     return sheet(np.concatenate(pairs), columns=10)
 
 

@@ -90,14 +90,20 @@ def write_arrays(path: Path, **arrays: Any) -> None:
 
 
 def write_pictures(path: Path, x: Any, columns: int | None = None) -> None:
-    """Pictures as an array `x` in [0, 1], or as a sheet."""
-    from dreamgen.plots import as_pictures, save_sheet
+    """Examples as an array `x` (pictures in [0, 1]), or as a sheet."""
+    from dreamgen.plots import save_sheet
 
-    pictures = as_pictures(x)
     if path.suffix in (".npz", ".npy"):
-        write_arrays(path, x=pictures.astype(np.float32))
+        write_arrays(path, x=example_array(x))
     else:
-        save_sheet(pictures, path, columns)
+        save_sheet(x, path, columns)
+
+
+def example_array(x: Any) -> Any:
+    """Examples as they go into files: pictures within [0, 1], rows of a table as they are; float32."""
+    from dreamgen.plots import as_pictures
+
+    return (as_pictures(x) if np.ndim(x) > 2 else np.asarray(x)).astype(np.float32)
 
 
 def one_example(text: str, generator: "DreamGenerator") -> Any:

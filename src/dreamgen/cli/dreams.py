@@ -55,8 +55,8 @@ def reconstruct(
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
     import numpy as np
 
-    from dreamgen.data import load_data
-    from dreamgen.plots import as_pictures, reconstructions, save_image
+    from dreamgen.data import as_float, load_data
+    from dreamgen.plots import reconstructions, save_image
 
     path = check_out(out, "reconstructions.png")
     generator = load_generator(model, device)
@@ -64,12 +64,12 @@ def reconstruct(
     part = split or ("test" if len(dataset.test) else "train")
     x = dataset.part(part).x[:n]
     again = generator.reconstruct(x, seed=seed, sample=sample)
-    originals = as_pictures(x)
-    error = float(np.square(originals - as_pictures(again)).mean())
+    originals = as_float(generator.prepare(x)).numpy()
+    error = float(np.square(originals - again).mean())
     if path.suffix in (".npz", ".npy"):
         write_pictures(path, again)
     else:
-        save_image(reconstructions(originals, as_pictures(again)), path)
+        save_image(reconstructions(originals, again), path)
     result = {"out": str(path), "n": len(x), "split": part, "mean_squared_error": error}
     say(result, as_json, f"{len(x)} reconstructions in {path}; mean squared error {error:.4f}")
 

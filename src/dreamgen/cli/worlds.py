@@ -8,6 +8,7 @@ from dreamgen.cli.common import (
     check_out,
     common_options,
     device_option,
+    example_array,
     load_generator,
     one_example,
     say,
@@ -39,7 +40,7 @@ def map_(
     import numpy as np
 
     from dreamgen import walks
-    from dreamgen.plots import as_pictures, save_map
+    from dreamgen.plots import save_map
 
     path = check_out(out, "map.png")
     generator = load_generator(model, device)
@@ -47,8 +48,8 @@ def map_(
     grid = generator.map(size, by=by, span=span, plane=latents)
     along = walks.ticks(size, by, span).numpy()
     if path.suffix in (".npz", ".npy"):
-        flat = as_pictures(grid.reshape(size * size, *grid.shape[2:]))
-        write_arrays(path, x=flat.astype(np.float32), ticks=along, plane=np.array(latents))
+        flat = grid.reshape(size * size, *grid.shape[2:])
+        write_arrays(path, x=example_array(flat), ticks=along, plane=np.array(latents))
     else:
         codes = {name: tensor.numpy() for name, tensor in generator.saved_.codes.items()}
         save_map(
@@ -87,7 +88,7 @@ def traverse(
     """Move one latent at a time; the rows are ordered by the nats that each latent carries."""
     import numpy as np
 
-    from dreamgen.plots import as_pictures, save_traversal
+    from dreamgen.plots import save_traversal
 
     path = check_out(out, "traverse.png")
     generator = load_generator(model, device)
@@ -97,8 +98,8 @@ def traverse(
     all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
     rates = [all_rates[latent] for latent in order]
     if path.suffix in (".npz", ".npy"):
-        flat = as_pictures(pictures.reshape(-1, *pictures.shape[2:]))
-        write_arrays(path, x=flat.astype(np.float32), latents=np.array(order), rates=np.array(rates))
+        flat = pictures.reshape(-1, *pictures.shape[2:])
+        write_arrays(path, x=example_array(flat), latents=np.array(order), rates=np.array(rates))
     else:
         save_traversal(pictures, path, order, rates, span)
     result = {"out": str(path), "latents": order, "rates": rates, "steps": steps}

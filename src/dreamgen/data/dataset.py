@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,51 +42,66 @@ class Dataset:
 
     Attributes:
         name: for the card.
-        train, test: the two parts; `test` may be empty.
+        rows: all examples, in the order of the file.
+        is_test: which rows are the test part, (n,); there may be none.
         classes: names of the labels, by number.
         source: where it was read from.
         official_split: whether the parts are the publisher's, and not ours.
     """
 
     name: str
-    train: Examples
-    test: Examples
+    rows: Examples
+    is_test: npt.NDArray[np.bool_]
     classes: tuple[str, ...] = ()
     source: str = ""
     official_split: bool = False
 
+    @classmethod
+    def of_parts(cls, name: str, train: Examples, test: Examples, **facts: Any) -> "Dataset":
+        """A set whose publisher split it; the training rows come first."""
+        labels = None
+        if train.labels is not None and test.labels is not None:
+            labels = np.concatenate([train.labels, test.labels])
+        is_test = np.arange(len(train) + len(test)) >= len(train)
+        rows = Examples(np.concatenate([train.x, test.x]), labels)
+        return cls(name, rows, is_test, official_split=True, **facts)
+
+    @cached_property
+    def train(self) -> Examples:
+        """The rows to train on."""
+        return self.rows[~self.is_test]
+
+    @cached_property
+    def test(self) -> Examples:
+        """The rows to test on; may be empty."""
+        return self.rows[self.is_test]
+
     def part(self, split: str) -> Examples:
         """`train`, `test` or `all`; raises DataError if that part is empty."""
-        if split == "all":
-            labels = [e.labels for e in (self.train, self.test) if e.labels is not None]
-            x = np.concatenate([self.train.x, self.test.x])
-            return Examples(x, np.concatenate(labels) if len(labels) == 2 else None)
-        part = self.test if split == "test" else self.train
+        part = {"all": self.rows, "train": self.train, "test": self.test}[split]
         if not len(part):
-            raise DataError(f"{self.name} has {len(self.train)} rows, too few for a {split} part")
+            raise DataError(f"{self.name} has {len(self.rows)} rows, too few for a {split} part")
         return part
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of shapes, types and values of both parts."""
-        digest = hashlib.sha256()
-        for part in (self.train, self.test):
-            digest.update(f"{part.x.shape} {part.x.dtype.str};".encode())
-            digest.update(np.ascontiguousarray(part.x).data)
+        """Hash of the rows' shape, type and values, and of the split."""
+        digest = hashlib.sha256(f"{self.rows.x.shape} {self.rows.x.dtype.str};".encode())
+        digest.update(np.ascontiguousarray(self.rows.x).data)
+        digest.update(np.packbits(self.is_test).data)
         return digest.hexdigest()
 
 
-def split_by_content(name: str, x: Array, labels: Labels | None, **facts: object) -> Dataset:
+def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -> Dataset:
     """Set a tenth of the rows aside as the test part, chosen by each row's own bytes.
 
     Equal rows go to the same side, so no copy of a test row is trained on, and the parts do not depend on the order
     of the file. Fewer than 20 rows are not split.
     """
-    everything = Examples(x, labels)
-    if len(x) < _ROWS_TO_SPLIT:
-        return Dataset(name, everything, everything[:0], **facts)  # type: ignore[arg-type]
-    is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
-    return Dataset(name, everything[~is_test], everything[is_test], **facts)  # type: ignore[arg-type]
+    is_test = np.zeros(len(x), bool)
+    if len(x) >= _ROWS_TO_SPLIT:
+        is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
+    return Dataset(name, Examples(x, labels), is_test, **facts)
 
 
 def _chance(row: Array) -> float:

@@ -110,23 +110,21 @@ def read_idx(path: Path) -> Array:
 def _read_mnist_like(self: NamedSet) -> Dataset:
     images = {file: read_idx(self.path(file)) for file in self.files}
     train_x, train_y, test_x, test_y = images.values()
-    return Dataset(
+    return Dataset.of_parts(
         self.name,
         Examples(train_x, train_y.astype(np.int64)),
         Examples(test_x, test_y.astype(np.int64)),
         classes=_FASHION if self.name == "fashion_mnist" else tuple("0123456789"),
         source=str(self.path(next(iter(self.files))).parent),
-        official_split=True,
     )
 
 
 def _read_omniglot(self: NamedSet) -> Dataset:
     path = self.path(next(iter(self.files)))
     arrays = read_arrays(path)
-    test = arrays["split"] == 1
-    everything = Examples(arrays["images"], arrays["alphabet"].astype(np.int64))
+    rows = Examples(arrays["images"], arrays["alphabet"].astype(np.int64))
     names = tuple(str(name) for name in arrays["alphabet_names"])
-    return Dataset(self.name, everything[~test], everything[test], names, str(path), official_split=True)
+    return Dataset(self.name, rows, arrays["split"] == 1, names, str(path), official_split=True)
 
 
 def _read_digits(self: NamedSet) -> Dataset:
