@@ -308,8 +308,8 @@ def test_a_saved_sheet_is_the_sheet(tmp_path: Path) -> None:
     save_sheet(x, tmp_path / "a.png", columns=5)
     with Image.open(tmp_path / "a.png") as image:
         assert np.array_equal(np.asarray(image), np.asarray(sheet(x, columns=5)))
-    save_image(sheet(x), tmp_path / "b.bmp")
-    assert np.array_equal(read(tmp_path / "b.bmp")[..., 0], np.asarray(sheet(x)))
+    save_image(sheet(x), tmp_path / "b.jpeg")
+    assert np.abs(read(tmp_path / "b.jpeg")[..., 0].astype(int) - np.asarray(sheet(x))).mean() < 8
 
 
 # Maps
@@ -403,8 +403,8 @@ def test_a_curve_follows_its_history(drawn: list[Figure], tmp_path: Path) -> Non
     a_curve(tmp_path / "a.png")
     lines = {line.get_label(): line for axis in drawn[0].axes for line in axis.get_lines()}
     for label, name in [("training", "loss"), ("validation",) * 2, ("distortion",) * 2, ("rate",) * 2]:
-        assert lines[label].get_xdata() == [1, 2, 3, 4, 5]
-        assert lines[label].get_ydata() == [record[name] for record in HISTORY]
+        assert np.array_equal(lines[label].get_xdata(), [1, 2, 3, 4, 5])
+        assert np.array_equal(lines[label].get_ydata(), [record[name] for record in HISTORY])
 
 
 def test_a_curve_without_validation_has_one_line_less(drawn: list[Figure], tmp_path: Path) -> None:

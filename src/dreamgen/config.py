@@ -111,14 +111,17 @@ class Settings:
 
     def to_toml(self) -> str:
         """The settings as a recipe file."""
-        return tomli_w.dumps(self.to_dict())
+        # TOML has no null: an argument that is None is its part's default, and is left out.
+        return tomli_w.dumps({name: _without_none(value) for name, value in self.to_dict().items()})
 
 
 def read_toml(path: Path) -> Settings:
     """Settings from a TOML recipe file; raises SettingsError when it cannot be read or is not valid."""
     try:
         return Settings.of(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except SettingsError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not a readable TOML recipe: {error}") from error
 
 
@@ -132,10 +135,14 @@ def apply_overrides(settings: Settings, assignments: Sequence[str]) -> Settings:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise SettingsError(f"-o {assignment}: expected name=value")
-        name, _, argument = name.strip().partition(".")
+        name, dot, argument = name.strip().partition(".")
+        if dot and not argument:
+            raise SettingsError(f"-o {assignment}: expected an argument's name after {name!r} and a dot")
         value = _parse_value(text.strip())
         if argument:
-            part = values.get(name)
+            part = values.get(name, "")
+            if not isinstance(part, str | dict):
+                raise SettingsError(f"-o {assignment}: {name} is {part!r}, which takes no arguments")
             value = {**(part if isinstance(part, dict) else {"kind": part}), argument: value}
         values[name] = value
     return Settings.of(values)
@@ -143,6 +150,11 @@ def apply_overrides(settings: Settings, assignments: Sequence[str]) -> Settings:
 
 def _parse_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        parsed = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):  # not TOML, or too long a number, or too deep a table
         return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _without_none(value: Any) -> Any:
+    return {k: v for k, v in value.items() if v is not None} if isinstance(value, dict) else value

@@ -15,8 +15,8 @@ from torch.distributions import Distribution
 
 from dreamgen import walks
 from dreamgen.config import Part, Settings
+from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
-from dreamgen.data.files import as_examples
 from dreamgen.distributions import LIKELIHOODS, Delta, Likelihood, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows

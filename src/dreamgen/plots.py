@@ -19,6 +19,9 @@ _GAP = 2  # pixels between the pictures of a sheet
 _SMALL = 64  # pictures narrower than this are enlarged on sheets
 _PAPER = 255
 
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+"""What pictures are written as, by suffix."""
+
 
 def as_pictures(x: npt.ArrayLike, shape: Sequence[int] | None = None) -> Pictures:
     """Examples, (n, ...), as pictures in [0, 1], (n, height, width[, channels]).
@@ -33,6 +36,8 @@ def as_pictures(x: npt.ArrayLike, shape: Sequence[int] | None = None) -> Picture
         event = event[:2]
     if len(event) not in (2, 3) or (len(event) == 3 and event[2] != 3):
         raise DataError(f"expected pictures, (height, width) or (height, width, 3), got examples of shape {event}")
+    if x.size != len(x) * math.prod(event):
+        raise DataError(f"expected examples of shape {event}, got {x.shape[1:]}")
     scaled = x / 255.0 if x.dtype == np.uint8 else x
     clipped: Pictures = np.clip(scaled.reshape(len(x), *event), 0, 1)
     return clipped
@@ -56,10 +61,9 @@ def sheet(pictures: Pictures, columns: int | None = None) -> Image.Image:
 def save_image(image: Image.Image, path: Path) -> None:
     """Write a picture as a whole; the suffix says the format. Raises OutputError."""
     buffer = io.BytesIO()
-    extension = path.suffix.lower()
-    if extension not in Image.registered_extensions():
-        raise OutputError(f"{path}: not a picture's suffix; expected .png or .npz")
-    image.save(buffer, format=Image.registered_extensions()[extension])
+    if path.suffix.lower() not in FORMATS:
+        raise OutputError(f"{path}: expected a picture's name, with {', '.join(FORMATS)}")
+    image.save(buffer, format=FORMATS[path.suffix.lower()])
     make_folder(path.parent)
     write_bytes(path, buffer.getvalue())
 
@@ -92,9 +96,9 @@ def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
 
 def _save_figure(figure: Any, path: Path) -> None:
     buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=120, bbox_inches="tight", format=path.suffix[1:] or "png", metadata={"Software": None})
-    make_folder(path.parent)
-    write_bytes(path, buffer.getvalue())
+    figure.savefig(buffer, dpi=120, bbox_inches="tight", format="png", metadata={"Software": None})
+    with Image.open(buffer) as image:
+        save_image(image.convert("RGB"), path)
 
 
 def save_map(

@@ -126,8 +126,15 @@ class Registry(Generic[T]):
             if name not in own:
                 raise SettingsError(f"{self.role} {kind!r} has no argument {name!r}: {nearest(name, own)}")
             check_type(f"{self.role} {kind!r}, {name}", value, types_.get(name, Any))
-        context = {k: v for k, v in given.items() if k in parameters and k not in arguments}
-        return part(**context, **arguments)
+        arguments |= {k: v for k, v in given.items() if k in parameters and k not in arguments}
+        for name, parameter in parameters.items():
+            if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD:
+                self._need(kind, name, arguments)
+        return part(**arguments)
+
+    def _need(self, kind: str, name: str, arguments: Mapping[str, Any]) -> None:
+        if name not in arguments:
+            raise SettingsError(f"{self.role} {kind!r} needs the argument {name!r}")
 
 
 _OVERRIDABLE = ("hidden",)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
@@ -23,16 +22,18 @@ def path_between(a: Tensor, b: Tensor, t: Tensor, path: str = "linear") -> Tenso
     """
     if path not in PATHS:
         raise SettingsError(f"unknown path {path!r}: {nearest(path, PATHS)}")
-    t = t.to(a.dtype).unsqueeze(1)
+    dtype = a.dtype
+    # In float64: the angle between nearly opposite codes has few digits left in float32.
+    a, b, t = a.double(), b.double(), t.double().unsqueeze(1)
     length_a, length_b = a.norm(), b.norm()
     if path == "linear" or length_a < 1e-6 or length_b < 1e-6:
-        return (1 - t) * a + t * b
+        return ((1 - t) * a + t * b).to(dtype)
     angle = torch.arccos((a @ b / (length_a * length_b)).clamp(-1, 1))
     if torch.sin(angle) < 1e-4:  # parallel, or opposite: no plane to turn in
-        return (1 - t) * a + t * b
+        return ((1 - t) * a + t * b).to(dtype)
     direction = (torch.sin((1 - t) * angle) * a / length_a + torch.sin(t * angle) * b / length_b) / torch.sin(angle)
     between: Tensor = ((1 - t) * length_a + t * length_b) * direction
-    return between
+    return between.to(dtype)
 
 
 def even_spacing(frames: Tensor, steps: int) -> Tensor:
@@ -66,10 +67,11 @@ def ticks(size: int, by: str = "value", span: float = 3.0) -> Tensor:
         raise SettingsError(f"unknown scale {by!r}: {nearest(by, SCALES)}")
     if by == "value":
         return torch.linspace(-span, span, size)
-    normal = Normal(0.0, 1.0)
-    low = float(normal.cdf(torch.tensor(-span)))
-    quantiles: Tensor = normal.icdf(torch.linspace(low, 1 - low, size))
-    return quantiles
+    # The upper half mirrors the lower one: near 1 a probability has no digits left for the tail.
+    lowest = torch.special.log_ndtr(torch.tensor(-span, dtype=torch.double)).exp()
+    shares = torch.linspace(0, 1, size, dtype=torch.double)[: (size + 1) // 2]
+    below = torch.special.ndtri(lowest + shares * (1 - 2 * lowest))
+    return torch.cat([below, -below[: size // 2].flip(0)]).float()
 
 
 def plane_grid(base: Tensor, plane: Sequence[int], size: int, by: str = "value", span: float = 3.0) -> Tensor:

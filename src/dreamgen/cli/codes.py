@@ -40,7 +40,7 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
 @common_options()
 def decode(model: str, codes: Path, device: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Turn CODES (.npz with `loc` or `z`, or .npy) back into examples."""
-    from dreamgen.data.files import pick_array, read_arrays
+    from dreamgen.data.arrays import pick_array, read_arrays
 
     path = check_out(out, "decoded.png")
     generator = load_generator(model, device)

@@ -111,7 +111,8 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
 
     An image file; `DATA:ROW`, a row of a named set's test part or of a file; `dream:SEED`, a dream of the model.
     """
-    from dreamgen.data.files import IMAGE_SUFFIXES, load_path, read_image
+    from dreamgen.data.files import load_path
+    from dreamgen.data.images import IMAGE_SUFFIXES, read_image
     from dreamgen.data.named import NAMED_SETS
 
     name, colon, row = text.rpartition(":")

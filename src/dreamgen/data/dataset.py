@@ -98,9 +98,9 @@ def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -
     Equal rows go to the same side, so no copy of a test row is trained on, and the parts do not depend on the order
     of the file. Fewer than 20 rows are not split.
     """
-    is_test = np.zeros(len(x), bool)
-    if len(x) >= _ROWS_TO_SPLIT:
-        is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
+    is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
+    if len(x) < _ROWS_TO_SPLIT or is_test.all():
+        is_test[:] = False
     return Dataset(name, Examples(x, labels), is_test, **facts)
 
 

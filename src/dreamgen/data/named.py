@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dreamgen.data.arrays import read_arrays
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
-from dreamgen.data.files import read_arrays
 from dreamgen.errors import DataError
 
 DOWNLOAD_TIMEOUT = 3.0  # seconds without an answer
@@ -69,8 +69,10 @@ class NamedSet:
                 path=target.parent,
                 downloader=pooch.HTTPDownloader(timeout=DOWNLOAD_TIMEOUT),
             )
-        except (requests.RequestException, OSError) as error:
+        except requests.RequestException as error:
             raise self._absent(f"{self.mirror} does not answer ({type(error).__name__})") from error
+        except OSError as error:
+            raise self._absent(f"{target} cannot be written ({error.strerror})") from error
         except ValueError as error:
             raise self._absent(f"what {self.mirror} sent has another SHA-256 than expected") from error
         return target
@@ -102,14 +104,19 @@ def read_idx(path: Path) -> Array:
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
     except (OSError, EOFError, struct.error, gzip.zlib.error) as error:  # type: ignore[attr-defined]
         raise DataError(f"{path}: not a whole gzipped idx file: {error}") from error
-    if zeros or kind != 8 or len(content) - 4 - 4 * dimensions != math.prod(shape):
-        raise DataError(f"{path}: expected an idx file of bytes with shape {shape}, got {len(content)} bytes")
+    if zeros or kind != 8 or not 1 <= dimensions <= 4 or min(shape) < 1:
+        raise DataError(f"{path}: expected an idx file of bytes with 1 to 4 dimensions, got {content[:4]!r}")
+    if len(content) - 4 - 4 * dimensions != math.prod(shape):
+        raise DataError(f"{path}: expected bytes of shape {shape}, got {len(content) - 4 - 4 * dimensions} of them")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
 
 
 def _read_mnist_like(self: NamedSet) -> Dataset:
     images = {file: read_idx(self.path(file)) for file in self.files}
     train_x, train_y, test_x, test_y = images.values()
+    for x, y in ((train_x, train_y), (test_x, test_y)):
+        if y.shape != x.shape[:1]:
+            raise DataError(f"{self.name}: expected a label for each of {len(x)} pictures, got {len(y)} labels")
     return Dataset.of_parts(
         self.name,
         Examples(train_x, train_y.astype(np.int64)),
@@ -122,6 +129,8 @@ def _read_mnist_like(self: NamedSet) -> Dataset:
 def _read_omniglot(self: NamedSet) -> Dataset:
     path = self.path(next(iter(self.files)))
     arrays = read_arrays(path)
+    if absent := {"images", "split", "alphabet", "alphabet_names"} - arrays.keys():
+        raise DataError(f"{path}: expected arrays called {', '.join(sorted(absent))}, got {', '.join(arrays)}")
     rows = Examples(arrays["images"], arrays["alphabet"].astype(np.int64))
     names = tuple(str(name) for name in arrays["alphabet_names"])
     return Dataset(self.name, rows, arrays["split"] == 1, names, str(path), official_split=True)
