@@ -151,6 +151,7 @@ def test_a_users_own_pictures(run: Run, tmp_path: Path) -> None:
     ok(run("dream", "RUN", "-n", 3, "--out", "d.npz", "--json"))
     assert np.load("d.npz")["x"].shape == (3, 6, 5, 3)
     ok(run("morph", "RUN", "photos/cats/1.png", "photos:3", "--out", "m.png", "--json"))
+    ok(run("morph", "RUN", "photos/cats/1.png", "dream:3", "--out", "m.png", "--json"))
 
 
 def test_one_picture_trains_and_says_so(run: Run) -> None:
@@ -205,7 +206,7 @@ BAD = [
     (("train", "digits", "-o", "objective=iwae", "-o", "beta=2"), 2, "takes no weights"),
     (("train", "digits", "--out", "/proc/run"), 2, "cannot write /proc/run"),
     (("dream", "nobody"), 2, "no model folder and no shipped model is called 'nobody'"),
-    (("dream", "MODEL", "--out", "dreams.docx"), 2, "ends in .png or .npz"),
+    (("dream", "MODEL", "--out", "dreams.docx"), 2, "expected a name that ends in .npz"),
     (("dream", "MODEL", "--out", "/proc/d.png"), 2, "cannot write /proc/d.png"),
     (("dream", "MODEL", "-n", "0"), 2, "-n"),
     (("morph", "MODEL", "digits:0", "digits"), 2, "expected an image, DATA:ROW"),

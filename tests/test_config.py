@@ -343,7 +343,7 @@ def test_overrides_change_what_they_name_and_nothing_else(assignments: list[str]
         ("hidden_dim=[3, x]", "hidden_dim: expected int | list[int], got '[3, x]'"),
         ("binarise=always", "binarise: expected one of 'none', 'dynamic', got 'always'"),
         ("epochs=soon", "epochs: expected "),
-        ("free_bits=nan", "free_bits: expected 0 or more, got nan"),
+        ("free_bits=nan", "free_bits: expected float, got nan"),
         ("encoder.=tanh", "encoder"),
         ("latent_dim=3\nbatch_size=7", "latent_dim"),
         pytest.param("latent_dim=" + "9" * 5000, "latent_dim", id="five thousand digits"),

@@ -107,7 +107,7 @@ def test_active_units_counts_means_that_move() -> None:
 def test_rate_per_unit_is_the_mean_divergence() -> None:
     loc, scale = torch.randn(50, 2), torch.rand(50, 2) + 0.5
     expected = (0.5 * (loc**2 + scale**2 - 1) - scale.log()).mean(0)
-    units = rate_per_unit(Normal(loc, scale))
+    units = rate_per_unit(Normal(loc, scale), Normal(torch.zeros(2), torch.ones(2)))
     assert units is not None
     torch.testing.assert_close(units, expected)
 

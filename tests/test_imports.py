@@ -15,9 +15,9 @@ SOURCE = Path(dreamgen.__file__).parent
 # A room may import from its own level and from those before it.
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"registry", "files"},
-    {"config"},
-    {"distributions", "nn", "data", "walks"},
+    {"registry", "files", "tensors"},
+    {"config", "walks"},
+    {"distributions", "nn", "data"},
     {"models"},
     {"objectives"},
     {"recipes"},
@@ -88,6 +88,18 @@ def test_help_does_not_import_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("words", ["dreamgen ", "dreamgen tr", "dreamgen train --", "dreamgen dream mnist --"])
+def test_completion_does_not_import_torch(words: str) -> None:
+    code = (
+        "import sys; from dreamgen.cli import main\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "assert not {'torch', 'numpy'} & set(sys.modules), 'imported'"
+    )
+    bash = {"_DREAMGEN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    done = subprocess.run([sys.executable, "-c", code], env=bash, capture_output=True, text=True, check=True)
+    assert "train" in done.stdout or "--out" in done.stdout
 
 
 def test_the_spin_count_is_set_and_the_users_is_kept() -> None:

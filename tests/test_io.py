@@ -15,6 +15,7 @@ from dreamgen import DreamGenerator, files
 from dreamgen.errors import ModelFileError, OutputError, SettingsError
 from dreamgen.files import FORMAT, sha256, write_bytes, write_folder
 from dreamgen.io import load_model, save_model
+from dreamgen.tensors import parse_tensors
 
 
 @pytest.fixture
@@ -121,8 +122,12 @@ def test_links_are_refused(folder: Path, tmp_path: Path) -> None:
         ("decoder", {"kind": "mlp", "__class__": "os"}, "no argument '__class__'"),
         ("likelihood", "bernouli", "did you mean 'bernoulli'"),
         ("latent_dim", 0, "latent_dim"),
-        ("latent_dim", 10**12, "expected shape"),
-        ("hidden_dim", 10**9, "expected shape"),
+        ("latent_dim", 10**30, "latent_dim: expected at most"),
+        ("latent_dim", 1 << 20, "expected shape"),
+        ("hidden_dim", 10**9, "hidden_dim: expected widths"),
+        ("hidden_dim", [1 << 20, 1 << 20], "expected shape"),
+        ("hidden_dim", [2] * 5000, "expected up to 100 widths"),
+        ("encoder", {"kind": "mlp", "hidden": [-1]}, "hidden: expected up to"),
         ("surprise", 1, "unknown setting 'surprise'"),
     ],
 )
@@ -143,10 +148,14 @@ def test_deep_json_does_not_exhaust_the_stack(folder: Path) -> None:
 
 
 def test_weights_that_are_not_finite_or_do_not_fit_are_refused(folder: Path) -> None:
-    weights = files.parse_tensors((folder / "model.safetensors").read_bytes(), "weights")
+    weights = parse_tensors((folder / "model.safetensors").read_bytes(), "weights")
     name = "encoder.posterior.loc.weight"
     for spoilt, text in (
         ({**weights, name: torch.full_like(weights[name], torch.nan)}, "NaN or infinity"),
+        ({**weights, name: torch.full_like(weights[name], 1e300, dtype=torch.float64)}, "finite 32-bit floats"),
+        ({**weights, name: weights[name].to(torch.complex64)}, "which no weights have"),
+        ({**weights, name: weights[name].to(torch.float8_e4m3fn)}, "which no weights have"),
+        ({**weights, name: weights[name].long()}, "finite 32-bit floats"),
         ({**weights, name: weights[name][:1]}, "expected shape"),
         ({**weights, "extra": torch.zeros(1)}, "extra: expected shape None"),
         ({k: v for k, v in weights.items() if k != name}, r"got None"),
@@ -176,10 +185,10 @@ def test_a_folder_without_a_model_and_an_unknown_name_are_different_errors(tmp_p
 
 
 class Power:
-    """Fails at one numbered call of the operations a save is made of: the plug is pulled there."""
+    """Fails before or after one numbered call of the operations a save is made of: the plug is pulled there."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        self.calls, self.at = 0, at
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, after: bool) -> None:
+        self.calls, self.at, self.after = 0, at, after
         for name in ("_write_flushed", "_rename", "_flush_folder"):
             self._count(monkeypatch, name)
 
@@ -189,20 +198,25 @@ class Power:
         def counted(*arguments: Any) -> Any:
             self.calls += 1
             if self.calls >= self.at:
+                if self.after and self.calls == self.at:
+                    real(*arguments)
                 raise KeyboardInterrupt
             return real(*arguments)
 
         monkeypatch.setattr(files, name, counted)
 
 
-def test_a_save_cut_off_anywhere_leaves_the_old_or_the_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("after", [False, True])
+def test_a_save_cut_off_anywhere_leaves_the_old_or_the_new(
+    after: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     old, new = ({"config.json": f'{{"v": {v}}}'.encode(), "card.json": f"[{v}]".encode()} for v in (1, 2))
     outcomes = []
     for at in range(1, 30):
         folder = tmp_path / str(at)
         write_folder(folder, old)
         with monkeypatch.context() as patch:
-            power = Power(patch, at)
+            power = Power(patch, at, after)
             try:
                 write_folder(folder, new)
             except KeyboardInterrupt:
@@ -243,3 +257,27 @@ def test_where_nothing_can_be_written_one_error_says_where_and_why(
     with pytest.raises(OutputError, match="No space left on device"):
         save_model(folder, trained.saved_)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "text"),
+    [
+        ("card.json", {"rate_per_unit": ["a"] * 6}, "rate_per_unit"),
+        ("card.json", {"rate_per_unit": [1.0]}, "rate_per_unit"),
+        ("config.json", {"origin": {"data": []}}, "expected a table"),
+        ("config.json", {"origin": {"seed": "now"}}, "seed"),
+        ("config.json", {"origin": {"data": {"classes": [1]}}}, "classes"),
+        ("card.json", {"test_loss": float("nan")}, "not JSON"),
+    ],
+)
+def test_facts_that_the_verbs_read_are_checked(name: str, change: dict[str, Any], text: str, folder: Path) -> None:
+    change_json(folder, name, lambda values: values.update(change))
+    refused(folder, text)
+
+
+def test_a_folder_that_happens_to_be_called_like_a_shipped_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mnist").mkdir()
+    assert DreamGenerator.load("mnist").dream(1, seed=0).shape == (1, 28, 28)

@@ -13,9 +13,9 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
-from dreamgen.distributions import Noise, RowNoise, StepNoise, row_keys
-from dreamgen.errors import SettingsError
-from dreamgen.evaluation import score_rows
+from dreamgen.distributions import Delta, GreyBernoulli, Noise, RowNoise, StepNoise, row_keys
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.evaluation import binarise_rows, score_rows
 from dreamgen.models import Latent, Trace
 from dreamgen.objectives import build_objective
 from dreamgen.training import Run, train
@@ -216,3 +216,51 @@ def test_a_density_has_no_bits(digits: Dataset) -> None:
     assert report["score"] == "log-density"
     assert report["nll"] is not None
     assert report["bits_per_dim"] is None
+
+
+def test_what_is_not_observed_may_be_nan() -> None:
+    model = build_model(Settings(latent_dim=2, hidden_dim=8), (4,), seed=0)
+    mask = torch.tensor([[True, True, False, True]] * 3)
+    x = torch.where(mask, torch.rand(3, 4), torch.nan)
+    assert torch.isfinite(model.infer(Batch(x, mask=mask), StepNoise(0)).elbo).all()
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.3, 1000.0])
+def test_a_fixed_scale_is_the_scale(scale: float) -> None:
+    likelihood = build_model(
+        Settings(likelihood={"kind": "gaussian", "scale": scale}), (1,), seed=0
+    ).decoder.likelihood
+    assert likelihood(torch.zeros(1)).stddev.item() == pytest.approx(scale, rel=1e-5)
+
+
+def test_gradients_of_each_example_and_of_the_data() -> None:
+    # Private training needs the first (torch.func), explanations the second.
+    logits, x = torch.randn(5, 3), torch.rand(5, 3)
+
+    def loss(logit: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+        return -GreyBernoulli(logit).log_prob(value).sum()
+
+    each = torch.func.vmap(torch.func.grad(loss, argnums=(0, 1)))(logits, x)
+    torch.testing.assert_close(each[0], torch.sigmoid(logits) - x)
+    torch.testing.assert_close(each[1], -logits)
+
+
+def test_the_distributions_handed_out_are_torchs_own_kind(trained: DreamGenerator) -> None:
+    p = trained.decode(np.zeros((2, 6)))
+    assert p.expand((3, 2, 8, 8)).mean.shape == (3, 2, 8, 8)
+    assert Delta(torch.zeros(2)).expand((4, 2)).sample((5,)).shape == (5, 4, 2)
+
+
+def test_a_prior_that_depends_on_samples_gives_a_rate_for_each_row() -> None:
+    q = Normal(torch.zeros(4, 2), torch.ones(4, 2))
+    p = Normal(torch.tensor([0.0, 1.0, 2.0]).view(3, 1, 1).expand(3, 4, 2), torch.ones(3, 4, 2))
+    rate = Latent("z", torch.zeros(3, 4, 2), q, p).rate
+    torch.testing.assert_close(rate, torch.full((4,), (0 + 1 + 4) / 3))  # two units of m²/2 each
+
+
+def test_only_values_between_0_and_1_are_binarised(digits: Dataset) -> None:
+    x = digits.train.x * 3 - 1
+    with pytest.raises(DataError, match="values in"):
+        DreamGenerator(binarise="dynamic", likelihood="gaussian", epochs=1).fit(x)
+    with pytest.raises(DataError, match="values in"):
+        binarise_rows(torch.from_numpy(x))

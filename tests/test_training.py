@@ -243,3 +243,26 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     assert start(killed).wait() == 0
     for name in ("model.safetensors", "history.json", "config.json", "codes.safetensors"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_a_run_without_a_seed_goes_on_with_the_one_it_was_given(digits: Dataset, tmp_path: Path) -> None:
+    generator = DreamGenerator(latent_dim=2, hidden_dim=8, batch_size=64, epochs=2)
+    generator.fit(digits.train.x[:200], out=tmp_path)
+    again = DreamGenerator(latent_dim=2, hidden_dim=8, batch_size=64, epochs=2)
+    again.fit(digits.train.x[:200], out=tmp_path, resume=True)
+    assert again.seed_ == generator.seed_
+    np.testing.assert_array_equal(again.dream(2, seed=0), generator.dream(2, seed=0))
+
+
+def test_a_finished_model_is_not_overwritten(trained: DreamGenerator, digits: Dataset, tmp_path: Path) -> None:
+    trained.save(tmp_path)
+    for resume in (False, True):
+        with pytest.raises(SettingsError, match="choose another folder"):
+            DreamGenerator(batch_size=64, epochs=1).fit(digits.train.x[:100], out=tmp_path, resume=resume)
+
+
+def test_a_blow_up_in_the_last_step_is_not_returned() -> None:
+    run = new_run(SETTINGS.replace(validation=0.0, epochs=1, batch_size=200, learning_rate=1e38))
+    run.validation = None
+    with pytest.raises(DivergedError, match="last step"):
+        list(train(run))

@@ -15,12 +15,13 @@ from typing import Any, Literal
 import tomli_w
 
 from dreamgen.errors import SettingsError
-from dreamgen.registry import check_type, nearest
+from dreamgen.registry import check_type, nearest, plain, shorten
 
 Part = str | float | dict[str, Any]
 """A part by name ("mlp"), with arguments ({"kind": "mlp", "hidden": [500]}), or a number for a schedule."""
 
 _AUTO_STEPS = 2200
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,14 @@ class Settings:
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, tuple):
-                object.__setattr__(self, field.name, value := list(value))
+            value = plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             check_type(field.name, value, hints[field.name])
         for name in ("latent_dim", "batch_size"):
             self._need(name, getattr(self, name) >= 1, "1 or more")
+            self._need(name, getattr(self, name) <= _LARGEST, f"at most {_LARGEST}")
         self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")
-        self._need("hidden_dim", all(w >= 1 for w in self.hidden), "widths of 1 or more")
+        self._need("hidden_dim", all(1 <= w <= _LARGEST for w in self.hidden), f"widths from 1 to {_LARGEST}")
         self._need("validation", 0 <= self.validation < 1, "a share, 0 <= share < 1")
         self._need("average", 0 <= self.average < 1, "a decay, 0 <= decay < 1")
         for name in ("free_bits", "patience", "save_every"):
@@ -74,7 +75,7 @@ class Settings:
 
     def _need(self, name: str, holds: bool, what: str) -> None:
         if not holds:
-            raise SettingsError(f"{name}: expected {what}, got {getattr(self, name)!r}")
+            raise SettingsError(f"{name}: expected {what}, got {shorten(getattr(self, name))}")
 
     @property
     def hidden(self) -> list[int]:
@@ -82,7 +83,7 @@ class Settings:
         return [self.hidden_dim] if isinstance(self.hidden_dim, int) else list(self.hidden_dim)
 
     def resolve(self, rows: int) -> "Settings":
-        """The settings with everything automatic decided, for a number of training rows."""
+        """The settings with the number of epochs decided, for a number of training rows."""
         if self.epochs != "auto":
             return self
         steps_per_epoch = -(-rows // self.batch_size)

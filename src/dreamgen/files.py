@@ -10,15 +10,9 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import safetensors
-import torch
-from safetensors.torch import load as from_safetensors
-from safetensors.torch import save as to_safetensors
-from torch import Tensor
 
 from dreamgen.errors import ModelFileError, OutputError
 
@@ -93,33 +87,16 @@ def dump_json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 def parse_json(content: bytes, name: str) -> Any:
     """JSON to values; raises ModelFileError."""
-    if len(content) > _JSON_LIMIT:
-        raise ModelFileError(f"{name}: {len(content)} bytes are too many for settings")
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{name}: not JSON: {error}") from error
-
-
-def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:
-    """Tensors as safetensors bytes."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(tensors.items())}
-    content: bytes = to_safetensors(plain, dict(metadata or {}))
-    return content
-
-
-def parse_tensors(content: bytes, name: str) -> dict[str, Tensor]:
-    """Tensors from safetensors bytes; raises ModelFileError if damaged or if a number is NaN or infinite."""
-    try:
-        tensors: dict[str, Tensor] = from_safetensors(content)
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelFileError(f"{name}: not a valid safetensors file: {error}") from error
-    for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ModelFileError(f"{name}: {key} holds NaN or infinity")
-    return tensors
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -130,7 +107,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     """
     make_folder(folder)
     entries = {name: {"sha256": sha256(data), "bytes": len(data)} for name, data in contents.items()}
-    manifest = folder / MANIFEST
+    manifest, committed = folder / MANIFEST, False
     with writing(folder):
         _settle(folder)
         try:
@@ -138,14 +115,20 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
                 _write_flushed(_next_name(folder / name), data)
             _write_flushed(_next_name(manifest), dump_json({"format": FORMAT, "files": entries}))
             _flush_folder(folder)
+            committed = True  # before the rename, for an interrupt may come just after it
             _rename(_next_name(manifest), manifest)
         except BaseException:
-            for name in [*contents, MANIFEST]:
-                with contextlib.suppress(OSError):
-                    _next_name(folder / name).unlink()
+            if not committed:
+                _drop_unfinished(folder, contents)
             raise
         _flush_folder(folder)
         _settle(folder)
+
+
+def _drop_unfinished(folder: Path, names: Iterable[str]) -> None:
+    for name in [*names, MANIFEST]:
+        with contextlib.suppress(OSError):
+            _next_name(folder / name).unlink()
 
 
 def _settle(folder: Path) -> None:
@@ -194,6 +177,8 @@ def _read_plain(path: Path) -> bytes:
     if path.is_symlink():
         raise ModelFileError(f"{path} is a link; a model folder holds its own files")
     try:
+        if path.suffix == ".json" and path.stat().st_size > _JSON_LIMIT:
+            raise ModelFileError(f"{path}: {path.stat().st_size} bytes are too many for settings")
         return path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}") from error

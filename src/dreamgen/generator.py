@@ -17,17 +17,17 @@ from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
-from dreamgen.distributions import LIKELIHOODS, Delta, Likelihood, RowNoise, draw
+from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Likelihood, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
+from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
 from dreamgen.io import SavedModel, load_model, save_model
-from dreamgen.training import Record
+from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import find_device, fit_model
 from dreamgen.zoo import find_model
 
 Floats = npt.NDArray[np.float32]
 
-_DECODE_ROWS = 4096
+_DECODE_ROWS = 256  # decoded at once
 _MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
 _SCORE_SAMPLES = 16
 
@@ -136,27 +136,34 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         """
         settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
         x = as_examples(X, "X")
-        labels = None if y is None else np.asarray(y)
-        if labels is not None and labels.shape != x.shape[:1]:
-            raise DataError(f"y: expected {len(x)} labels, got shape {labels.shape}")
+        labels = None if y is None else _labels(y, len(x))
         _check_range(LIKELIHOODS.build(settings.likelihood), x)
-        self.seed_: int | None = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
-        device = find_device(self.device)
+        if settings.binarise != "none":
+            _check_range(BernoulliLikelihood(), x)
+        folder, device = None if out is None else Path(out), find_device(self.device)
+        self.seed_: int | None = self._choose_seed(folder if resume else None)
         if len(x) < settings.batch_size:
             warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
             _tensor(x),
-            None if labels is None else torch.from_numpy(labels.astype(np.int64)),
+            labels,
             seed=self.seed_,
             device=device,
-            out=None if out is None else Path(out),
+            out=folder,
             resume=resume,
             stop=stop,
             on_record=on_record,
         )
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))
         return self
+
+    def _choose_seed(self, resumed: Path | None) -> int:
+        """The seed that was asked for, that of the run to go on with, or a fresh one."""
+        if self.random_state is not None:
+            return int(self.random_state)
+        left = Checkpoints(resumed).seed() if resumed else None
+        return secrets.randbelow(2**31) if left is None else left
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -185,10 +192,12 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = secrets.randbelow(2**31) if seed is None else seed
-        prior = self._model.prior(None)
-        noise = RowNoise(f"dream {seed}", range(n), self._device)
-        z = draw(prior.expand((n, *prior.batch_shape)), noise, 1)[0].cpu()
-        return self._pictures(z, seed if sample else None)
+        prior, codes = self._model.prior(None), []
+        for start in range(0, n, _DECODE_ROWS):
+            rows = range(start, min(n, start + _DECODE_ROWS))
+            noise = RowNoise(f"dream {seed}", rows, self._device)
+            codes.append(draw(prior.expand((len(rows), *prior.batch_shape)), noise, 1)[0].cpu())
+        return self._pictures(torch.cat(codes), seed if sample else None)
 
     def reconstruct(self, X: npt.ArrayLike, *, seed: int = 0, sample: bool = False) -> Floats:
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
@@ -208,7 +217,7 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         """
         if steps < 2:
             raise SettingsError(f"steps: expected 2 or more, got {steps}")
-        start, stop = self.encode(np.stack([self._one(a, "a"), self._one(b, "b")])).mean
+        start, stop = (self.encode(self._one(x, name)[None]).mean[0] for x, name in ((a, "a"), (b, "b")))
         times = torch.linspace(0, 1, steps * _MORPH_FRAMES)
         film = torch.from_numpy(self._pictures(walks.path_between(start, stop, times, path)))
         return self._pictures(walks.path_between(start, stop, walks.even_spacing(film, steps), path))
@@ -224,6 +233,8 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
             span: how far the plane reaches from the origin, in standard deviations of the prior.
             plane: the two latents, across and up; None: the two that carry most (`main_plane`).
         """
+        if size < 2:
+            raise SettingsError(f"size: expected 2 or more, got {size}")
         plane = self._check_latents(self.main_plane if plane is None else plane)
         base = torch.zeros(self._fitted().settings.latent_dim)
         pictures = self._pictures(walks.plane_grid(base, plane, size, by, span))
@@ -270,7 +281,7 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
 
     @torch.no_grad()
     def decode(self, Z: npt.ArrayLike) -> Distribution:
-        """p(x|z) as a torch Distribution with batch shape (n, *event), for codes (n, D)."""
+        """p(x|z) as a torch Distribution with batch shape (n, *event), on the model's device, for codes (n, D)."""
         return self._model.decoder(self._codes(Z).to(self._device))  # type: ignore[no-any-return]
 
     def transform(self, X: npt.ArrayLike) -> Floats:
@@ -312,9 +323,16 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
-    def evaluate(self, X: npt.ArrayLike, **options: Any) -> dict[str, Any]:
-        """`dreamgen.evaluate` on rows of X; see there for options."""
-        return evaluate(self._model, self.prepare(X), **options)
+    def evaluate(
+        self, X: npt.ArrayLike, *, binarise: bool | None = None, train: npt.ArrayLike | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """`dreamgen.evaluate` on rows of X; see there for options.
+
+        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise.
+        """
+        binarise = self.sees_binary if binarise is None else binarise
+        rows = None if train is None else self.prepare(train)
+        return evaluate(self._model, self.prepare(X), binarise=binarise, train=rows, **options)
 
     # Keeping
 
@@ -356,13 +374,16 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
         return next(self._model.parameters()).device  # type: ignore[no-any-return]
 
     def prepare(self, X: npt.ArrayLike) -> Tensor:
-        """Rows as the model takes them, (n, *event), checked; flattened rows get their shape back.
+        """Rows as the model takes them, (n, *event), checked.
+
+        Flattened rows, and pictures whose one channel is left out or written out, get their shape back.
 
         Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
         """
         shape = self._fitted().event_shape
         x = as_examples(X, "X")
-        if x.ndim == 2 and x.shape[1] == int(np.prod(shape)):
+        flat = x.ndim == 2 and x.shape[1] == int(np.prod(shape))
+        if flat or (*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1):
             x = x.reshape(len(x), *shape)
         if x.shape[1:] != shape:
             raise DataError(f"X: expected rows of shape {shape}, got {x.shape[1:]}")
@@ -371,14 +392,17 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
 
     def _one(self, x: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
         array, shape = np.asarray(x), self._fitted().event_shape
-        if array.size != int(np.prod(shape)):
+        if array.squeeze().shape not in (tuple(n for n in shape if n > 1), (int(np.prod(shape)),)):
             raise DataError(f"{name}: expected one example of shape {shape}, got shape {array.shape}")
         return array.reshape(shape)
 
     def _codes(self, Z: npt.ArrayLike) -> Tensor:
-        z = torch.from_numpy(np.array(Z, dtype=np.float32))
+        try:
+            z = torch.from_numpy(np.array(Z, dtype=np.float32))
+        except (ValueError, TypeError) as error:
+            raise DataError(f"Z: expected numbers: {error}") from error
         size = self._fitted().settings.latent_dim
-        if z.dim() != 2 or z.shape[1] != size:
+        if z.dim() != 2 or z.shape[1] != size or not len(z):
             raise DataError(f"Z: expected codes of shape (n, {size}), got {tuple(z.shape)}")
         if not torch.isfinite(z).all():
             raise DataError("Z: holds NaN or infinity")
@@ -393,14 +417,27 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
 
     @torch.no_grad()
     def _pictures(self, z: Tensor, seed: int | None = None) -> Floats:
-        """Decode codes, (n, D), in blocks: the mean, or a draw, a function of (seed, row), where there is a seed."""
-        blocks = []
-        for start in range(0, len(z), _DECODE_ROWS):
-            p = self._model.decoder(z[start : start + _DECODE_ROWS].to(self._device))
-            rows = range(start, start + len(p.mean))
-            pictures = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", rows, self._device), 1)[0]
-            blocks.append(pictures.cpu())
-        return torch.cat(blocks).numpy()
+        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed.
+
+        In blocks of one size, so that a picture does not depend, in its last digit, on how many there are.
+        """
+        pictures = []
+        for number, (block, real) in enumerate(blocks(z, _DECODE_ROWS)):
+            p = self._model.decoder(block.to(self._device))
+            rows = range(number * _DECODE_ROWS, (number + 1) * _DECODE_ROWS)
+            decoded = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", rows, self._device), 1)[0]
+            pictures.append(decoded[:real].cpu())
+        joined = torch.cat(pictures)
+        return (joined.clamp(0, 1) if self._fitted().unit_range else joined).numpy()
+
+
+def _labels(y: npt.ArrayLike, rows: int) -> Tensor:
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise DataError(f"y: expected {rows} labels, got shape {labels.shape}")
+    if labels.dtype.kind not in "ui" and not (labels.dtype.kind == "f" and (labels == labels.round()).all()):
+        raise DataError(f"y: expected whole numbers, got {labels.dtype}")
+    return torch.from_numpy(labels.astype(np.int64))
 
 
 def _check_range(likelihood: Likelihood, x: npt.NDArray[Any]) -> None:

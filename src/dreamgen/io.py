@@ -22,15 +22,9 @@ from torch import Tensor
 from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.errors import ModelFileError, SettingsError
-from dreamgen.files import (
-    dump_json,
-    dump_tensors,
-    parse_json,
-    parse_tensors,
-    read_folder,
-    write_folder,
-)
+from dreamgen.files import dump_json, parse_json, read_folder, write_folder
 from dreamgen.models import VAE, build_model
+from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
 _DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
 
@@ -40,9 +34,10 @@ class SavedModel:
     """What a folder holds.
 
     Attributes:
-        model: on the CPU, float32, in evaluation mode.
+        model: float32, in evaluation mode; on the CPU when just loaded.
         settings: as resolved for the run.
         event_shape: shape of one example.
+        unit_range: whether the data lay within [0, 1], as pictures do; then means are kept within it.
         origin: seed, data (name, SHA-256, rows), versions, threads; for people, not read by the library.
         card: measured figures and limits.
         history: one record for each epoch.
@@ -52,6 +47,7 @@ class SavedModel:
     model: VAE
     settings: Settings
     event_shape: tuple[int, ...]
+    unit_range: bool = True
     origin: dict[str, Any] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -75,6 +71,7 @@ def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
     config = {
         "settings": saved.settings.to_dict(),
         "event_shape": list(saved.event_shape),
+        "unit_range": saved.unit_range,
         "origin": saved.origin,
     }
     contents = {
@@ -104,7 +101,8 @@ def load_model(folder: Path) -> SavedModel:
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
         model = _rebuild(settings, shape, parse_tensors(contents["model.safetensors"], "model.safetensors"))
-    except SettingsError as error:
+    except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
+        # Settings from a file can be absurd in ways that only building shows.
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
     card = parse_json(contents.get("card.json", b"{}"), "card.json")
     history = parse_json(contents.get("history.json", b"[]"), "history.json")
@@ -115,8 +113,9 @@ def load_model(folder: Path) -> SavedModel:
         model=model,
         settings=settings,
         event_shape=shape,
-        origin=_mapping(config.get("origin", {}), "config.json, origin"),
-        card=_mapping(card, "card.json"),
+        unit_range=config.get("unit_range") is not False,
+        origin=_check_origin(_mapping(config.get("origin", {}), "config.json, origin")),
+        card=_check_card(_mapping(card, "card.json"), settings.latent_dim),
         history=history,
         codes=_check_codes(codes, settings.latent_dim),
     )
@@ -131,7 +130,10 @@ def _rebuild(settings: Settings, shape: Sequence[int], weights: dict[str, Tensor
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
     model = build_model(settings, shape, seed=0)
-    model.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    model.load_state_dict(weights)  # casts to float32
+    for name, value in model.state_dict().items():
+        if not weights[name].is_floating_point() or not is_finite(value):
+            raise ModelFileError(f"model.safetensors, {name}: expected finite 32-bit floats")
     return model.eval()
 
 
@@ -148,6 +150,24 @@ def _event_shape(value: Any) -> tuple[int, ...]:
     if math.prod(sizes) > _ELEMENTS:
         raise ModelFileError(f"config.json, event_shape: {value!r} is too large")
     return tuple(sizes)
+
+
+def _check_origin(origin: dict[str, Any]) -> dict[str, Any]:
+    seed, data = origin.get("seed"), _mapping(origin.get("data", {}), "config.json, origin.data")
+    if not (seed is None or isinstance(seed, int)):
+        raise ModelFileError(f"config.json, origin.seed: expected a whole number, got {seed!r}")
+    classes = data.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise ModelFileError("config.json, origin.data.classes: expected names")
+    return origin
+
+
+def _check_card(card: dict[str, Any], latent_dim: int) -> dict[str, Any]:
+    rates = card.get("rate_per_unit")
+    numbers = isinstance(rates, list) and all(isinstance(rate, int | float) for rate in rates)
+    if rates is not None and not (numbers and len(rates) == latent_dim):
+        raise ModelFileError(f"card.json, rate_per_unit: expected {latent_dim} numbers")
+    return card
 
 
 def _check_codes(codes: dict[str, Tensor], latent_dim: int) -> dict[str, Tensor]:

@@ -63,7 +63,10 @@ def save_image(image: Image.Image, path: Path) -> None:
     buffer = io.BytesIO()
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"{path}: expected a picture's name, with {', '.join(FORMATS)}")
-    image.save(buffer, format=FORMATS[path.suffix.lower()])
+    try:
+        image.save(buffer, format=FORMATS[path.suffix.lower()])
+    except (OSError, ValueError) as error:  # some formats have a largest size
+        raise OutputError(f"{path}: {image.width}x{image.height} pixels cannot be written so: {error}") from error
     make_folder(path.parent)
     write_bytes(path, buffer.getvalue())
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreamgen.config import Settings, read_toml
+from dreamgen.data.named import NAMED_SETS
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
 
@@ -88,12 +89,12 @@ RECIPES: dict[str, Recipe] = {
 
 
 def find_settings(recipe: str | None, data: str = "") -> Settings:
-    """Settings of a recipe by name, or of a TOML file; None: the recipe named like the data, or the default.
+    """Settings of a recipe by name, or of a TOML file; None: the recipe named like the named set, or the default.
 
     Raises SettingsError, naming the nearest recipe, if there is none.
     """
     if recipe is None:
-        recipe = data if data in RECIPES else "default"
+        recipe = data if data in RECIPES and data in NAMED_SETS else "default"
     if recipe in RECIPES:
         return RECIPES[recipe].settings
     if recipe.endswith(".toml"):

@@ -7,6 +7,8 @@ arguments.
 
 import difflib
 import inspect
+import math
+import numbers
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -41,10 +43,27 @@ def _fits(value: Any, annotation: Any) -> bool:
     if origin is not None:
         return isinstance(value, origin)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, annotation) if isinstance(annotation, type) else value is annotation
+
+
+def plain(value: Any) -> Any:
+    """A value as TOML and JSON know it: numpy's numbers and tuples become Python's numbers and lists."""
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, numbers.Number) and hasattr(value, "item"):
+        return value.item()
+    return value
+
+
+def shorten(value: Any) -> str:
+    """A value for an error message, not longer than a line."""
+    text = repr(value)
+    return text if len(text) < 80 else text[:76] + " ..."
 
 
 def type_name(annotation: Any) -> str:
@@ -57,7 +76,7 @@ def type_name(annotation: Any) -> str:
 def check_type(name: str, value: Any, annotation: Any) -> None:
     """Raise SettingsError unless `value` fits `annotation`."""
     if not _fits(value, annotation):
-        raise SettingsError(f"{name}: expected {type_name(annotation)}, got {value!r}")
+        raise SettingsError(f"{name}: expected {type_name(annotation)}, got {shorten(value)}")
 
 
 T = TypeVar("T")

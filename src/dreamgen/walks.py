@@ -65,6 +65,8 @@ def ticks(size: int, by: str = "value", span: float = 3.0) -> Tensor:
     """
     if by not in SCALES:
         raise SettingsError(f"unknown scale {by!r}: {nearest(by, SCALES)}")
+    if not 0 < span <= 30:
+        raise SettingsError(f"span: expected more than 0, up to 30, got {span}")
     if by == "value":
         return torch.linspace(-span, span, size)
     # The upper half mirrors the lower one: near 1 a probability has no digits left for the tail.

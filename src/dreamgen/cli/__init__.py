@@ -1,5 +1,6 @@
 """The command `dreamgen`: thin verbs over the library. Nothing here imports torch until a verb needs it."""
 
+import os
 import sys
 from typing import Any
 
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         result: Any = cli.main(arguments, prog_name="dreamgen", standalone_mode=False)
     except DreamgenError as error:
-        _fail(" ".join(str(error).split()), error.exit_code)
+        _fail(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(error.exit_code)
@@ -67,9 +68,13 @@ def main(arguments: list[str] | None = None) -> None:
         _fail("interrupted", 130)
     except MemoryError:
         _fail("out of memory", 3)
+    except Exception as error:
+        if os.environ.get("DREAMGEN_DEBUG"):
+            raise
+        _fail(f"unexpected {type(error).__name__}: {error} (DREAMGEN_DEBUG=1 shows where)", 1)
     sys.exit(result if isinstance(result, int) else 0)
 
 
 def _fail(text: str, code: int) -> None:
-    click.echo(f"dreamgen: {text}", err=True)
+    click.echo(f"dreamgen: {' '.join(text.split())}", err=True)
     sys.exit(code)

@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
-from dreamgen.cli.common import check_out, common_options, say, table, write_pictures
-from dreamgen.errors import DataError
+from dreamgen.cli.common import common_options, say, table
+from dreamgen.cli.output import check_out, write_examples
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.files import dump_json, write_bytes
 
 
 @click.command()
@@ -14,7 +16,6 @@ from dreamgen.errors import DataError
 @common_options(out="Also write the card there, as JSON.")
 def info(model: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Show what MODEL is: its card, settings and where it came from."""
-    from dreamgen.files import dump_json, write_bytes
     from dreamgen.io import load_model
     from dreamgen.zoo import find_model
 
@@ -28,8 +29,7 @@ def info(model: str, out: Path | None, seed: int, as_json: bool) -> None:
         "origin": saved.origin,
         "card": saved.card,
     }
-    if out:
-        write_bytes(out, dump_json(result))
+    _keep(result, out)
     rows: list[tuple[str, Any]] = [("parameters", parameters), ("event_shape", saved.event_shape)]
     rows += list(saved.settings.to_dict().items())
     rows += [(k, v) for k, v in {**saved.origin, **saved.card}.items() if k != "rate_per_unit"]
@@ -41,7 +41,6 @@ def info(model: str, out: Path | None, seed: int, as_json: bool) -> None:
 @common_options(out="With NAME: write the recipe there, as TOML.")
 def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> None:
     """List the recipes; with NAME, print that one as TOML, to be changed and given to train --recipe."""
-    from dreamgen.files import write_bytes
     from dreamgen.recipes import RECIPES, find_settings
 
     if name:
@@ -58,6 +57,8 @@ def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> Non
         f"{key:<13} {recipe.about}" + (f"\n{'':<13} {recipe.paper}" if recipe.paper else "")
         for key, recipe in RECIPES.items()
     ]
+    if out:
+        raise SettingsError("--out goes with a recipe's NAME")
     say({"recipes": result}, as_json, "\n".join(lines))
 
 
@@ -67,7 +68,7 @@ def data() -> None:
 
 
 @data.command("list")
-@common_options(out="Not used by this verb.")
+@common_options(out="Also write the answer there, as JSON.")
 def data_list(out: Path | None, seed: int, as_json: bool) -> None:
     """List the named sets and whether they are on this machine."""
     from dreamgen.data.named import NAMED_SETS
@@ -77,6 +78,7 @@ def data_list(out: Path | None, seed: int, as_json: bool) -> None:
         places = [named.at_hand(file) for file in named.files]
         result[name] = {"about": named.about, "at_hand": all(places), "places": [str(p) for p in places if p]}
     lines = [f"{name:<14} {'here' if r['at_hand'] else 'absent':<7} {r['about']}" for name, r in result.items()]
+    _keep({"sets": result}, out)
     say({"sets": result}, as_json, "\n".join(lines))
 
 
@@ -91,13 +93,13 @@ def data_show(name: str, n: int, split: str, out: Path | None, seed: int, as_jso
 
     path = check_out(out, "data.png")
     x = load_data(name).part(split).x[:n]
-    write_pictures(path, x)
+    write_examples(path, x)
     say({"out": str(path), "n": len(x), "split": split}, as_json, f"{len(x)} examples in {path}")
 
 
 @data.command("check")
 @click.argument("name")
-@common_options(out="Not used by this verb.")
+@common_options(out="Also write the answer there, as JSON.")
 def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Read DATA and say what it is; for a named set, compare each file's SHA-256 with the published one."""
     from dreamgen.data import NAMED_SETS, load_data
@@ -122,4 +124,11 @@ def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
         "classes": list(dataset.classes),
         "sha256": dataset.sha256,
     }
+    _keep(result, out)
     say(result, as_json, table(list(result.items())))
+
+
+def _keep(result: dict[str, Any], out: Path | None) -> None:
+    """Write an answer as JSON, if it is to be kept."""
+    if out:
+        write_bytes(check_out(out, "answer.json", (".json",)), dump_json(result))

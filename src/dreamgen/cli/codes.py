@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import check_out, common_options, device_option, load_generator, say, write_arrays
-from dreamgen.cli.common import write_pictures as write
+from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
 
 
 @click.command()
@@ -18,7 +18,7 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
     """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
     from dreamgen.data import load_data
 
-    path = check_out(out, "codes.npz")
+    path = check_out(out, "codes.npz", ARRAYS)
     generator = load_generator(model, device)
     part = load_data(data).part(split)
     q = generator.encode(part.x)
@@ -46,5 +46,5 @@ def decode(model: str, codes: Path, device: str, out: Path | None, seed: int, as
     generator = load_generator(model, device)
     z = pick_array(codes, read_arrays(codes), ("loc", "z"))
     pictures = generator.inverse_transform(z)
-    write(path, pictures)
+    write_examples(path, pictures)
     say({"out": str(path), "n": len(pictures)}, as_json, f"{len(pictures)} examples in {path}")

@@ -1,7 +1,6 @@
 """What the verbs share: options, outputs, examples named on the command line."""
 
 import contextlib
-import io
 import json
 import warnings
 from collections.abc import Callable, Iterator
@@ -9,10 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import numpy as np
 
-from dreamgen.errors import DataError, OutputError, SettingsError
-from dreamgen.files import make_folder, write_bytes
+from dreamgen.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.generator import DreamGenerator
@@ -20,20 +17,19 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def common_options(out: str | None = None, seed: int | None = 0) -> Callable[[F], F]:
+def common_options(out: str = "Where to write: .png (a sheet) or .npz.", seed: int | None = 0) -> Callable[[F], F]:
     """--json, --seed and --out, which every verb has.
 
     Args:
-        out: help of --out; None: the usual.
+        out: help of --out.
         seed: the default; None: a fresh one.
     """
 
     def add(verb: F) -> F:
-        text = out or "Where to write: .png (a sheet) or .npz."
         verb = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(verb)
         usual = "a fresh one" if seed is None else str(seed)
         verb = click.option("--seed", type=int, default=seed, help=f"Of everything random; by default {usual}.")(verb)
-        return click.option("--out", type=click.Path(path_type=Path), help=text)(verb)
+        return click.option("--out", type=click.Path(path_type=Path), help=out)(verb)
 
     return add
 
@@ -66,44 +62,6 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = show
         yield
-
-
-def check_out(out: Path | None, default: str) -> Path:
-    """The output's path, refused before any work is done if its kind is not known or it is a folder."""
-    path = out or Path(default)
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; expected a file's name, such as {path / default}")
-    if path.suffix.lower() not in (".npz", ".npy", ".png", ".jpg", ".jpeg", ".webp"):
-        raise OutputError(f"{path}: expected a name that ends in .png or .npz")
-    return path
-
-
-def write_arrays(path: Path, **arrays: Any) -> None:
-    """Write an .npz (all arrays) or .npy (the first) as a whole."""
-    buffer = io.BytesIO()
-    if path.suffix == ".npy":
-        np.save(buffer, next(iter(arrays.values())), allow_pickle=False)
-    else:
-        np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    make_folder(path.parent)
-    write_bytes(path, buffer.getvalue())
-
-
-def write_pictures(path: Path, x: Any, columns: int | None = None) -> None:
-    """Examples as an array `x` (pictures in [0, 1]), or as a sheet."""
-    from dreamgen.plots import save_sheet
-
-    if path.suffix in (".npz", ".npy"):
-        write_arrays(path, x=example_array(x))
-    else:
-        save_sheet(x, path, columns)
-
-
-def example_array(x: Any) -> Any:
-    """Examples as they go into files: pictures within [0, 1], rows of a table as they are; float32."""
-    from dreamgen.plots import as_pictures
-
-    return (as_pictures(x) if np.ndim(x) > 2 else np.asarray(x)).astype(np.float32)
 
 
 def one_example(text: str, generator: "DreamGenerator") -> Any:

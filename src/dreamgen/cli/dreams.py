@@ -6,15 +6,14 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import (
-    check_out,
     common_options,
     device_option,
     load_generator,
     one_example,
     plain_warnings,
     say,
-    write_pictures,
 )
+from dreamgen.cli.output import check_out, is_array, write_examples
 
 
 @click.command()
@@ -28,7 +27,7 @@ def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed:
     path = check_out(out, "dreams.png")
     seed = secrets.randbelow(2**31) if seed is None else seed
     pictures = load_generator(model, device).dream(n, seed=seed, sample=sample)
-    write_pictures(path, pictures)
+    write_examples(path, pictures)
     result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample}
     say(result, as_json, f"{n} dreams in {path} (seed {seed})")
 
@@ -66,8 +65,8 @@ def reconstruct(
     again = generator.reconstruct(x, seed=seed, sample=sample)
     originals = as_float(generator.prepare(x)).numpy()
     error = float(np.square(originals - again).mean())
-    if path.suffix in (".npz", ".npy"):
-        write_pictures(path, again)
+    if is_array(path):
+        write_examples(path, again)
     else:
         save_image(reconstructions(originals, again), path)
     result = {"out": str(path), "n": len(x), "split": part, "mean_squared_error": error}
@@ -98,7 +97,7 @@ def morph(
     generator = load_generator(model, device)
     with plain_warnings():
         film = generator.morph(one_example(a, generator), one_example(b, generator), steps, path=way)
-    write_pictures(path, film, columns=steps)
+    write_examples(path, film, columns=steps)
     largest = largest_step(torch.from_numpy(film))
     result = {"out": str(path), "steps": steps, "path": way, "largest_step_over_mean": largest}
     say(result, as_json, f"{steps} steps in {path}; the largest is {largest:.2f} times the mean")

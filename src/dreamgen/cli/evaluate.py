@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say, table
+from dreamgen.cli.output import check_out
 from dreamgen.files import dump_json, make_folder, write_bytes
 
 
@@ -38,6 +39,8 @@ def evaluate(
     """
     from dreamgen.data import load_data
 
+    if out:
+        check_out(out, "report.json", (".json",))
     generator = load_generator(model, device)
     dataset = load_data(data)
     part = split or ("test" if len(dataset.test) else "train")
@@ -47,9 +50,9 @@ def evaluate(
             x,
             samples=samples,
             seed=seed,
-            binarise=binarise or generator.sees_binary,
+            binarise=True if binarise else None,
             split=part if limit is None else f"{part}, first {len(x)} rows",
-            train=None if part == "all" else generator.prepare(dataset.train.x),
+            train=dataset.train.x if part == "test" else None,
             progress=progress,
         )
     report = {"model": model, "data": dataset.name, **report}

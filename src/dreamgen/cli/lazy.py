@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
@@ -28,6 +29,11 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        verbs = [CompletionItem(name, help=self._verb_help[name]) for name in self._verbs]
+        options = click.Command.shell_complete(self, context, incomplete)
+        return [item for item in verbs if item.value.startswith(incomplete)] + options
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

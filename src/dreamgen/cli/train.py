@@ -48,7 +48,7 @@ def train(
     settings = apply_overrides(find_settings(recipe, data), overrides)
     if epochs is not None:
         settings = settings.replace(epochs=epochs)
-    out = out or Path("runs") / Path(data).stem
+    out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
         _, result = train_on(load_data(data), settings, out, seed, device, resume)
     lines = [

@@ -5,15 +5,13 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import (
-    check_out,
     common_options,
     device_option,
-    example_array,
     load_generator,
     one_example,
     say,
-    write_arrays,
 )
+from dreamgen.cli.output import check_out, is_array, write_arrays
 from dreamgen.errors import SettingsError
 
 
@@ -47,9 +45,9 @@ def map_(
     latents = _numbers(plane, 2) if plane else generator.main_plane
     grid = generator.map(size, by=by, span=span, plane=latents)
     along = walks.ticks(size, by, span).numpy()
-    if path.suffix in (".npz", ".npy"):
+    if is_array(path):
         flat = grid.reshape(size * size, *grid.shape[2:])
-        write_arrays(path, x=example_array(flat), ticks=along, plane=np.array(latents))
+        write_arrays(path, x=flat, ticks=along, plane=np.array(latents))
     else:
         codes = {name: tensor.numpy() for name, tensor in generator.saved_.codes.items()}
         save_map(
@@ -97,9 +95,9 @@ def traverse(
     pictures = generator.traverse(x, latents=order, steps=steps, span=span)
     all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
     rates = [all_rates[latent] for latent in order]
-    if path.suffix in (".npz", ".npy"):
+    if is_array(path):
         flat = pictures.reshape(-1, *pictures.shape[2:])
-        write_arrays(path, x=example_array(flat), latents=np.array(order), rates=np.array(rates))
+        write_arrays(path, x=flat, latents=np.array(order), rates=np.array(rates))
     else:
         save_traversal(pictures, path, order, rates, span)
     result = {"out": str(path), "latents": order, "rates": rates, "steps": steps}

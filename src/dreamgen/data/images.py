@@ -23,11 +23,12 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file())
     if not files:
         raise DataError(f"{path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
-    pictures = [read_image(file) for file in files]
-    for file, picture in zip(files, pictures, strict=True):
-        if picture.shape != pictures[0].shape:
+    pictures: list[Array] = []
+    for file in files:
+        pictures.append(read_image(file))
+        if pictures[-1].shape != pictures[0].shape:
             raise DataError(
-                f"images of mixed sizes: {files[0]} is {_size(pictures[0])}, {file} is {_size(picture)}; "
+                f"images of mixed sizes: {files[0]} is {_size(pictures[0])}, {file} is {_size(pictures[-1])}; "
                 "resize them to one size first"
             )
     if any(file.parent == path for file in files):

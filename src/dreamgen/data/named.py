@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import struct
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,7 @@ def read_idx(path: Path) -> Array:
         content = gzip.decompress(path.read_bytes())
         zeros, kind, dimensions = struct.unpack_from(">HBB", content)
         shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    except (OSError, EOFError, struct.error, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+    except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzipped idx file: {error}") from error
     if zeros or kind != 8 or not 1 <= dimensions <= 4 or min(shape) < 1:
         raise DataError(f"{path}: expected an idx file of bytes with 1 to 4 dimensions, got {content[:4]!r}")

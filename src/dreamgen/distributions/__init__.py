@@ -2,7 +2,7 @@
 
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
-from dreamgen.distributions.likelihoods import LIKELIHOODS, GreyBernoulli, Likelihood
+from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
 from dreamgen.distributions.noise import Noise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS
 from dreamgen.distributions.priors import PRIORS
@@ -11,6 +11,7 @@ __all__ = [
     "LIKELIHOODS",
     "POSTERIORS",
     "PRIORS",
+    "BernoulliLikelihood",
     "Delta",
     "GreyBernoulli",
     "Likelihood",

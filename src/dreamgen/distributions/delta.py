@@ -29,6 +29,9 @@ class Delta(Distribution):
     def variance(self) -> Tensor:
         return torch.zeros_like(self.loc)
 
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "Delta":
+        return Delta(self.loc.expand(torch.Size(batch_shape)))
+
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         return self.loc.expand(torch.Size(sample_shape) + self.loc.shape)
 

@@ -43,16 +43,22 @@ _LARGE = 50.0
 class _CrossEntropy(torch.autograd.Function):
     """x l - log(1 + e^l) per element, with its gradient x - sigmoid(l) written out: half the passes over memory."""
 
+    generate_vmap_rule = True  # for gradients of each example
+
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, x: Tensor) -> Tensor:
-        ctx.save_for_backward(logits, x)
-        softplus = logits.abs().clamp_(max=_LARGE).neg_().exp_().add_(1).log_().add_(logits.clamp(min=0))
+    def forward(logits: Tensor, x: Tensor) -> Tensor:
+        softplus = logits.abs().clamp(max=_LARGE).neg_().exp_().add_(1).log_().add_(logits.clamp(min=0))
         return softplus.neg_().addcmul_(x, logits)
 
     @staticmethod
-    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, None]:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor, Tensor | None]:
         logits, x = ctx.saved_tensors
-        return torch.sub(x, logits.clamp(-_LARGE, _LARGE).sigmoid_()).mul_(grad[0]), None
+        to_x = grad[0] * logits if ctx.needs_input_grad[1] else None
+        return torch.sub(x, logits.clamp(-_LARGE, _LARGE).sigmoid_()).mul_(grad[0]), to_x
 
 
 class GreyBernoulli(Bernoulli):
@@ -63,6 +69,10 @@ class GreyBernoulli(Bernoulli):
 
     def __init__(self, logits: Tensor) -> None:
         super().__init__(logits=logits, validate_args=False)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> "GreyBernoulli":
+        """The same distribution with a larger batch shape."""
+        return GreyBernoulli(self.logits.expand(torch.Size(batch_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
         """x log p + (1 - x) log(1 - p) per element, in nats."""
@@ -113,6 +123,9 @@ class GaussianLikelihood(Likelihood):
             self.register_buffer("log_scale", log_scale)
 
     def forward(self, h: Tensor) -> Distribution:
-        # Bounded, so that data explained exactly cannot drive the density to infinity.
-        scale = (0.5 * bound_log_variance(2 * self.log_scale)).exp()
+        log_scale = self.log_scale
+        if isinstance(log_scale, nn.Parameter):
+            # Bounded, so that data explained exactly cannot drive the density to infinity.
+            log_scale = 0.5 * bound_log_variance(2 * log_scale)
+        scale = log_scale.exp()
         return Normal(at_least_float32(h), scale, validate_args=False)

@@ -16,7 +16,7 @@ _MASK = (1 << 63) - 1
 
 
 def derive_seed(*parts: int | str) -> int:
-    """One 63-bit seed out of several integers or words, so that (1, 23) and (12, 3) differ."""
+    """One seed out of several integers or words, so that (1, 23) and (12, 3) differ."""
     text = "/".join(map(str, parts)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little") & _MASK
 
@@ -58,7 +58,7 @@ class StepNoise:
 class RowNoise:
     """Noise for each row apart, a function of (seed, row key): order and batch size do not matter.
 
-    Drawn on the CPU and then moved, so a score is the same on every device. Seeding a generator takes about
+    Drawn on the CPU and then moved, so the noise is the same on every device. Seeding a generator takes about
     three microseconds, which one decoded sample outweighs.
     """
 

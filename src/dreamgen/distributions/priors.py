@@ -17,8 +17,7 @@ class StandardNormal(nn.Module):
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()
-        self.latent_dim = latent_dim
-        # A buffer follows the model to its device; it is no parameter, so it is not saved.
+        # A buffer follows the model to its device.
         self.register_buffer("zero", torch.zeros(latent_dim), persistent=False)
 
     def forward(self, context: Tensor | None = None) -> Distribution:

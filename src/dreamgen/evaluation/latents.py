@@ -4,9 +4,10 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Normal, kl_divergence
+from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import Delta, StepNoise
+from dreamgen.models import Latent
 
 ACTIVE = 0.01  # variance of the posterior mean above which a unit counts as active
 _ROWS = 500
@@ -21,11 +22,10 @@ def active_units(q: Distribution) -> int:
     return int((loc.var(0, correction=0) > ACTIVE).sum()) if len(loc) > 1 else 0
 
 
-def rate_per_unit(q: Distribution) -> Tensor | None:
-    """KL(q ‖ N(0, 1)) of each unit, averaged over the rows, (D,), in nats; None for a point posterior."""
-    if isinstance(q, Delta):
-        return None
-    return kl_divergence(q, Normal(torch.zeros_like(q.mean), torch.ones_like(q.mean))).mean(0)
+def rate_per_unit(q: Distribution, prior: Distribution) -> Tensor | None:
+    """KL(q ‖ p) of each unit, averaged over the rows, (D,), in nats; None where it has no closed form."""
+    rates = Latent("z", q.mean.unsqueeze(0), q, prior).rate_per_unit
+    return None if rates is None or isinstance(q, Delta) else rates.mean(0)
 
 
 def mutual_information(q: Distribution, seed: int = 0) -> float | None:

@@ -14,6 +14,7 @@ from torch.distributions import Distribution, Normal
 
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Delta, RowNoise, row_keys
+from dreamgen.errors import DataError, SettingsError
 from dreamgen.models import VAE, Trace
 
 _ROWS = 256  # rows encoded at once
@@ -41,7 +42,7 @@ class Scores:
         return -(self.distortion + self.rate)
 
 
-def _blocks(x: Tensor, rows: int) -> Iterator[tuple[Tensor, int]]:
+def blocks(x: Tensor, rows: int) -> Iterator[tuple[Tensor, int]]:
     """Blocks of exactly `rows` rows, the last one padded with copies of its first row, and how many are real."""
     for start in range(0, len(x), rows):
         block = x[start : start + rows]
@@ -58,25 +59,27 @@ def _device(model: VAE) -> torch.device:
 @torch.no_grad()
 def encode_rows(model: VAE, x: Tensor) -> Distribution:
     """q(z|x) of all rows, batch shape (n, D), on the CPU; x is bytes or floats, (n, *event)."""
-    device, locs, scales = _device(model), [], []
-    q: Distribution
-    for block, real in _blocks(x, _ROWS):
+    device, parts = _device(model), []
+    for block, real in blocks(x, _ROWS):
         q = model.encoder(Batch(as_float(block.to(device))))
-        locs.append(q.mean[:real].cpu())
-        scales.append(q.stddev[:real].cpu())
-    if isinstance(q, Delta):
-        return Delta(torch.cat(locs))
-    return Normal(torch.cat(locs), torch.cat(scales), validate_args=False)
+        names = [name for name in ("loc", "scale") if name in q.arg_constraints]
+        if not isinstance(q, Normal | Delta):
+            raise TypeError(f"no way is written to join blocks of {type(q).__name__}")
+        parts.append([getattr(q, name)[:real].cpu() for name in names])
+    joined: Distribution = type(q)(*(torch.cat(column) for column in zip(*parts, strict=True)))
+    return joined
 
 
 def binarise_rows(x: Tensor, seed: int = 0) -> Tensor:
     """Grey pixels drawn once as 0 or 1, (n, *event) floats; the draw is a function of the seed and the row."""
-    blocks = []
+    drawn = []
     for start in range(0, len(x), _ROWS):
         grey = as_float(x[start : start + _ROWS].cpu())
+        if grey.min() < 0 or grey.max() > 1:
+            raise DataError("to binarise: expected values in [0, 1], got others")
         uniform = RowNoise(f"binarise {seed}", row_keys(grey)).uniform((1, *grey.shape))[0]
-        blocks.append((uniform < grey).float())
-    return torch.cat(blocks)
+        drawn.append((uniform < grey).float())
+    return torch.cat(drawn)
 
 
 @torch.no_grad()
@@ -95,10 +98,15 @@ def score_rows(
         samples: K, importance samples for each row.
         seed: of the samples.
         progress: told the number of rows done.
+
+    Raises:
+        SettingsError: fewer than one sample.
     """
+    if samples < 1:
+        raise SettingsError(f"samples: expected 1 or more, got {samples}")
     device, done, parts = _device(model), 0, []
     rows = max(1, min(_ROWS, _DECODED // samples))
-    for block, real in _blocks(x, rows):
+    for block, real in blocks(x, rows):
         batch = Batch(as_float(block.to(device)))
         noise = RowNoise(seed, row_keys(batch.x), device)
         q = model.encoder(batch)

@@ -67,7 +67,7 @@ def evaluate(
     reason = no_likelihood(model, x, q)
     nll = -scores.log_likelihood.double()
     dimensions = math.prod(x.shape[1:])
-    units = rate_per_unit(q)
+    units = rate_per_unit(q, model.prior(None))
     point, density = isinstance(q, Delta), model.decoder.likelihood.continuous
     report: dict[str, Any] = {
         "rows": len(x),

@@ -25,7 +25,8 @@ def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int
     """
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.manual_seed(derive_seed(seed, "weights"))
+            # The CPU's generator alone, which the fork restores; torch.manual_seed would reseed the devices' too.
+            torch.default_generator.manual_seed(derive_seed(seed, "weights"))
         sizes = {
             "event_shape": tuple(event_shape),
             "context_dim": context_dim,

@@ -43,7 +43,7 @@ class Latent:
 
     @cached_property
     def rate_per_unit(self) -> Tensor | None:
-        """KL(q ‖ p) of each unit, (B, D), where it has a closed form; left out, as 0, for a point."""
+        """KL(q ‖ p) of each unit, (B, D) or (K, B, D), where it has a closed form; left out, as 0, for a point."""
         if self.is_point:
             return torch.zeros_like(self.q.mean)
         try:
@@ -60,7 +60,10 @@ class Latent:
     def rate(self) -> Tensor:
         """KL(q ‖ p), (B,): the closed form, or the mean of log q - log p over the K samples."""
         closed = self.rate_per_unit
-        return -self.log_ratio.mean(0) if closed is None else _sum_event(closed, 1)
+        if closed is None:
+            return -self.log_ratio.mean(0)
+        # A prior that depends on the samples above it gives (K, B, D).
+        return _sum_event(closed, 1) if closed.dim() < self.z.dim() else _sum_event(closed, 2).mean(0)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Trace:
         """log p(x|z) of the observed elements of each example, (K, B)."""
         elements = self.p.log_prob(self.batch.x)
         if self.batch.mask is not None:
-            elements = elements * self.batch.mask
+            elements = torch.where(self.batch.mask, elements, 0.0)  # what is not observed may be NaN
         return _sum_event(elements, 2)
 
     @cached_property

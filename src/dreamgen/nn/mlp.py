@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dreamgen.data.batch import Batch
 from dreamgen.errors import SettingsError
-from dreamgen.registry import Registry, nearest
+from dreamgen.registry import Registry, nearest, shorten
 
 ENCODERS: Registry[nn.Module] = Registry("encoder")
 DECODERS: Registry[nn.Module] = Registry("decoder")
@@ -25,8 +25,13 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+_DEEPEST, _WIDEST = 100, 1 << 20  # more is a mistake, or a file that wants to take the memory
+
+
 def trunk(width: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
     """Linear layers with an activation after each: `width` numbers in, `hidden[-1]` out (or `width`, if empty)."""
+    if len(hidden) > _DEEPEST or any(not 1 <= w <= _WIDEST for w in hidden):
+        raise SettingsError(f"hidden: expected up to {_DEEPEST} widths from 1 to {_WIDEST}, got {shorten(hidden)}")
     if activation not in ACTIVATIONS:
         raise SettingsError(f"unknown activation {activation!r}: {nearest(activation, ACTIVATIONS)}")
     layers: list[nn.Module] = []
@@ -58,7 +63,7 @@ class MLPEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch of B examples to features, (B, F)."""
-        h = batch.x if batch.mask is None else batch.x * batch.mask
+        h = batch.x if batch.mask is None else torch.where(batch.mask, batch.x, 0.0)
         h = h.flatten(1)
         if batch.context is not None:
             h = torch.cat([h, batch.context], dim=-1)

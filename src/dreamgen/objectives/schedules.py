@@ -4,6 +4,7 @@ A schedule is called with the step, from 0, and the total number of steps of the
 `steps` counts optimiser steps; None means the whole run.
 """
 
+import math
 from typing import Protocol
 
 from dreamgen.errors import SettingsError
@@ -26,6 +27,12 @@ def learning_rate_schedule(spec: Spec) -> Schedule:
     return SCHEDULES.build(spec)
 
 
+def _not_negative(value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise SettingsError(f"schedule: expected numbers of 0 or more, got {value}")
+    return value
+
+
 def _span(steps: int | None) -> int | None:
     if steps is not None and steps < 1:
         raise SettingsError(f"schedule, steps: expected 1 or more, got {steps}")
@@ -37,7 +44,7 @@ class Constant:
     """Always `value`."""
 
     def __init__(self, value: float = 1.0) -> None:
-        self.value = value
+        self.value = _not_negative(value)
 
     def __call__(self, step: int, total: int) -> float:
         return self.value
@@ -52,7 +59,7 @@ class Linear:
     """
 
     def __init__(self, start: float = 0.0, stop: float = 1.0, steps: int | None = None) -> None:
-        self.start, self.stop, self.steps = start, stop, _span(steps)
+        self.start, self.stop, self.steps = _not_negative(start), _not_negative(stop), _span(steps)
 
     def __call__(self, step: int, total: int) -> float:
         done = min(1.0, step / (self.steps or max(total, 1)))
@@ -79,7 +86,8 @@ class Cyclical:
             raise SettingsError(
                 f"schedule 'cyclical': expected cycles >= 1 and 0 < rise <= 1, got {cycles} and {rise}"
             )
-        self.start, self.stop, self.cycles, self.rise, self.steps = start, stop, cycles, rise, _span(steps)
+        self.start, self.stop, self.steps = _not_negative(start), _not_negative(stop), _span(steps)
+        self.cycles, self.rise = cycles, rise
 
     def __call__(self, step: int, total: int) -> float:
         span = self.steps or max(total, 1)
@@ -100,7 +108,7 @@ class Triangle:
     def __init__(self, peak: float, rise: float = 0.1, steps: int | None = None) -> None:
         if not 0 < rise < 1:
             raise SettingsError(f"schedule 'triangle', rise: expected 0 < rise < 1, got {rise}")
-        self.peak, self.rise, self.steps = peak, rise, _span(steps)
+        self.peak, self.rise, self.steps = _not_negative(peak), rise, _span(steps)
 
     def __call__(self, step: int, total: int) -> float:
         # Half a step in, so that neither the first nor the last step is spent at 0.

@@ -18,16 +18,9 @@ import torch
 from torch import Tensor
 
 from dreamgen.errors import DivergedError, ModelFileError, OutputError, SettingsError
-from dreamgen.files import (
-    dump_json,
-    dump_tensors,
-    make_folder,
-    parse_json,
-    parse_tensors,
-    sha256,
-    write_bytes,
-)
+from dreamgen.files import dump_json, make_folder, parse_json, sha256, write_bytes
 from dreamgen.io import versions
+from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 from dreamgen.training.run import Best, Run
 
 _KEEP = 2
@@ -64,18 +57,18 @@ class Checkpoints:
         return sorted((f for f in files if _STEP.fullmatch(f.name)), reverse=True)
 
     def save(self, run: Run) -> None:
-        """Write a checkpoint; raises DivergedError for weights that are not finite, and OutputError."""
-        for name, parameter in run.model.named_parameters():
-            if not torch.isfinite(parameter).all():
+        """Write a checkpoint; raises DivergedError for numbers that are not finite, and OutputError."""
+        update_tensors, update_values = run.update.state()
+        tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
+        tensors |= {f"update.{k}": v for k, v in update_tensors.items()}
+        tensors |= {f"average.{k}": v for k, v in run.average.state().items()}
+        for name, tensor in tensors.items():
+            if not is_finite(tensor):
                 raise DivergedError(f"training diverged by step {run.step}: {name} is not finite")
         make_folder(self.folder)
         if run.best.epoch and run.best.epoch != self._best_saved:
             _write(self.folder / _BEST, run.best.weights, {"epoch": run.best.epoch})
             self._best_saved = run.best.epoch
-        update_tensors, update_values = run.update.state()
-        tensors = {f"model.{k}": v for k, v in run.model.state_dict().items()}
-        tensors |= {f"update.{k}": v for k, v in update_tensors.items()}
-        tensors |= {f"average.{k}": v for k, v in run.average.state().items()}
         values = {
             **_identity(run),
             "step": run.step,
@@ -83,12 +76,18 @@ class Checkpoints:
             "history": run.history,
             "best": [run.best.epoch, run.best.loss if math.isfinite(run.best.loss) else None],
             "update": update_values,
-            "threads": torch.get_num_threads(),
-            "versions": versions(),
+            **_surroundings(),
         }
         _write(self.folder / f"step-{run.step:08d}.safetensors", tensors, values)
         for old in self.found()[_KEEP:]:
             old.unlink(missing_ok=True)
+
+    def seed(self) -> int | None:
+        """The seed of the run that left these checkpoints; None where there are none."""
+        for path in self.found():
+            with contextlib.suppress(ModelFileError):
+                return int(_read(path)[1]["seed"])
+        return None
 
     def restore(self, run: Run) -> bool:
         """Continue from the newest whole checkpoint.
@@ -118,12 +117,13 @@ class Checkpoints:
         for name, mine in _identity(run).items():
             if values.get(name) != mine:
                 raise SettingsError(f"{path.parent.parent} was begun with other {_difference(name, values, mine)}")
-        if values["threads"] != torch.get_num_threads():
-            warnings.warn(
-                f"the run was begun with {values['threads']} threads and goes on with {torch.get_num_threads()}: "
-                "its weights will not be the same to the byte",
-                stacklevel=3,
-            )
+        for name, mine in _surroundings().items():
+            if values.get(name) != mine:
+                warnings.warn(
+                    f"the run was begun with {name} {values.get(name)} and goes on with {mine}: "
+                    "its weights will not be the same to the byte",
+                    stacklevel=3,
+                )
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "update": {}, "average": {}}
         for key, value in tensors.items():
             part, _, name = key.partition(".")
@@ -142,6 +142,11 @@ class Checkpoints:
 def _identity(run: Run) -> dict[str, Any]:
     """What must be equal for a run to go on."""
     return {"settings": run.settings.to_dict(), "seed": run.seed, "data": run.data_hash}
+
+
+def _surroundings() -> dict[str, Any]:
+    """What may differ when a run goes on, at the price of other bytes."""
+    return {"threads": torch.get_num_threads(), "versions": versions()}
 
 
 def _difference(name: str, values: dict[str, Any], mine: Any) -> str:

@@ -14,6 +14,7 @@ from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.latents import active_units, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
+from dreamgen.files import MANIFEST
 from dreamgen.io import SavedModel, versions
 from dreamgen.models import build_model
 from dreamgen.training.checkpoint import Checkpoints, locked
@@ -42,12 +43,9 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether the device multiplies matrices in bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _has_avx512_bf16()
-
-
-def _has_avx512_bf16() -> bool:
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    return capabilities.startswith("AVX512") and bool(torch.cpu._is_avx512_bf16_supported())
+    # torch has no public question for this; a build without the private one answers no.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512") and bool(supported())
 
 
 def fit_model(
@@ -84,7 +82,7 @@ def fit_model(
             on_record(record)
     rows = x[kept[:_RATE_ROWS]]
     q = encode_rows(run.model, rows)
-    units = rate_per_unit(q)
+    units = rate_per_unit(q, run.model.prior(None))
     codes = {"loc": q.mean[:_CODES].half()}
     if labels is not None:
         codes["labels"] = labels[kept[:_CODES]]
@@ -92,6 +90,7 @@ def fit_model(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
+        unit_range=bool(x.dtype == torch.uint8 or (x.min() >= 0 and x.max() <= 1)),
         origin={
             "seed": seed,
             "data": {"sha256": run.data_hash, "rows": len(x), "dtype": str(x.dtype).removeprefix("torch.")},
@@ -125,9 +124,11 @@ def _hash(x: Tensor) -> str:
 
 
 def _start(checkpoints: Checkpoints, run: Run, resume: bool) -> None:
-    if resume:
+    """Take up the run that the folder holds, or make sure that there is none to lose."""
+    folder = checkpoints.folder.parent
+    if checkpoints.found():
+        if not resume:
+            raise SettingsError(f"{folder} holds a run already: resume it (--resume) or choose another folder")
         checkpoints.restore(run)
-    elif checkpoints.found():
-        raise SettingsError(
-            f"{checkpoints.folder.parent} holds a run already: resume it (--resume) or choose another folder"
-        )
+    elif (folder / MANIFEST).exists():
+        raise SettingsError(f"{folder} holds a finished model or something else's {MANIFEST}: choose another folder")

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import torch
 
 from dreamgen.errors import DivergedError, Interrupted
+from dreamgen.tensors import is_finite
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.run import Best, Run
 
@@ -139,3 +140,6 @@ def _take_final_weights(run: Run) -> None:
     """The best epoch's weights, or the averaged last ones where no rows were held out."""
     run.model.load_state_dict(run.best.weights if run.best.epoch else run.average.state(), strict=False)
     run.model.eval()
+    for name, value in run.model.state_dict().items():
+        if not is_finite(value):
+            raise DivergedError(f"training diverged in its last step: {name} is not finite")

@@ -59,7 +59,12 @@ class PlainUpdate:
     """One optimiser, one backward pass through the mean loss of the batch."""
 
     def __init__(self, model: VAE, settings: Settings) -> None:
-        self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
+        try:
+            self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
+        except SettingsError:
+            raise
+        except ValueError as error:  # torch's own checks
+            raise SettingsError(f"optimizer: {error}") from error
         self._rate = learning_rate_schedule(settings.learning_rate)
         self._bfloat16 = settings.precision == "bfloat16"
 
@@ -94,6 +99,7 @@ class PlainUpdate:
 
 
 def check_learning_rate(settings: Settings) -> None:
-    """Raise SettingsError where the learning rate is not positive at its start."""
-    if learning_rate_schedule(settings.learning_rate)(0, 2) <= 0:
+    """Raise SettingsError where the learning rate is 0 all along."""
+    schedule = learning_rate_schedule(settings.learning_rate)
+    if max(schedule(step, 10) for step in range(10)) <= 0:
         raise SettingsError(f"learning_rate: expected more than 0, got {settings.learning_rate!r}")

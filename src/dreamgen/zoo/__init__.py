@@ -16,10 +16,10 @@ def shipped_models() -> list[str]:
 
 def find_model(name_or_folder: str | Path) -> Path:
     """The folder of a model, given it or a shipped model's name; raises SettingsError if there is none."""
-    folder = Path(name_or_folder)
-    if folder.is_dir():
+    folder, shipped = Path(name_or_folder), str(name_or_folder) in shipped_models()
+    if (folder / MANIFEST).is_file() or (folder.is_dir() and not shipped):
         return folder
-    if str(name_or_folder) in shipped_models():
+    if shipped:
         return _HERE / str(name_or_folder)
     raise SettingsError(
         f"no model folder and no shipped model is called {str(name_or_folder)!r}: "
