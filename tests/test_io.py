@@ -275,9 +275,7 @@ def test_facts_that_the_verbs_read_are_checked(name: str, change: dict[str, Any]
     refused(folder, text)
 
 
-def test_a_folder_that_happens_to_be_called_like_a_shipped_model(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_called_like_a_shipped_model_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mnist").mkdir()
     assert DreamGenerator.load("mnist").dream(1, seed=0).shape == (1, 28, 28)

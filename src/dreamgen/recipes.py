@@ -28,11 +28,13 @@ _KINGMA = "Auto-Encoding Variational Bayes, 2013, https://arxiv.org/abs/1312.611
 
 # 784-400-20. Large batches and a high rate reach the usual ten-epoch figure in a third of the time.
 _MNIST = Settings(latent_dim=20, hidden_dim=400, epochs=10, batch_size=512, learning_rate=8e-3, precision="auto")
-# Slow and long, for the best bound rather than the first picture.
+# Slow and long, for the best bound rather than the first picture: five samples tighten it by a nat, averaged weights
+# and new draws of the grey pixels at every step keep it from overfitting.
 _LONG = _MNIST.replace(
+    objective={"kind": "iwae", "samples": 5},
     binarise="dynamic",
-    batch_size=256,
-    learning_rate=3e-3,
+    batch_size=500,
+    learning_rate=4e-3,
     epochs=300,
     average=0.999,
 )
@@ -45,7 +47,11 @@ RECIPES: dict[str, Recipe] = {
         _MNIST.replace(latent_dim=2, hidden_dim=[512, 256], epochs=15),
         _KINGMA,
     ),
-    "mnist-binary": Recipe("the same network on binarised digits: a real likelihood", _LONG, _KINGMA),
+    "mnist-binary": Recipe(
+        "the same network on binarised digits, trained for its likelihood; it ships as `mnist`",
+        _LONG,
+        "Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519",
+    ),
     "autoencoder": Recipe(
         "a plain autoencoder: a point for a posterior, and no rate",
         _MNIST.replace(posterior="point", beta=0.0),

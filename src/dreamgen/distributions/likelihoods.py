@@ -48,7 +48,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(logits: Tensor, x: Tensor) -> Tensor:
         softplus = logits.abs().clamp(max=_LARGE).neg_().exp_().add_(1).log_().add_(logits.clamp(min=0))
-        return softplus.neg_().addcmul_(x, logits)
+        return (x * logits).sub_(softplus)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
