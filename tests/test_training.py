@@ -14,7 +14,7 @@ import torch
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, Interrupted, ModelFileError, OutputError, SettingsError
-from dreamgen.training import Checkpoints, Run, train
+from dreamgen.training import OPTIMIZERS, Checkpoints, Run, train
 from dreamgen.training.checkpoint import locked
 
 SETTINGS = Settings(latent_dim=3, hidden_dim=16, epochs=3, batch_size=32)
@@ -266,3 +266,28 @@ def test_a_blow_up_in_the_last_step_is_not_returned() -> None:
     run.validation = None
     with pytest.raises(DivergedError, match="last step"):
         list(train(run))
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_the_optimizers_are_torchs(kind: str) -> None:
+    random = torch.Generator().manual_seed(0)
+    start = [torch.randn(4, 3, generator=random), torch.randn(5, generator=random)]
+    mine = [torch.nn.Parameter(value.clone()) for value in start]
+    theirs = [torch.nn.Parameter(value.clone()) for value in start]
+    optimizer = OPTIMIZERS.build({"kind": kind, "beta1": 0.8, "beta2": 0.95}, parameters=mine)
+    reference = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[kind](theirs, lr=0.01, betas=(0.8, 0.95))
+    for step in range(5):
+        for one, other in zip(mine, theirs, strict=True):
+            one.grad = torch.randn(one.shape, generator=random)
+            other.grad = one.grad.clone()
+        reference.param_groups[0]["lr"] = rate = 0.01 * (step + 1)
+        optimizer.step(rate)
+        reference.step()
+    for one, other in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [{"beta1": 1.0}, {"beta2": -0.1}])
+def test_an_optimizer_that_is_not_right_is_refused(bad: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match="expected 0 <= beta"):
+        OPTIMIZERS.build({"kind": "adam", **bad}, parameters=[])

@@ -42,5 +42,5 @@ class Batch:
 def as_float(x: Tensor) -> Tensor:
     """Data as the model sees it: bytes 0..255 become floats 0..1, floats stay, other numbers become float32."""
     if x.dtype == torch.uint8:
-        return x.float().div_(255)
+        return torch.div(x, 255)  # float32, in one pass over memory
     return x if x.is_floating_point() else x.float()

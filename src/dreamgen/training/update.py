@@ -4,11 +4,10 @@ The plain update has one optimiser. An update with several (a critic, an aggress
 gradients registers here too; the loop, the checkpoint and the commands stay as they are.
 """
 
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
@@ -18,6 +17,7 @@ from dreamgen.models import VAE
 from dreamgen.objectives import Objective, Terms, learning_rate_schedule
 from dreamgen.registry import Registry
 from dreamgen.training.health import diagnose
+from dreamgen.training.optimizer import OPTIMIZERS
 
 
 class Update(Protocol):
@@ -37,21 +37,6 @@ class Update(Protocol):
 
 
 UPDATES: Registry[Update] = Registry("update")
-OPTIMIZERS: Registry[torch.optim.Optimizer] = Registry("optimizer")
-
-
-@OPTIMIZERS.register("adam")
-def adam(parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999) -> torch.optim.Optimizer:
-    """Adam: A Method for Stochastic Optimization, 2014, https://arxiv.org/abs/1412.6980."""
-    return torch.optim.Adam(parameters, betas=(beta1, beta2), fused=True)
-
-
-@OPTIMIZERS.register("adamw")
-def adamw(
-    parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999, weight_decay: float = 0.01
-) -> torch.optim.Optimizer:
-    """Decoupled Weight Decay Regularization, 2017, https://arxiv.org/abs/1711.05101."""
-    return torch.optim.AdamW(parameters, betas=(beta1, beta2), weight_decay=weight_decay, fused=True)
 
 
 @UPDATES.register("plain")
@@ -59,12 +44,7 @@ class PlainUpdate:
     """One optimiser, one backward pass through the mean loss of the batch."""
 
     def __init__(self, model: VAE, settings: Settings) -> None:
-        try:
-            self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
-        except SettingsError:
-            raise
-        except ValueError as error:  # torch's own checks
-            raise SettingsError(f"optimizer: {error}") from error
+        self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
         self._rate = learning_rate_schedule(settings.learning_rate)
         self._bfloat16 = settings.precision == "bfloat16"
 
@@ -72,8 +52,6 @@ class PlainUpdate:
         return self._rate(step, total)
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._rate(step, total)
         self._optimizer.zero_grad()
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
             trace = model.infer(batch, noise, objective.samples)
@@ -82,20 +60,14 @@ class PlainUpdate:
         if not torch.isfinite(loss):
             raise diagnose(model, batch, terms, step)
         loss.backward()
-        self._optimizer.step()
+        self._optimizer.step(self._rate(step, total))
         return terms
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        state = self._optimizer.state_dict()["state"]
-        return {f"{index}.{name}": value for index, slots in state.items() for name, value in slots.items()}, {}
+        return self._optimizer.state(), {}
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        state: dict[int, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            index, _, name = key.partition(".")
-            state.setdefault(int(index), {})[name] = value
-        groups = self._optimizer.state_dict()["param_groups"]
-        self._optimizer.load_state_dict({"state": state, "param_groups": groups})
+        self._optimizer.restore(tensors)
 
 
 def check_learning_rate(settings: Settings) -> None:

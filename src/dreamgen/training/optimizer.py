@@ -1,0 +1,85 @@
+"""Adam and AdamW as one fused step over all parameters.
+
+torch's functional form is used, and not its Optimizer class: making one of those imports torch's compiler, which
+takes longer than an epoch of a small model.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adam import adam as adam_step
+from torch.optim.adamw import adamw as adamw_step
+
+from dreamgen.errors import SettingsError
+from dreamgen.registry import Registry
+
+OPTIMIZERS: Registry["Adam"] = Registry("optimizer")
+
+
+class Adam:
+    """Running means of the gradients and of their squares, and the step they make.
+
+    Args:
+        parameters: what to train.
+        step: torch's functional step with everything but tensors and the rate filled in.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], step: Callable[..., None]) -> None:
+        self._parameters = list(parameters)
+        self._step = step
+        self._slots = {
+            "exp_avg": [torch.zeros_like(p) for p in self._parameters],
+            "exp_avg_sq": [torch.zeros_like(p) for p in self._parameters],
+            "step": [torch.zeros((), device=p.device) for p in self._parameters],
+        }
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Move every parameter that has a gradient."""
+        used = [i for i, p in enumerate(self._parameters) if p.grad is not None]
+        exp_avg, exp_avg_sq, step = ([self._slots[name][i] for i in used] for name in self._slots)
+        parameters = [self._parameters[i] for i in used]
+        gradients = [p.grad for p in parameters]
+        self._step(parameters, gradients, exp_avg, exp_avg_sq, [], step, lr=lr)
+
+    def state(self) -> dict[str, Tensor]:
+        """All running means and counts, by `number.slot`."""
+        return {f"{i}.{name}": value for name, values in self._slots.items() for i, value in enumerate(values)}
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Take a state back."""
+        for key, value in self.state().items():
+            value.copy_(state[key])
+
+
+def _adam(
+    function: Callable[..., None], parameters: Iterable[nn.Parameter], beta1: float, beta2: float, weight_decay: float
+) -> Adam:
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= beta < 1:
+            raise SettingsError(f"optimizer, {name}: expected 0 <= {name} < 1, got {beta}")
+    if weight_decay < 0:
+        raise SettingsError(f"optimizer, weight_decay: expected 0 or more, got {weight_decay}")
+    fixed = {"fused": True, "amsgrad": False, "eps": 1e-8, "maximize": False}
+    return Adam(parameters, partial(function, beta1=beta1, beta2=beta2, weight_decay=weight_decay, **fixed))
+
+
+@OPTIMIZERS.register("adam")
+def adam(parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999) -> Adam:
+    """Adam: A Method for Stochastic Optimization, 2014, https://arxiv.org/abs/1412.6980."""
+    return _adam(adam_step, parameters, beta1, beta2, 0.0)
+
+
+@OPTIMIZERS.register("adamw")
+def adamw(
+    parameters: Iterable[nn.Parameter], beta1: float = 0.9, beta2: float = 0.999, weight_decay: float = 0.01
+) -> Adam:
+    """Decoupled Weight Decay Regularization, 2017, https://arxiv.org/abs/1711.05101."""
+    return _adam(adamw_step, parameters, beta1, beta2, weight_decay)
