@@ -28,12 +28,11 @@ LIMITS = (
 def main(run: Path) -> None:
     """Train, store, measure, write the card."""
     data = load_data("mnist")
-    generator, result = train_on(data, RECIPES[RECIPE].settings, run, SEED, resume=True)
+    generator, _ = train_on(data, RECIPES[RECIPE].settings, run, SEED, resume=True)
     with tempfile.TemporaryDirectory() as folder:
         generator.save(folder, half=True)
         stored = DreamGenerator.load(folder)
-    test, train = stored.prepare(data.test.x), stored.prepare(data.train.x)
-    report = stored.evaluate(test, samples=SAMPLES, binarise=True, train=train)
+    report = stored.evaluate(data.test.x, samples=SAMPLES, train=data.train.x)
     saved = stored.saved_
     saved.card = {
         "name": "mnist",
@@ -41,11 +40,10 @@ def main(run: Path) -> None:
         "seed": SEED,
         "made": f"dreamgen train mnist --recipe {RECIPE} --seed {SEED}",
         "date": datetime.date.today().isoformat(),
-        "training_seconds": round(result["seconds"]),
         "precision": "16-bit weights",
         "limits": LIMITS,
         **generator.saved_.card,
-        **one_sample_loss(saved.model, test, binarise=True),
+        **one_sample_loss(saved.model, stored.prepare(data.test.x), binarise=True),
         "evaluation": report,
     }
     shutil.rmtree(HOME, ignore_errors=True)
