@@ -9,6 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from torch.distributions import Distribution
 
@@ -31,6 +32,13 @@ def test_parameters_are_kept_as_given_and_clones_are_equal() -> None:
     assert copy.set_params(latent_dim=9).latent_dim == 9
     with pytest.raises(ValueError, match="latent_dims"):
         copy.set_params(latent_dims=2)
+
+
+def test_it_can_be_searched(digits: Dataset) -> None:
+    generator = DreamGenerator(hidden_dim=32, batch_size=32, epochs=40, random_state=0)
+    search = GridSearchCV(generator, {"latent_dim": np.array([1, 6])}, cv=2).fit(digits.train.x[:300])
+    assert search.best_params_["latent_dim"] == 6
+    assert repr(DreamGenerator(latent_dim=7)) == "DreamGenerator(latent_dim=7)"
 
 
 def test_it_works_in_a_pipeline(digits: Dataset) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, TransformerMixin
 from torch import Tensor
 from torch.distributions import Distribution
 
@@ -19,6 +18,7 @@ from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Likelihood, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
+from dreamgen.estimator import Estimator
 from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
@@ -32,7 +32,7 @@ _MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the p
 _SCORE_SAMPLES = 16
 
 
-class DreamGenerator(TransformerMixin, BaseEstimator):
+class DreamGenerator(Estimator):
     """A variational autoencoder with scikit-learn's manners and verbs of its own.
 
     Data is an array, (n, ...): bytes 0..255, or floats in the likelihood's range ([0, 1] for Bernoulli). Every
@@ -164,6 +164,13 @@ class DreamGenerator(TransformerMixin, BaseEstimator):
             return int(self.random_state)
         left = Checkpoints(resumed).seed() if resumed else None
         return secrets.randbelow(2**31) if left is None else left
+
+    def fit_transform(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Floats:
+        """`fit(X, y)`, then `transform(X)`."""
+        return self.fit(X, y).transform(X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "saved_")
 
     @property
     def history(self) -> list[dict[str, Any]]:

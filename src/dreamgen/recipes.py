@@ -50,7 +50,9 @@ _LONG = _MNIST.replace(
 
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("for pictures of any kind; as many epochs as their number asks for", Settings(), _KINGMA),
-    "mnist": Recipe("the Dream Generator: one hidden layer each way, grey pixels under BCE", _MNIST, _KINGMA),
+    "mnist": Recipe(
+        "the Dream Generator: one hidden layer each way, grey pixels under BCE", _MNIST.replace(epochs=20), _KINGMA
+    ),
     "mnist-2d": Recipe(
         "two latents, so that the whole dream world is one map",
         _MNIST.replace(latent_dim=2, hidden_dim=[512, 256], epochs=15),

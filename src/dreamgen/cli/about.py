@@ -30,10 +30,7 @@ def info(model: str, out: Path | None, seed: int, as_json: bool) -> None:
         "card": saved.card,
     }
     _keep(result, out)
-    rows: list[tuple[str, Any]] = [("parameters", parameters), ("event_shape", saved.event_shape)]
-    rows += list(saved.settings.to_dict().items())
-    rows += [(k, v) for k, v in {**saved.origin, **saved.card}.items() if k != "rate_per_unit"]
-    say(result, as_json, table(rows))
+    say(result, as_json, table(result))
 
 
 @click.command()
@@ -125,7 +122,7 @@ def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
         "sha256": dataset.sha256,
     }
     _keep(result, out)
-    say(result, as_json, table(list(result.items())))
+    say(result, as_json, table(result))
 
 
 def _keep(result: dict[str, Any], out: Path | None) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,7 +98,16 @@ def fmt(value: Any) -> str:
     return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def table(rows: list[tuple[str, Any]]) -> str:
-    """Names and values in two columns."""
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {fmt(value)}" for name, value in rows)
+def table(values: Mapping[str, Any]) -> str:
+    """Names and values in two columns; what is nested gets its parents' names, and long lists are left to --json."""
+    rows = dict(_flatten(values))
+    width = max(map(len, rows))
+    return "\n".join(f"{name:<{width}}  {fmt(value)}" for name, value in rows.items())
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        elif not (isinstance(value, list) and len(value) > 5):
+            yield prefix + name, value

@@ -59,7 +59,7 @@ def evaluate(
     if out:
         make_folder(out.parent)
         write_bytes(out, dump_json(report))
-    say(report, as_json, table([(k, v) for k, v in report.items() if k != "rate_per_unit"]))
+    say(report, as_json, table(report))
 
 
 @contextlib.contextmanager

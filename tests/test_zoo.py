@@ -1,0 +1,45 @@
+"""The model that ships: small, offline, and what its card says."""
+
+import numpy as np
+import pytest
+
+from dreamgen import RECIPES, DreamGenerator
+from dreamgen.data import Dataset
+from dreamgen.evaluation.report import one_sample_loss
+from dreamgen.zoo import find_model, shipped_models
+
+
+def test_it_is_small_and_complete() -> None:
+    assert shipped_models() == ["mnist"]
+    folder = find_model("mnist")
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 1_500_000
+    saved = DreamGenerator.load("mnist").saved_
+    assert saved.settings == RECIPES[saved.card["recipe"]].settings.replace(precision=saved.settings.precision)
+    assert len(saved.origin["data"]["sha256"]) == 64
+    assert {"torch", "dreamgen", "python"} <= saved.origin["versions"].keys()
+    assert saved.card["seed"] == saved.origin["seed"]
+    assert "prior" in saved.card["limits"]
+    assert saved.card["evaluation"]["nll"] <= 89.5
+    assert saved.card["evaluation"]["samples"] == 5000
+    assert saved.card["evaluation"]["rows"] == 10_000
+
+
+def test_it_dreams_of_digits() -> None:
+    dreams = DreamGenerator.load("mnist").dream(64, seed=1)
+    assert dreams.shape == (64, 28, 28)
+    ink = dreams.mean((1, 2))
+    assert 0.03 < ink.min() < ink.max() < 0.35  # MNIST's own digits have 0.03 to 0.4
+    assert dreams[:, [0, -1]].max() < 0.2  # nothing touches the edge
+    assert np.abs(dreams[:32] - dreams[32:]).mean() > 0.05  # no two are alike
+
+
+def test_its_figures_are_the_cards(mnist: Dataset) -> None:
+    generator = DreamGenerator.load("mnist")
+    card = generator.saved_.card
+    found = one_sample_loss(generator.saved_.model, generator.prepare(mnist.test.x), binarise=True)
+    for name in ("test_loss", "test_distortion", "test_rate"):
+        assert found[name] == pytest.approx(card[name], abs=2e-3), name
+    # A tenth of the images and a hundredth of the samples: the bound is looser, and these digits a little easier.
+    report = generator.evaluate(mnist.test.x[:1000], samples=50)
+    assert report["nll"] == pytest.approx(card["evaluation"]["nll"], abs=2)
+    assert report["active_units"] == card["active_units"]
