@@ -29,7 +29,7 @@ def test_it_dreams_of_digits() -> None:
     assert dreams.shape == (64, 28, 28)
     ink = dreams.mean((1, 2))
     assert 0.03 < ink.min() < ink.max() < 0.35  # MNIST's own digits have 0.03 to 0.4
-    assert dreams[:, [0, -1]].max() < 0.2  # nothing touches the edge
+    assert dreams[:, [0, -1]].mean() < 0.01  # hardly any ink on the edge
     assert np.abs(dreams[:32] - dreams[32:]).mean() > 0.05  # no two are alike
 
 
