@@ -27,7 +27,8 @@ def pages(command: click.Command, context: click.Context) -> list[str]:
 
 def reference() -> str:
     """The whole page."""
-    return "\n".join([HEADER, *pages(cli, click.Context(cli, info_name="dreamgen", terminal_width=100))])
+    root = click.Context(cli, info_name="dreamgen", terminal_width=100, **cli.context_settings)
+    return "\n".join([HEADER, *pages(cli, root)])
 
 
 if __name__ == "__main__":
