@@ -18,7 +18,7 @@ LEVELS: list[set[str]] = [
     {"registry", "files", "tensors"},
     {"config", "walks", "estimator"},
     {"distributions", "nn", "data"},
-    {"models"},
+    {"models", "inputs"},
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},

@@ -16,10 +16,11 @@ from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
-from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Likelihood, RowNoise, draw
+from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
+from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, rows_of, to_tensor
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import find_device, fit_model
@@ -136,17 +137,17 @@ class DreamGenerator(Estimator):
         """
         settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
         x = as_examples(X, "X")
-        labels = None if y is None else _labels(y, len(x))
-        _check_range(LIKELIHOODS.build(settings.likelihood), x)
+        labels = None if y is None else labels_of(y, len(x))
+        check_range(LIKELIHOODS.build(settings.likelihood), x)
         if settings.binarise != "none":
-            _check_range(BernoulliLikelihood(), x)
+            check_range(BernoulliLikelihood(), x)
         folder, device = None if out is None else Path(out), find_device(self.device)
         self.seed_: int | None = self._choose_seed(folder if resume else None)
         if len(x) < settings.batch_size:
             warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
-            _tensor(x),
+            to_tensor(x),
             labels,
             seed=self.seed_,
             device=device,
@@ -224,7 +225,7 @@ class DreamGenerator(Estimator):
         """
         if steps < 2:
             raise SettingsError(f"steps: expected 2 or more, got {steps}")
-        start, stop = (self.encode(self._one(x, name)[None]).mean[0] for x, name in ((a, "a"), (b, "b")))
+        start, stop = (self._code(x, name) for x, name in ((a, "a"), (b, "b")))
         times = torch.linspace(0, 1, steps * _MORPH_FRAMES)
         film = torch.from_numpy(self._pictures(walks.path_between(start, stop, times, path)))
         return self._pictures(walks.path_between(start, stop, walks.even_spacing(film, steps), path))
@@ -242,8 +243,8 @@ class DreamGenerator(Estimator):
         """
         if size < 2:
             raise SettingsError(f"size: expected 2 or more, got {size}")
-        plane = self._check_latents(self.main_plane if plane is None else plane)
-        base = torch.zeros(self._fitted().settings.latent_dim)
+        plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
+        base = torch.zeros(self._latent_dim)
         pictures = self._pictures(walks.plane_grid(base, plane, size, by, span))
         return pictures.reshape(size, size, *self._fitted().event_shape)
 
@@ -263,16 +264,15 @@ class DreamGenerator(Estimator):
             steps: pictures for each latent.
             span: in standard deviations of the prior.
         """
-        size = self._fitted().settings.latent_dim
-        base = torch.zeros(size) if x is None else self.encode(self._one(x, "x")[None]).mean[0]
-        order = self._check_latents(self.latent_order if latents is None else latents)
+        base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x")
+        order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
         z = walks.one_at_a_time(base, order, steps, span)
         return self._pictures(z.flatten(0, 1)).reshape(len(order), steps, *self._fitted().event_shape)
 
     @property
     def latent_order(self) -> list[int]:
         """The latents, the one with the largest rate on the training data first."""
-        rates = self._fitted().card.get("rate_per_unit") or [0.0] * self._fitted().settings.latent_dim
+        rates = self._fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
         return sorted(range(len(rates)), key=lambda unit: -rates[unit])
 
     @property
@@ -289,7 +289,7 @@ class DreamGenerator(Estimator):
     @torch.no_grad()
     def decode(self, Z: npt.ArrayLike) -> Distribution:
         """p(x|z) as a torch Distribution with batch shape (n, *event), on the model's device, for codes (n, D)."""
-        return self._model.decoder(self._codes(Z).to(self._device))  # type: ignore[no-any-return]
+        return self._model.decoder(codes_of(Z, self._latent_dim).to(self._device))  # type: ignore[no-any-return]
 
     def transform(self, X: npt.ArrayLike) -> Floats:
         """The posterior's mean, (n, D)."""
@@ -297,7 +297,7 @@ class DreamGenerator(Estimator):
 
     def inverse_transform(self, Z: npt.ArrayLike) -> Floats:
         """The decoder's mean for codes (n, D): (n, *event)."""
-        return self._pictures(self._codes(Z))
+        return self._pictures(codes_of(Z, self._latent_dim))
 
     # Scores
 
@@ -377,6 +377,15 @@ class DreamGenerator(Estimator):
         return self._fitted().model
 
     @property
+    def _latent_dim(self) -> int:
+        return self._fitted().settings.latent_dim
+
+    def _code(self, x: npt.ArrayLike, name: str) -> Tensor:
+        """The posterior's mean of one example, (D,)."""
+        mean: Tensor = self.encode(one_of(x, name, self._fitted().event_shape)).mean
+        return mean[0]
+
+    @property
     def _device(self) -> torch.device:
         return next(self._model.parameters()).device  # type: ignore[no-any-return]
 
@@ -387,40 +396,7 @@ class DreamGenerator(Estimator):
 
         Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
         """
-        shape = self._fitted().event_shape
-        x = as_examples(X, "X")
-        flat = x.ndim == 2 and x.shape[1] == int(np.prod(shape))
-        if flat or (*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1):
-            x = x.reshape(len(x), *shape)
-        if x.shape[1:] != shape:
-            raise DataError(f"X: expected rows of shape {shape}, got {x.shape[1:]}")
-        _check_range(self._model.decoder.likelihood, x)
-        return _tensor(x)
-
-    def _one(self, x: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
-        array, shape = np.asarray(x), self._fitted().event_shape
-        if array.squeeze().shape not in (tuple(n for n in shape if n > 1), (int(np.prod(shape)),)):
-            raise DataError(f"{name}: expected one example of shape {shape}, got shape {array.shape}")
-        return array.reshape(shape)
-
-    def _codes(self, Z: npt.ArrayLike) -> Tensor:
-        try:
-            z = torch.from_numpy(np.array(Z, dtype=np.float32))
-        except (ValueError, TypeError) as error:
-            raise DataError(f"Z: expected numbers: {error}") from error
-        size = self._fitted().settings.latent_dim
-        if z.dim() != 2 or z.shape[1] != size or not len(z):
-            raise DataError(f"Z: expected codes of shape (n, {size}), got {tuple(z.shape)}")
-        if not torch.isfinite(z).all():
-            raise DataError("Z: holds NaN or infinity")
-        return z
-
-    def _check_latents(self, latents: Sequence[int]) -> list[int]:
-        size = self._fitted().settings.latent_dim
-        for latent in latents:
-            if not 0 <= latent < size:
-                raise SettingsError(f"latent {latent}: expected 0 to {size - 1}")
-        return list(latents)
+        return rows_of(X, self._fitted().event_shape, self._model.decoder.likelihood)
 
     @torch.no_grad()
     def _pictures(self, z: Tensor, seed: int | None = None) -> Floats:
@@ -436,22 +412,3 @@ class DreamGenerator(Estimator):
             pictures.append(decoded[:real].cpu())
         joined = torch.cat(pictures)
         return (joined.clamp(0, 1) if self._fitted().unit_range else joined).numpy()
-
-
-def _labels(y: npt.ArrayLike, rows: int) -> Tensor:
-    labels = np.asarray(y)
-    if labels.shape != (rows,):
-        raise DataError(f"y: expected {rows} labels, got shape {labels.shape}")
-    if labels.dtype.kind not in "ui" and not (labels.dtype.kind == "f" and (labels == labels.round()).all()):
-        raise DataError(f"y: expected whole numbers, got {labels.dtype}")
-    return torch.from_numpy(labels.astype(np.int64))
-
-
-def _check_range(likelihood: Likelihood, x: npt.NDArray[Any]) -> None:
-    extremes = as_float(torch.tensor([x.min(), x.max()]))
-    likelihood.check(*extremes.tolist())
-
-
-def _tensor(x: npt.NDArray[Any]) -> Tensor:
-    """Examples as a tensor; a read-only array is copied, since torch would let it be written."""
-    return torch.from_numpy(np.ascontiguousarray(x) if x.flags.writeable else x.copy())

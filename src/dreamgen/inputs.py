@@ -1,0 +1,81 @@
+"""What a person hands to a generator, checked and brought to the model's shape."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dreamgen.data.arrays import as_examples
+from dreamgen.data.batch import as_float
+from dreamgen.distributions import Likelihood
+from dreamgen.errors import DataError, SettingsError
+
+
+def check_range(likelihood: Likelihood, x: npt.NDArray[Any]) -> None:
+    """Raise DataError unless the likelihood can explain every value of x."""
+    extremes = as_float(torch.tensor([x.min(), x.max()]))
+    likelihood.check(*extremes.tolist())
+
+
+def to_tensor(x: npt.NDArray[Any]) -> Tensor:
+    """Examples as a tensor; a read-only array is copied, since torch would let it be written."""
+    return torch.from_numpy(np.ascontiguousarray(x) if x.flags.writeable else x.copy())
+
+
+def rows_of(X: npt.ArrayLike, shape: tuple[int, ...], likelihood: Likelihood) -> Tensor:
+    """Rows as the model takes them, (n, *shape).
+
+    Flattened rows, and pictures whose one channel is left out or written out, get their shape back. Raises DataError
+    for another shape, NaN or infinity, or values outside the likelihood's range.
+    """
+    x = as_examples(X, "X")
+    flat = x.ndim == 2 and x.shape[1] == math.prod(shape)
+    if flat or (*x.shape[1:], 1) == shape or x.shape[1:] == (*shape, 1):
+        x = x.reshape(len(x), *shape)
+    if x.shape[1:] != shape:
+        raise DataError(f"X: expected rows of shape {shape}, got {x.shape[1:]}")
+    check_range(likelihood, x)
+    return to_tensor(x)
+
+
+def one_of(x: npt.ArrayLike, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One example as a batch of one, (1, *shape); flat, or with axes of length 1 more or less. Raises DataError."""
+    array = np.asarray(x)
+    if array.squeeze().shape not in (tuple(n for n in shape if n > 1), (math.prod(shape),)):
+        raise DataError(f"{name}: expected one example of shape {shape}, got shape {array.shape}")
+    return array.reshape(1, *shape)
+
+
+def codes_of(Z: npt.ArrayLike, latent_dim: int) -> Tensor:
+    """Codes, (n, D), float32; raises DataError for another shape or numbers that are not finite."""
+    try:
+        z = torch.from_numpy(np.array(Z, dtype=np.float32))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"Z: expected numbers: {error}") from error
+    if z.dim() != 2 or z.shape[1] != latent_dim or not len(z):
+        raise DataError(f"Z: expected codes of shape (n, {latent_dim}), got {tuple(z.shape)}")
+    if not torch.isfinite(z).all():
+        raise DataError("Z: holds NaN or infinity")
+    return z
+
+
+def labels_of(y: npt.ArrayLike, rows: int) -> Tensor:
+    """Labels, (rows,), whole numbers; raises DataError."""
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise DataError(f"y: expected {rows} labels, got shape {labels.shape}")
+    if labels.dtype.kind not in "ui" and not (labels.dtype.kind == "f" and (labels == labels.round()).all()):
+        raise DataError(f"y: expected whole numbers, got {labels.dtype}")
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def latents_of(latents: Sequence[int], latent_dim: int) -> list[int]:
+    """Numbers of latents; raises SettingsError for one that does not exist."""
+    for latent in latents:
+        if not 0 <= latent < latent_dim:
+            raise SettingsError(f"latent {latent}: expected 0 to {latent_dim - 1}")
+    return list(latents)
