@@ -186,6 +186,9 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "--resume goes on" in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "RUN" / "model.safetensors").exists()
+    unfinished = subprocess.run([*command[:3], "info", "RUN"], cwd=tmp_path, capture_output=True, text=True)
+    assert unfinished.returncode == 5
+    assert "not finished" in unfinished.stderr
     subprocess.run([*command, "--out", "RUN", "--resume"], cwd=tmp_path, check=True, capture_output=True)
     subprocess.run([*command, "--out", "WHOLE"], cwd=tmp_path, check=True, capture_output=True)
     resumed, whole = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("RUN", "WHOLE"))

@@ -35,7 +35,9 @@ def as_pictures(x: npt.ArrayLike, shape: Sequence[int] | None = None) -> Picture
     if len(event) == 3 and event[2] == 1:
         event = event[:2]
     if len(event) not in (2, 3) or (len(event) == 3 and event[2] != 3):
-        raise DataError(f"expected pictures, (height, width) or (height, width, 3), got examples of shape {event}")
+        raise DataError(
+            f"expected pictures, (height, width) or (height, width, 3), got examples of shape {event}; these go into an .npz"
+        )
     if x.size != len(x) * math.prod(event):
         raise DataError(f"expected examples of shape {event}, got {x.shape[1:]}")
     scaled = x / 255.0 if x.dtype == np.uint8 else x

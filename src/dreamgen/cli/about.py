@@ -83,7 +83,7 @@ def data_list(out: Path | None, seed: int, as_json: bool) -> None:
 @click.argument("name")
 @click.option("-n", "n", type=click.IntRange(1), default=100, show_default=True, help="How many examples.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), default="train", show_default=True)
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default data.png.")
 def data_show(name: str, n: int, split: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Draw the first examples of DATA as a sheet."""
     from dreamgen.data import load_data

@@ -13,7 +13,7 @@ from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
 @click.argument("data")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), default="all", show_default=True)
 @device_option
-@common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc.")
+@common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc; by default codes.npz.")
 def encode(model: str, data: str, split: str, device: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
     from dreamgen.data import load_data
@@ -37,7 +37,7 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
 @click.argument("model")
 @click.argument("codes", type=click.Path(path_type=Path))
 @device_option
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default decoded.png.")
 def decode(model: str, codes: Path, device: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Turn CODES (.npz with `loc` or `z`, or .npy) back into examples."""
     from dreamgen.data.arrays import pick_array, read_arrays

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def common_options(out: str = "Where to write: .png (a sheet) or .npz.", seed: int | None = 0) -> Callable[[F], F]:
+def common_options(out: str, seed: int | None = 0) -> Callable[[F], F]:
     """--json, --seed and --out, which every verb has.
 
     Args:

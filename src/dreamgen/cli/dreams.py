@@ -21,7 +21,7 @@ from dreamgen.cli.output import check_out, is_array, write_examples
 @click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
 @device_option
-@common_options(seed=None)
+@common_options(out="Where to write: .png (a sheet) or .npz; by default dreams.png.", seed=None)
 def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed: int | None, as_json: bool) -> None:
     """Dream up new examples with MODEL, a folder or a model that ships (mnist)."""
     path = check_out(out, "dreams.png")
@@ -39,7 +39,7 @@ def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed:
 @click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
 @device_option
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default reconstructions.png.")
 def reconstruct(
     model: str,
     data: str,
@@ -80,7 +80,7 @@ def reconstruct(
 @click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
 @click.option("--path", "way", default="linear", show_default=True, help="linear or spherical.")
 @device_option
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default morph.png.")
 def morph(
     model: str, a: str, b: str, steps: int, way: str, device: str, out: Path | None, seed: int, as_json: bool
 ) -> None:

@@ -50,14 +50,15 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        _, result = train_on(load_data(data), settings, out, seed, device, resume)
+        generator, result = train_on(load_data(data), settings, out, seed, device, resume)
+    pictures = len(generator.saved_.event_shape) > 1
     lines = [
         f"trained {result['epochs']} epochs in {result['seconds']:.1f} s",
         f"test loss {result['test_loss']:.2f} nats per example, one sample each "
         f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
         if result["test_loss"] is not None
         else "too few rows for a test part: no test loss",
-        f"model in {out}; next: dreamgen dream {out} -n 64 --out dreams.png",
+        f"model in {out}; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}",
     ]
     say(result, as_json, "\n".join(lines))
 

@@ -22,7 +22,7 @@ from dreamgen.errors import SettingsError
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
 @click.option("--plane", metavar="I,J", help="The two latents; by default those that carry most.")
 @device_option
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default map.png.")
 def map_(
     model: str,
     size: int,
@@ -71,7 +71,7 @@ def map_(
 @click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
 @device_option
-@common_options()
+@common_options(out="Where to write: .png (a sheet) or .npz; by default traverse.png.")
 def traverse(
     model: str,
     start: str | None,

@@ -20,8 +20,8 @@ def load_path(path: Path) -> Dataset:
     if path.suffix not in (".npy", ".npz"):
         raise DataError(f"{path}: expected .npy, .npz or a folder of images, got {path.suffix or 'no suffix'}")
     arrays = read_arrays(path)
+    given = next((arrays.pop(name) for name in ("labels", "y", "label") if name in arrays), None)
     x = as_examples(pick_array(path, arrays, ("x", "images", "data", "X")), str(path))
-    given = next((arrays[name] for name in ("labels", "y", "label") if name in arrays), None)
     if given is None:
         return split_by_content(path.stem, x, None, source=str(path))
     if given.shape != x.shape[:1]:

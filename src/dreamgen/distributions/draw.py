@@ -12,6 +12,7 @@ from torch.distributions import Bernoulli, Distribution, Normal
 
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.noise import Noise
+from dreamgen.errors import SettingsError
 
 
 @singledispatch
@@ -25,8 +26,11 @@ def draw(distribution: Distribution, noise: Noise, samples: int) -> Tensor:
 
     Returns:
         (K, B, *event), differentiable in the parameters where the distribution is continuous.
+
+    Raises:
+        SettingsError: nobody has registered how to draw from this kind.
     """
-    raise TypeError(f"no draw is written for {type(distribution).__name__}; register one with draw.register")
+    raise SettingsError(f"no draw is written for {type(distribution).__name__}; register one with draw.register")
 
 
 @draw.register

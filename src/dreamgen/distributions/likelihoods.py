@@ -21,7 +21,6 @@ class Likelihood(nn.Module):
     """p(x|z) from a decoder's output."""
 
     parameters_per_element = 1
-    continuous = False  # log_prob is a density: its value depends on the units of x
 
     def forward(self, h: Tensor) -> Distribution:
         """Decoder output, (..., *event), to p(x|z) with batch shape (..., *event)."""
@@ -108,8 +107,6 @@ class GaussianLikelihood(Likelihood):
         scale: σ, or where it starts when learned.
         learned: whether σ is trained with the network.
     """
-
-    continuous = True
 
     def __init__(self, scale: float = 1.0, learned: bool = False) -> None:
         super().__init__()

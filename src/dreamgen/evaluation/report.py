@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from dreamgen.data.batch import as_float
 from dreamgen.distributions import Delta, StepNoise, draw
@@ -68,7 +69,7 @@ def evaluate(
     nll = -scores.log_likelihood.double()
     dimensions = math.prod(x.shape[1:])
     units = rate_per_unit(q, model.prior(None))
-    point, density = isinstance(q, Delta), model.decoder.likelihood.continuous
+    point, density = isinstance(q, Delta), _is_density(model, q)
     report: dict[str, Any] = {
         "rows": len(x),
         "split": split,
@@ -79,7 +80,7 @@ def evaluate(
         "elbo": None if point else scores.elbo.double().mean().item(),
         "distortion": scores.distortion.double().mean().item(),
         "rate": None if point else scores.rate.double().mean().item(),
-        "score": _kind(model, x),
+        "score": _kind(model, x, density),
         "nll": None if reason else nll.mean().item(),
         "nll_stderr": None if reason else stderr(nll),
         "bits_per_dim": None if reason or density else nll.mean().item() / dimensions / math.log(2),
@@ -103,12 +104,18 @@ def no_likelihood(model: VAE, x: Tensor, q: object) -> str | None:
     return None
 
 
-def _kind(model: VAE, x: Tensor) -> str:
+@torch.no_grad()
+def _is_density(model: VAE, q: Distribution) -> bool:
+    """Whether p(x|z) is over continuous values, so that log_prob depends on their units."""
+    p = model.decoder(q.mean[:1].to(next(model.parameters()).device))
+    return not p.support.is_discrete
+
+
+def _kind(model: VAE, x: Tensor, density: bool) -> str:
     """What log_prob is for x: the logarithm of a probability or of a density, or only a score."""
-    likelihood = model.decoder.likelihood
-    if not likelihood.is_likelihood(as_float(x)):
+    if not model.decoder.likelihood.is_likelihood(as_float(x)):
         return "bce"
-    return "log-density" if likelihood.continuous else "log-probability"
+    return "log-density" if density else "log-probability"
 
 
 def stderr(values: Tensor) -> float | None:
