@@ -36,7 +36,8 @@ def as_pictures(x: npt.ArrayLike, shape: Sequence[int] | None = None) -> Picture
         event = event[:2]
     if len(event) not in (2, 3) or (len(event) == 3 and event[2] != 3):
         raise DataError(
-            f"expected pictures, (height, width) or (height, width, 3), got examples of shape {event}; these go into an .npz"
+            "expected pictures, (height, width) or (height, width, 3), "
+            f"got examples of shape {event}, which go into an .npz"
         )
     if x.size != len(x) * math.prod(event):
         raise DataError(f"expected examples of shape {event}, got {x.shape[1:]}")
