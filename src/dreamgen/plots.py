@@ -171,7 +171,7 @@ def save_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     beside.plot(epochs, [record["rate"] for record in history], "C3-", label="rate")
     beside.set(ylabel="rate, nats")
     lines = [*axes[1].get_lines(), *beside.get_lines()]
-    axes[1].legend(lines, [line.get_label() for line in lines])
+    axes[1].legend(lines, [line.get_label() for line in lines], loc="center right")
     _save_figure(figure, path)
 
 

@@ -1,6 +1,5 @@
 """The one data contract: what training, scoring, filling in and coding all pass around."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -26,17 +25,10 @@ class Batch:
     def __len__(self) -> int:
         return self.x.shape[0]
 
-    def _map(self, change: Callable[[Tensor], Tensor]) -> "Batch":
-        optional = (self.mask, self.context, self.lengths)
-        return Batch(change(self.x), *(value if value is None else change(value) for value in optional))
-
     def __getitem__(self, rows: Tensor | slice) -> "Batch":
         """The examples of some rows."""
-        return self._map(lambda value: value[rows])
-
-    def to(self, device: torch.device | str) -> "Batch":
-        """The same examples on another device."""
-        return self._map(lambda value: value.to(device, non_blocking=True))
+        optional = (self.mask, self.context, self.lengths)
+        return Batch(self.x[rows], *(value if value is None else value[rows] for value in optional))
 
 
 def as_float(x: Tensor) -> Tensor:
