@@ -47,6 +47,7 @@ class Settings:
     validation: float = 0.05  # share of the training part held out for early stopping
 
     # The training
+    start: Literal["random", "mean"] = "random"  # mean: the decoder starts at the mean of the data
     update: Part = "plain"
     optimizer: Part = "adam"
     learning_rate: Part = 3e-3  # a number: the peak of a linear rise and fall over the run; or a schedule
@@ -54,6 +55,7 @@ class Settings:
     epochs: int | Literal["auto"] = "auto"  # auto: as many as make 2,200 steps, from 10 to 500
     patience: int = 0  # epochs without a better validation loss before stopping; 0: never stop early
     average: float = 0.0  # decay of the averaged weights that are evaluated and saved; 0: none
+    gradients: Literal["auto", "autograd"] = "auto"  # auto: by hand where they are written out, which is faster
     precision: Literal["float32", "bfloat16", "auto"] = "float32"  # of matrix products; losses are always float32
     save_every: int = 0  # steps between checkpoints inside an epoch; each epoch's end is always saved
 

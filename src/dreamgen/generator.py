@@ -65,6 +65,7 @@ class DreamGenerator(Estimator):
         free_bits: float = 0.0,
         binarise: str = "none",
         validation: float = 0.05,
+        start: str = "random",
         update: Part = "plain",
         optimizer: Part = "adam",
         learning_rate: Part = 3e-3,
@@ -72,6 +73,7 @@ class DreamGenerator(Estimator):
         epochs: int | str = "auto",
         patience: int = 0,
         average: float = 0.0,
+        gradients: str = "auto",
         precision: str = "float32",
         save_every: int = 0,
         device: str = "auto",
@@ -89,6 +91,7 @@ class DreamGenerator(Estimator):
         self.free_bits = free_bits
         self.binarise = binarise
         self.validation = validation
+        self.start = start
         self.update = update
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -96,6 +99,7 @@ class DreamGenerator(Estimator):
         self.epochs = epochs
         self.patience = patience
         self.average = average
+        self.gradients = gradients
         self.precision = precision
         self.save_every = save_every
         self.device = device

@@ -4,8 +4,8 @@ from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
 from dreamgen.distributions.noise import Noise, RowNoise, StepNoise, derive_seed, generator, row_keys
-from dreamgen.distributions.posteriors import POSTERIORS
-from dreamgen.distributions.priors import PRIORS
+from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
+from dreamgen.distributions.priors import PRIORS, StandardNormal
 
 __all__ = [
     "LIKELIHOODS",
@@ -13,10 +13,12 @@ __all__ = [
     "PRIORS",
     "BernoulliLikelihood",
     "Delta",
+    "DiagonalGaussian",
     "GreyBernoulli",
     "Likelihood",
     "Noise",
     "RowNoise",
+    "StandardNormal",
     "StepNoise",
     "derive_seed",
     "draw",

@@ -132,7 +132,7 @@ class Checkpoints:
         run.update.restore(parts["update"], values["update"])
         run.average.restore(parts["average"])
         run.step, run.history = values["step"], values["history"]
-        run.sums = torch.tensor(values["sums"], dtype=torch.float64)
+        run.sums.copy_(torch.tensor(values["sums"], dtype=torch.float64))
         epoch, loss = values["best"]
         if epoch:
             run.best = Best(epoch, loss, _read(self.folder / _BEST)[0])

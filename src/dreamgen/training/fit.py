@@ -9,20 +9,21 @@ import torch
 from torch import Tensor
 
 from dreamgen.config import Settings
-from dreamgen.data.batch import Batch
+from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.latents import active_units, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.files import MANIFEST
 from dreamgen.io import SavedModel, versions
-from dreamgen.models import build_model
+from dreamgen.models import build_model, start_at_mean
 from dreamgen.training.checkpoint import Checkpoints, locked
 from dreamgen.training.loop import Record, train
 from dreamgen.training.run import Run
 
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
+_MEAN_ROWS = 5000
 
 
 def find_device(name: str) -> torch.device:
@@ -66,8 +67,11 @@ def fit_model(
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
+    model = build_model(settings, event_shape, seed=seed)
+    if settings.start == "mean":
+        start_at_mean(model, as_float(x[kept[:_MEAN_ROWS]]).mean(0))
     run = Run(
-        model=build_model(settings, event_shape, seed=seed).to(device),
+        model=model.to(device),
         settings=settings,
         data=Batch(x[kept].to(device)),
         validation=Batch(x[held_out].to(device)) if len(held_out) else None,

@@ -10,11 +10,13 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DivergedError
 from dreamgen.models import VAE
-from dreamgen.objectives import Terms
+from dreamgen.objectives import Objective
 
 
-def diagnose(model: VAE, batch: Batch, terms: Terms, step: int) -> DivergedError:
+@torch.no_grad()
+def diagnose(model: VAE, objective: Objective, batch: Batch, step: int, total: int) -> DivergedError:
     """The error that says where NaN or infinity came from: the step, the first bad term and the first bad layer."""
+    terms = objective(model.infer(batch, StepNoise(0, device=batch.x.device), objective.samples), step, total)
     term = next(
         (name for name in ("distortion", "rate", "loss") if not torch.isfinite(getattr(terms, name)).all()),
         "loss",

@@ -38,9 +38,9 @@ class Run:
         seed: everything random is a function of it and of the step.
         data_hash: SHA-256 of the data, so that a run is not resumed on other data.
         step: steps done.
-        sums: loss, distortion and rate summed over the rows of the epoch so far, and their number.
         history: one record for each epoch done.
         best: the epoch with the best validation loss, that loss, and the weights; epoch 0 before there is one.
+        sums: loss, distortion and rate over the rows of the epoch whose terms were seen so far, and their number.
     """
 
     model: VAE
@@ -50,18 +50,20 @@ class Run:
     seed: int
     data_hash: str = ""
     step: int = 0
-    sums: Tensor = field(default_factory=lambda: torch.zeros(4, dtype=torch.float64))
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
     objective: Objective = field(init=False)
     update: Update = field(init=False)
     average: AveragedWeights = field(init=False)
+    sums: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
         self.objective = build_objective(self.settings)
         self.update = UPDATES.build(self.settings.update, model=self.model, settings=self.settings)
         self.average = AveragedWeights(self.model, self.settings.average)
+        device = self.data.x.device  # Apple's has no float64
+        self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
     @property
     def steps_per_epoch(self) -> int:
