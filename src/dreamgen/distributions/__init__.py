@@ -3,7 +3,7 @@
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
-from dreamgen.distributions.noise import Noise, RowNoise, StepNoise, derive_seed, generator, row_keys
+from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
 from dreamgen.distributions.priors import PRIORS, StandardNormal
 
@@ -17,6 +17,7 @@ __all__ = [
     "GreyBernoulli",
     "Likelihood",
     "Noise",
+    "PortableNoise",
     "RowNoise",
     "StandardNormal",
     "StepNoise",

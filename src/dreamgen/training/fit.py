@@ -73,7 +73,8 @@ def fit_model(
     run = Run(
         model=model.to(device),
         settings=settings,
-        data=Batch(x[kept].to(device)),
+        data=Batch(x.to(device)),
+        rows=kept,
         validation=Batch(x[held_out].to(device)) if len(held_out) else None,
         seed=seed,
         data_hash=_hash(x),

@@ -33,9 +33,10 @@ class Run:
     Attributes:
         model: being trained, on its device.
         settings: resolved.
-        data: all training rows, on the device, bytes or floats; the validation part is not among them.
+        data: rows on the device, bytes or floats.
         validation: held-out rows, or None.
         seed: everything random is a function of it and of the step.
+        rows: numbers of the rows of `data` to train on, in any order; None: all.
         data_hash: SHA-256 of the data, so that a run is not resumed on other data.
         step: steps done.
         history: one record for each epoch done.
@@ -49,6 +50,7 @@ class Run:
     validation: Batch | None
     seed: int
     data_hash: str = ""
+    rows: Tensor | None = None
     step: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
@@ -66,19 +68,25 @@ class Run:
         self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
 
     @property
+    def rows_per_epoch(self) -> int:
+        """How many rows there are to train on."""
+        return len(self.data) if self.rows is None else len(self.rows)
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last, shorter one counts."""
-        return -(-len(self.data) // self.settings.batch_size)
+        return -(-self.rows_per_epoch // self.settings.batch_size)
 
     @property
     def total(self) -> int:
         """Steps of the whole run, if it does not stop early."""
-        epochs = self.settings.resolve(len(self.data)).epochs
+        epochs = self.settings.resolve(self.rows_per_epoch).epochs
         return int(epochs) * self.steps_per_epoch
 
     def order(self, epoch: int) -> Tensor:
         """The rows in the order of one epoch, a function of (seed, epoch)."""
-        return torch.randperm(len(self.data), generator=generator(self.seed, "order", epoch))
+        order = torch.randperm(self.rows_per_epoch, generator=generator(self.seed, "order", epoch))
+        return order if self.rows is None else self.rows[order]
 
     def noise(self, step: int) -> StepNoise:
         """The noise of one step, a function of (seed, step)."""
