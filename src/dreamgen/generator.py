@@ -16,6 +16,7 @@ from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
+from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, PortableNoise, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
@@ -23,7 +24,7 @@ from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, sc
 from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, rows_of, to_tensor
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
-from dreamgen.training.fit import find_device, fit_model
+from dreamgen.training.fit import fit_model
 from dreamgen.zoo import find_model
 
 Floats = npt.NDArray[np.float32]

@@ -6,6 +6,7 @@ from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood,
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
 from dreamgen.distributions.priors import PRIORS, StandardNormal
+from dreamgen.distributions.sums import log_prob_sum
 
 __all__ = [
     "LIKELIHOODS",
@@ -24,5 +25,6 @@ __all__ = [
     "derive_seed",
     "draw",
     "generator",
+    "log_prob_sum",
     "row_keys",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
+from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.latents import active_units, rate_per_unit
@@ -24,29 +25,6 @@ from dreamgen.training.run import Run
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
 _MEAN_ROWS = 5000
-
-
-def find_device(name: str) -> torch.device:
-    """A device by name; "auto" is CUDA where there is one. Raises SettingsError if it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SettingsError(f"device {name!r} is not available here: expected auto, cpu, cuda or mps") from error
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise SettingsError(f"device {name!r}: expected auto, cpu, cuda or mps")
-    return device
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies matrices in bfloat16 in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public question for this; a build without the private one answers no.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512") and bool(supported())
 
 
 def fit_model(
