@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from chromium import CHROMIUM, Page, browser
-from dreamgen import DreamGenerator
+from dreamgen import RECIPES, DreamGenerator
 from dreamgen.cli import main
 from dreamgen.distributions import LIKELIHOODS, PRIORS
 from dreamgen.distributions.priors import StandardNormal
@@ -162,6 +162,16 @@ def test_a_decoder_alone_dreams_the_same_bit_for_bit(likelihood: Any, tmp_path: 
     assert [name for name in alone.saved_.model.state_dict() if "encoder" in name] == []
     export_decoder(alone, tmp_path / "again")
     assert content(tmp_path / "again") == content(tmp_path / "d")
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_decoder_of_every_recipe_is_handed_over(recipe: str, tmp_path: Path) -> None:
+    changes = {"latent_dim": 3, "hidden_dim": 8, "batch_size": 30, "epochs": 1}
+    generator = DreamGenerator.from_settings(RECIPES[recipe].settings.replace(**changes), random_state=0)
+    generator.fit(np.random.default_rng(0).random((40, 6, 5)))
+    export_decoder(generator, tmp_path / "d")
+    alone = DreamGenerator.load(tmp_path / "d")
+    np.testing.assert_array_equal(alone.dream(9, seed=1), generator.dream(9, seed=1))
 
 
 def test_the_shipped_model_is_handed_over_in_16_bits(tmp_path: Path) -> None:
@@ -316,7 +326,9 @@ def test_the_command_hands_over_and_the_verbs_take_it(run: Run, model_folder: Pa
     assert "weights.encoder (6)" in out.splitlines()[2]
     assert Path("dreams.html").is_file()
     if find_spec("onnxscript"):
-        assert run("export", model_folder, "--onnx", "--part", "encoder")[0] == 0
+        code, out, err = run("export", model_folder, "--onnx", "--part", "encoder", "--json")
+        assert (code, err) == (0, "")
+        assert json.loads(out)["out"] == "encoder.onnx"
         assert Path("encoder.onnx").is_file()
 
 

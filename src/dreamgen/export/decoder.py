@@ -1,10 +1,13 @@
 """A decoder on its own, as a model folder that dreams, decodes and draws maps, and knows of no example."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch import Tensor
+
 from dreamgen.errors import OutputError
-from dreamgen.export.whitelist import fits_half, hand_over
+from dreamgen.export.whitelist import hand_over
 from dreamgen.generator import DreamGenerator
 from dreamgen.io import save_model
 
@@ -48,6 +51,11 @@ def export_decoder(generator: DreamGenerator, out: str | Path) -> Exported:
             f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
         )
     handover = hand_over(generator.saved_)
-    save_model(folder, handover.saved, half=fits_half(handover.saved.model.state_dict()))
+    save_model(folder, handover.saved, half=_fits_half(handover.saved.model.state_dict()))
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Exported(folder, size, handover.left, handover.stayed)
+
+
+def _fits_half(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether 16 bits hold every weight exactly, as those of a model that was saved so do."""
+    return all(bool((tensor.half().float() == tensor).all()) for tensor in tensors.values())

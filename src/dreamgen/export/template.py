@@ -61,7 +61,7 @@ def _rows(model: Mapping[str, Any], size: int, card: Mapping[str, Any]) -> list[
         ("Pixels", _PIXELS[layers[-1][2]]),
         ("Latents", str(model["latents"]) + ("" if active is None else f", {active} of them active")),
         ("Decoder", f"{model['latents']}{chain}, {number:,} weights"),
-        ("Stored as", f"{model['weights']}, {size / 1e6:.2f} MB"),
+        ("Stored as", f"{model['weights']}, {size / 1000:,.0f} kB"),
         *([("Measured", figures)] if figures else []),
         ("Dreams", "codes from the prior, a standard normal in every latent, decoded"),
         ("Left behind", "the encoder, and of the training data everything but what the decoder learned from it"),
@@ -71,4 +71,5 @@ def _rows(model: Mapping[str, Any], size: int, card: Mapping[str, Any]) -> list[
 
 def _figures(card: Mapping[str, Any]) -> str:
     measured = (("test loss", card.get("test_loss")), ("−log p(x)", card.get("evaluation", {}).get("nll")))
-    return ", ".join(f"{name} {value:.2f} nats a picture" for name, value in measured if value is not None)
+    known = [f"{name} {value:.2f}" for name, value in measured if isinstance(value, int | float)]
+    return f"{', '.join(known)}, in nats a picture" if known else ""

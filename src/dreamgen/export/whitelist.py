@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dreamgen import __version__
 from dreamgen.data import Batch
@@ -155,8 +154,3 @@ def _nested(facts: Mapping[str, Any]) -> dict[str, Any]:
             place = place.setdefault(parent, {})
         place[last] = value
     return values
-
-
-def fits_half(tensors: Mapping[str, Tensor]) -> bool:
-    """Whether 16 bits hold every weight exactly, as those of a model that was saved so do."""
-    return all(bool((tensor.half().float() == tensor).all()) for tensor in tensors.values())

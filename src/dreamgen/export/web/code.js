@@ -19,7 +19,7 @@ function show() {
   const share = (value) => `${100 * ((clamp(value, SPAN) + SPAN) / (2 * SPAN) * (CELLS - 1) + 0.5) / CELLS}%`;
   find("point").style.left = share(here[plane[0]]);
   find("point").style.top = plane.length > 1 ? share(-here[plane[1]]) : "50%";
-  find("place").textContent = plane.map((latent) => `${nameOf(latent)}: ${here[latent].toFixed(2)}`).join(", ");
+  find("place").textContent = plane.map((latent) => `${nameOf(latent)}: ${here[latent].toFixed(2)}`).join("\n");
   for (const input of document.querySelectorAll(".slider input")) {
     const value = here[input.dataset.latent];
     input.value = value;
