@@ -237,9 +237,14 @@ def test_a_graph_gives_the_models_figures_for_any_batch(part: str, shape: tuple[
             np.testing.assert_allclose(scale, q.stddev, atol=1e-5)
 
 
-def test_a_point_has_no_scale_to_speak_of(tmp_path: Path) -> None:
+def test_a_graph_is_written_unchecked_where_nothing_can_run_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("onnxscript")
-    assert export_onnx(small(posterior="point"), tmp_path / "e.onnx", "encoder").size
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    done = export_onnx(small(posterior="point"), tmp_path / "e.onnx", "encoder")
+    assert done.difference is None
+    assert done.size == len(content(done.out))
 
 
 def test_a_graph_that_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
