@@ -16,6 +16,7 @@ import torch
 from chromium import CHROMIUM, Page, browser
 from dreamgen import RECIPES, DreamGenerator
 from dreamgen.cli import main
+from dreamgen.config import Settings
 from dreamgen.distributions import LIKELIHOODS, PRIORS
 from dreamgen.distributions.priors import StandardNormal
 from dreamgen.errors import DreamgenError, OutputError, SettingsError
@@ -121,6 +122,11 @@ def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) ->
     left = {name for key, model in models.items() for name in export_decoder(model, tmp_path / key).left}
     for entry in MAY_LEAVE:
         assert any(name == entry or (entry.endswith(".") and name.startswith(entry)) for name in left), entry
+
+
+def test_each_setting_was_decided_on() -> None:
+    listed = {name.removeprefix("settings.") for name in MAY_LEAVE if name.startswith("settings.")}
+    assert listed | {"encoder", "posterior", "epochs"} == set(Settings.names())
 
 
 def test_a_setting_that_is_none_does_not_carry_text_out(tmp_path: Path) -> None:
