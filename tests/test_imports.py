@@ -25,6 +25,7 @@ LEVELS: list[set[str]] = [
     {"evaluation", "plots"},
     {"training"},
     {"generator"},
+    {"export"},
     {"cli"},
     {"__main__"},
 ]

@@ -5,6 +5,7 @@ from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions.bounded import at_least_float32, bound_log_variance
 from dreamgen.distributions.delta import Delta
+from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry
 
 POSTERIORS: Registry[nn.Module] = Registry("posterior")
@@ -40,3 +41,11 @@ class Point(nn.Module):
     def forward(self, h: Tensor) -> Distribution:
         """Features (B, F) to a point with batch shape (B, D)."""
         return Delta(at_least_float32(self.loc(h)))
+
+
+@POSTERIORS.register("absent")
+class Absent(nn.Module):
+    """No head, where there is no encoder (`dreamgen.nn.AbsentEncoder`); raises SettingsError at every call."""
+
+    def forward(self, h: Tensor) -> Distribution:
+        raise SettingsError("this model has no posterior: it can dream and decode, and read no examples")
