@@ -15,6 +15,7 @@ from typing import Any, Literal
 import tomli_w
 
 from dreamgen.errors import SettingsError
+from dreamgen.files import check_regular
 from dreamgen.registry import check_type, nearest, plain, shorten
 
 Part = str | float | dict[str, Any]
@@ -22,6 +23,7 @@ Part = str | float | dict[str, Any]
 
 _AUTO_STEPS = 2200
 _LARGEST = 1 << 20
+_RECIPE = 1 << 20  # bytes of a recipe file
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,12 @@ class Settings:
 def read_toml(path: Path) -> Settings:
     """Settings from a TOML recipe file; raises SettingsError when it cannot be read or is not valid."""
     try:
-        return Settings.of(tomllib.loads(path.read_text(encoding="utf-8")))
+        check_regular(path)
+        with path.open("rb") as file:
+            content = file.read(_RECIPE + 1)
+        if len(content) > _RECIPE:
+            raise SettingsError(f"{path}: expected a TOML recipe, got more than {_RECIPE} bytes")
+        return Settings.of(tomllib.loads(content.decode()))
     except SettingsError:
         raise
     except (OSError, ValueError, RecursionError) as error:
