@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import torch
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, Interrupted, ModelFileError, OutputError, SettingsError
-from dreamgen.training import OPTIMIZERS, Checkpoints, Run, train
+from dreamgen.training import OPTIMIZERS, Checkpoints, Run, checkpoint, train
 from dreamgen.training.checkpoint import locked
 
 SETTINGS = Settings(latent_dim=3, hidden_dim=16, epochs=3, batch_size=32)
@@ -291,3 +293,33 @@ def test_the_optimizers_are_torchs(kind: str) -> None:
 def test_an_optimizer_that_is_not_right_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="expected 0 <= beta"):
         OPTIMIZERS.build({"kind": "adam", **bad}, parameters=[])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("where", ["bias", "exp_avg_sq", "step", "gradient"])
+def test_what_the_loss_cannot_see_stops_the_run_in_its_step(where: str, value: float, tmp_path: Path) -> None:
+    # A rectifier hides a bias of -infinity, and Adam an infinite square: both only stop learning.
+    run = new_run(SETTINGS.replace(batch_size=10))
+    bias, move = run.model.encoder.network.layers[0].bias, run.update._optimizer.step  # type: ignore[attr-defined]
+    state = run.update.state()[0]
+    spoilt = {"bias": bias, "exp_avg_sq": state["1.exp_avg_sq"], "step": state["1.step"]}
+
+    def spoil(rate: float) -> None:
+        if run.step == 4:
+            with torch.no_grad():
+                (bias.grad if where == "gradient" else spoilt[where]).view(-1)[0] = value
+        move(rate)
+
+    run.update._optimizer.step = spoil  # type: ignore[attr-defined]
+    with pytest.raises(DivergedError, match="diverged in its last step, "):
+        list(train(run, Checkpoints(tmp_path)))
+    assert run.step == 4
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_bad_data_is_noticed_before_it_is_binarised(value: float) -> None:
+    run = new_run(SETTINGS.replace(binarise="dynamic"))
+    run.data.x[5, 1, 1] = value
+    with pytest.raises(DivergedError, match="the data holds NaN or infinity"):
+        list(train(run))
+    assert run.step < 6

@@ -10,6 +10,7 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
+from dreamgen.errors import DivergedError
 from dreamgen.models import VAE
 from dreamgen.objectives import Objective, build_objective
 from dreamgen.training.average import AveragedWeights
@@ -96,6 +97,9 @@ class Run:
         """What the model sees of some rows: floats, binarised anew if the settings say so."""
         x = as_float(batch.x)
         if self.settings.binarise == "dynamic":
+            if batch.x.is_floating_point() and not x.sum().isfinite():
+                # A comparison turns NaN into 0, and the loss would never tell.
+                raise DivergedError(f"training diverged at step {self.step}: the data holds NaN or infinity")
             x = (noise.uniform((1, *x.shape))[0] < x).float()
         return Batch(x, batch.mask, batch.context, batch.lengths)
 
