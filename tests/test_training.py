@@ -323,3 +323,8 @@ def test_bad_data_is_noticed_before_it_is_binarised(value: float) -> None:
     with pytest.raises(DivergedError, match="the data holds NaN or infinity"):
         list(train(run))
     assert run.step < 6
+
+
+def test_a_model_that_no_machine_trains_is_refused_before_memory_is_taken(digits: Dataset) -> None:
+    with pytest.raises(SettingsError, match=r"at most 1,073,741,824 weights, got 2,199"):
+        DreamGenerator(hidden_dim=[1 << 20, 1 << 20]).fit(digits.train.x)

@@ -25,6 +25,7 @@ from dreamgen.training.run import Run
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
 _MEAN_ROWS = 5000
+_MOST_WEIGHTS = 1 << 30  # 4 GiB, and three times as much to train them; what a model file may hold
 
 
 def fit_model(
@@ -45,6 +46,7 @@ def fit_model(
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
+    _check_size(settings, event_shape)
     model = build_model(settings, event_shape, seed=seed)
     if settings.start == "mean":
         start_at_mean(model, as_float(x[kept[:_MEAN_ROWS]]).mean(0))
@@ -91,6 +93,16 @@ def fit_model(
         history=run.history,
         codes=codes,
     )
+
+
+def _check_size(settings: Settings, event_shape: tuple[int, ...]) -> None:
+    """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
+    with torch.device("meta"):
+        weights = sum(p.numel() for p in build_model(settings, event_shape).parameters())
+    if weights > _MOST_WEIGHTS:
+        raise SettingsError(
+            f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
+        )
 
 
 def _split(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
