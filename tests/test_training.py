@@ -328,3 +328,84 @@ def test_bad_data_is_noticed_before_it_is_binarised(value: float) -> None:
 def test_a_model_that_no_machine_trains_is_refused_before_memory_is_taken(digits: Dataset) -> None:
     with pytest.raises(SettingsError, match=r"at most 1,073,741,824 weights, got 2,199"):
         DreamGenerator(hidden_dim=[1 << 20, 1 << 20]).fit(digits.train.x)
+
+
+def sealed(tensors: dict[str, torch.Tensor], values: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint that is whole, whatever it says."""
+    checkpoint._write(path, tensors, values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, values: tensors.update({"os.system": torch.zeros(1)}),
+        lambda tensors, values: tensors.pop("update.0.exp_avg"),
+        lambda tensors, values: tensors.update({"update.0.exp_avg": torch.zeros(1, 2, 3)}),
+        lambda tensors, values: values.update(step=-1),
+        lambda tensors, values: values.update(step=10**30),
+        lambda tensors, values: values.update(step="1"),
+        lambda tensors, values: values.update(sums=[1, 2]),
+        lambda tensors, values: values.update(sums="none"),
+        lambda tensors, values: values.update(history=[1, 2, 3]),
+        lambda tensors, values: values.update(history=[]),
+        lambda tensors, values: values.update(best=None),
+        lambda tensors, values: values.update(best=[99, 1.0]),
+        lambda tensors, values: values.update(best=[1, "low"]),
+        lambda tensors, values: values.pop("update"),
+    ],
+)
+def test_a_whole_checkpoint_that_says_nonsense_is_refused(change: Callable[..., object], tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    path = Checkpoints(tmp_path).found()[0]
+    tensors, values = checkpoint._read(path)
+    change(tensors, values)
+    sealed(tensors, values, path)
+    with pytest.raises(ModelFileError, match="does not fit the run"):
+        Checkpoints(tmp_path).restore(new_run())
+
+
+def test_the_best_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    sealed({"other": torch.zeros(2)}, {"epoch": 3}, tmp_path / "checkpoints" / "best.safetensors")
+    with pytest.raises(ModelFileError, match="other weights"):
+        Checkpoints(tmp_path).restore(new_run())
+
+
+def test_a_pipe_in_the_place_of_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    newest = Checkpoints(tmp_path).found()[0]
+    newest.unlink()
+    os.mkfifo(newest)
+    run = new_run()
+    with pytest.warns(UserWarning, match="a pipe or a device.*; trying the checkpoint before it"):
+        assert Checkpoints(tmp_path).restore(run)
+    assert run.step == 12
+
+
+def test_a_step_of_nine_digits_is_newer_than_one_of_eight(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for step in (99_999_999, 100_000_000):
+        (tmp_path / "checkpoints" / f"step-{step:08d}.safetensors").touch()
+    assert Checkpoints(tmp_path).found()[0].stem == "step-100000000"
+
+
+def test_where_an_old_checkpoint_cannot_be_dropped_or_listed_one_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: Path, **options: bool) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    list(train(new_run(), Checkpoints(tmp_path)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", refuses)
+        with pytest.raises(ModelFileError, match=r"cannot read .*checkpoints: Permission denied"):
+            Checkpoints(tmp_path).found()
+    run = new_run()
+    Checkpoints(tmp_path).restore(run)
+    run.step += 1
+    unlink = Path.unlink
+    monkeypatch.setattr(
+        Path, "unlink", lambda self, **o: refuses(self) if self.suffix != ".next" else unlink(self, **o)
+    )
+    with pytest.raises(OutputError, match=r"cannot write .*checkpoints: Permission denied"):
+        Checkpoints(tmp_path).save(run)
