@@ -218,9 +218,9 @@ def _entries(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_plain(path: Path) -> bytes:
-    if path.is_symlink():
-        raise ModelFileError(f"{path} is a link; a model folder holds its own files")
     with reading(path):
+        if path.is_symlink():
+            raise ModelFileError(f"{path} is a link; a model folder holds its own files")
         check_regular(path)
         if path.stat().st_size > _LARGEST[path.with_name(path.name.removesuffix(_NEXT)).suffix]:
             raise ModelFileError(f"{path}: {path.stat().st_size} bytes are too many for such a file")
