@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam as adam_step
 from torch.optim.adamw import adamw as adamw_step
 
-from dreamgen.errors import DivergedError, SettingsError
+from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry
 
 OPTIMIZERS: Registry["Adam"] = Registry("optimizer")
@@ -41,26 +41,22 @@ class Adam:
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """Move every parameter that has a gradient."""
+    def step(self, lr: float) -> Tensor:
+        """Move every parameter that has a gradient.
+
+        Returns:
+            Whether all weights and running squares are finite, (), on their device. What is bad in the running mean
+            is bad in the weights by now; a bad square only stops its weight for good, and a bad weight behind a
+            rectifier only stops its unit, so the loss may never tell.
+        """
         used = [i for i, p in enumerate(self._parameters) if p.grad is not None]
         exp_avg, exp_avg_sq, step = ([self._slots[name][i] for i in used] for name in self._slots)
         parameters = [self._parameters[i] for i in used]
         gradients = [p.grad for p in parameters]
         self._step(parameters, gradients, exp_avg, exp_avg_sq, [], step, lr=lr)
-        self._check()
-
-    def _check(self) -> None:
-        # A sum is finite only if all its terms are: one fast pass over the weights and the squares. What is bad in
-        # `exp_avg` is bad in the weights by now; a bad square only stops its weight for good, and a bad weight behind
-        # a rectifier only stops its unit, so the loss may never tell.
+        # A sum is finite only if all its terms are: one fast pass over memory.
         watched = [*self._parameters, *self._slots["exp_avg_sq"], *self._slots["step"]]
-        if not torch.stack([tensor.sum() for tensor in watched]).sum().isfinite():
-            step = max((int(step) for step in self._slots["step"] if step.isfinite()), default=0)
-            raise DivergedError(
-                f"training diverged in its last step, {step}: a weight, or the running mean of its squared gradient, "
-                "is not finite. A lower learning_rate is the usual cure; the last checkpoint is kept."
-            )
+        return torch.stack([tensor.sum() for tensor in watched]).sum().isfinite()
 
     def state(self) -> dict[str, Tensor]:
         """All running means and counts, by `number.slot`."""

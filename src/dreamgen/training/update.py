@@ -12,7 +12,7 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Noise
-from dreamgen.errors import SettingsError
+from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
 from dreamgen.objectives import NegativeELBO, Objective, Terms, learning_rate_schedule
 from dreamgen.registry import Registry
@@ -67,10 +67,16 @@ class PlainUpdate:
             terms, finite = self._by_hand(objective, batch, noise, step, total)
         else:
             terms, finite = self._by_autograd(model, objective, batch, noise, step, total)
-        self._finite = finite & self._finite.to(finite.device)
-        if (batch.x.device.type == "cpu" or step % _LOOKS == 0) and not self._finite:
+        look = batch.x.device.type == "cpu" or step % _LOOKS == 0
+        if look and not finite:
             raise diagnose(model, objective, batch, step, total)
-        self._optimizer.step(self._rate(step, total))
+        finite = finite & self._optimizer.step(self._rate(step, total))
+        self._finite = finite & self._finite.to(finite.device)
+        if look and not self._finite:
+            raise DivergedError(
+                f"training diverged at step {step}: a weight, or the running mean of its squared gradient, is not "
+                "finite. A lower learning_rate is the usual cure; the last checkpoint is kept."
+            )
         return terms
 
     def _by_autograd(
