@@ -73,43 +73,48 @@ def save_comparison(
         path: where to.
         across: pictures in a line of a sheet.
     """
-    depth = -(-len(next(iter(rows.values()))[0][0]) // across)
-    height = len(rows) * (0.45 + 3.4 * depth / across) + 0.3
-    figure, axes = new_figure(3.5 * len(columns), height, len(columns), rows=len(rows))
+    sheets = {name: [(np.asarray(sheet(x, across)), below) for x, below in cells] for name, cells in rows.items()}
+    width = max(3.4, 0.45 * across)
+    heights = [width * cells[0][0].shape[0] / cells[0][0].shape[1] for cells in sheets.values()]
+    captions = any(below for cells in sheets.values() for _, below in cells)
+    height = sum(heights) + len(rows) * (0.35 if captions else 0.08) + 0.4
+    figure, axes = new_figure(width * len(columns) + 0.6, height, len(columns), rows=len(rows))
     axes = axes.reshape(len(rows), len(columns))
-    for line, (name, cells) in zip(axes, rows.items(), strict=True):
-        for axis, (pictures, caption) in zip(line, cells, strict=True):
-            axis.imshow(np.asarray(sheet(pictures, across)), cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[], xlabel=caption)
+    for line, (name, cells) in zip(axes, sheets.items(), strict=True):
+        for axis, (image, below) in zip(line, cells, strict=True):
+            axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[], xlabel=below)
             axis.spines[:].set_visible(False)
-        line[0].set_ylabel(name)
+        # Across, so that long names of values stay whole.
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center")
     for axis, title in zip(axes[0], columns, strict=True):
         axis.set_title(title)
     save_figure(figure, path)
 
 
 def save_distances(
-    columns: Sequence[str], distances: Sequence[Mapping[str, Pictures]], test: Pictures, threshold: float, path: Path
+    models: Mapping[str, Mapping[str, Mapping[str, Pictures]]],
+    tests: Mapping[str, tuple[Pictures, float]],
+    path: Path,
 ) -> None:
-    """How far pictures lie from the nearest training row, by source, with real test rows behind them in grey.
+    """How far pictures lie from the nearest training row: a column for each model, a line for each view.
 
     Args:
-        columns: a title for each model.
-        distances: for each model, by source, (n,).
-        test: of real test rows, (n,).
-        threshold: what lies beyond it is a hole.
+        models: distances, (n,), by model, view and source.
+        tests: for each view those of real test rows, (n,), drawn in grey, and the threshold of a hole.
         path: where to.
     """
-    figure, axes = new_figure(3.6 * len(columns), 3.2, len(columns))
-    largest = max(float(np.quantile(d, 0.995)) for by_source in distances for d in (*by_source.values(), test))
-    bins = np.linspace(0, largest, 60).tolist()
-    for axis, title, by_source in zip(np.atleast_1d(axes), columns, distances, strict=True):
-        axis.hist(test, bins, density=True, color="0.8", label="real test rows")
-        for source, values in by_source.items():
-            axis.hist(values, bins, density=True, histtype="step", lw=1.4, label=source)
-        axis.axvline(threshold, color="k", ls="--", lw=1)
-        axis.set(title=title, yticks=[], xlabel="distance to the nearest training row")
-    handles, names = np.atleast_1d(axes)[0].get_legend_handles_labels()
+    figure, axes = new_figure(3.6 * len(models), 2.6 * len(tests) + 0.4, len(models), rows=len(tests))
+    for line, (view, (test, threshold)) in zip(axes.reshape(len(tests), -1), tests.items(), strict=True):
+        found = [d for by_view in models.values() for d in by_view[view].values()]
+        bins = np.linspace(0, max(float(np.quantile(d, 0.995)) for d in [*found, test]), 60).tolist()
+        for axis, (name, by_view) in zip(line, models.items(), strict=True):
+            axis.hist(test, bins, density=True, color="0.8", label="real test rows")
+            for source, distances in by_view[view].items():
+                axis.hist(distances, bins, density=True, histtype="step", lw=1.4, label=source)
+            axis.axvline(threshold, color="k", ls="--", lw=1, label="holes lie beyond")
+            axis.set(title=name, yticks=[], xlabel=f"distance to the nearest training row, {view}")
+    handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     save_figure(figure, path)
 

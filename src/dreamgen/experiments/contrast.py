@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from dreamgen.config import Settings
-from dreamgen.data import Dataset
+from dreamgen.data import Dataset, as_float
+from dreamgen.data.dataset import Array
 from dreamgen.distributions import Delta, StepNoise, generator
 from dreamgen.errors import DataError
 from dreamgen.evaluation.report import one_sample_loss
-from dreamgen.experiments.holes import Holes, Share
+from dreamgen.experiments.holes import VIEWS, Holes, Share
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
@@ -36,7 +37,7 @@ SOURCES = ("prior", "fitted", "midpoints", "reconstructions")
 """Where codes come from: N(0, I); a Gaussian fitted to the training rows' codes; half way between two test rows of
 different labels; test rows themselves, as a control."""
 
-_PAIRS = 2000  # codes of every source but the prior
+_FEW = 2000  # codes of every source but the prior
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Measured:
         generator: the model.
         figures: plain values: of the codes, of the loss.
         pictures: decoder means by source, (n, *event).
-        distances: to the nearest training row, by view ("grey", "black and white") and source, (n,).
+        distances: to the nearest training row, by view ("grey", "shape") and source, (n,).
         holes: the share of pictures beyond the threshold, likewise.
     """
 
@@ -67,11 +68,14 @@ class Contrast:
     Attributes:
         base: settings of the VAE; the flat models have 2 latents and the network of recipe `mnist-2d`.
         measures: the measure of holes by view.
+        overlays: the share of holes by view among pixel averages of two test rows of the two labels: a control,
+            for this is what a bad midpoint looks like.
         models: by number of latents.
     """
 
     base: Settings
     measures: dict[str, Holes]
+    overlays: dict[str, Share]
     models: dict[int, list[Measured]]
 
 
@@ -115,17 +119,20 @@ def contrast(
             settings.latent_dim: list(_train(dataset, settings, folder, seed, device, watch))
             for settings in (base, flat)
         }
-    measures = {
-        view: Holes(train, test, black_and_white=view != "grey", watch=watch) for view in ("grey", "black and white")
-    }
+    measures = {view: Holes(train, test, view, watch) for view in VIEWS}
     models = {
         latents: [
-            _measure(name, model, seconds, dataset, test, measures, labels, draws, seed, watch)
+            _measure(name, model, seconds, dataset, measures, labels, draws, seed, watch)
             for name, model, seconds in kinds
         ]
         for latents, kinds in trained.items()
     }
-    return Contrast(base, measures, models)
+    pairs = [as_float(test[rows]) for rows in draw_pairs(dataset, labels, min(draws, _FEW), seed)]
+    overlays = {
+        view: holes.share(holes.distances((pairs[0] + pairs[1]) / 2, watch, "overlays"))
+        for view, holes in measures.items()
+    }
+    return Contrast(base, measures, overlays, models)
 
 
 def _check_labels(dataset: Dataset, labels: tuple[int, int]) -> None:
@@ -151,7 +158,6 @@ def _measure(
     model: DreamGenerator,
     seconds: float | None,
     dataset: Dataset,
-    test: Tensor,
     measures: dict[str, Holes],
     labels: tuple[int, int],
     draws: int,
@@ -159,7 +165,7 @@ def _measure(
     watch: Watch,
 ) -> Measured:
     codes = draw_codes(model, dataset, labels, draws, seed)
-    pictures = {source: torch.from_numpy(model.inverse_transform(z)) for source, z in codes.items()}
+    pictures = {source: torch.from_numpy(model.inverse_transform(z.numpy())) for source, z in codes.items()}
     latents = codes["prior"].shape[1]
     distances = {
         view: {
@@ -172,11 +178,11 @@ def _measure(
         view: {source: measures[view].share(d) for source, d in by_source.items()}
         for view, by_source in distances.items()
     }
-    figures = {"latents": latents, "seconds": seconds, **describe_codes(model, test)}
+    figures = {"latents": latents, "seconds": seconds, **describe_codes(model, dataset.test.x)}
     return Measured(name, model, figures, pictures, distances, shares)
 
 
-def describe_codes(model: DreamGenerator, test: Tensor) -> dict[str, Any]:
+def describe_codes(model: DreamGenerator, test: Array) -> dict[str, Any]:
     """Spread and noise of the test rows' codes, and the one-sample loss in nats; None for what a point has not."""
     q = model.encode(test)
     point = isinstance(q, Delta)
@@ -198,15 +204,11 @@ def draw_codes(
     The Gaussian has the mean and the covariance of the training rows' posteriors taken together, noise included.
     """
     q, test = model.encode(dataset.train.x), model.encode(dataset.test.x).mean
-    noise, few = StepNoise(seed, "contrast"), min(draws, _PAIRS)
+    noise, few = StepNoise(seed, "contrast"), min(draws, _FEW)
     covariance = torch.cov(q.mean.double().T) + torch.diag(q.variance.double().mean(0))
     values, vectors = torch.linalg.eigh(covariance)  # a unit that never varies makes it singular
     root = vectors * values.clamp(min=0).sqrt()
-    assert dataset.test.labels is not None
-    ends = []
-    for label in labels:
-        rows = torch.from_numpy((dataset.test.labels == label).nonzero()[0])
-        ends.append(rows[torch.randint(len(rows), (few,), generator=generator(seed, "contrast pairs", label))])
+    ends = draw_pairs(dataset, labels, few, seed)
     prior = noise.normal((draws, q.mean.shape[1]))
     fitted = q.mean.double().mean(0) + noise.normal((few, q.mean.shape[1])).double() @ root.T
     return {
@@ -215,3 +217,13 @@ def draw_codes(
         "midpoints": (test[ends[0]] + test[ends[1]]) / 2,
         "reconstructions": test[:few],
     }
+
+
+def draw_pairs(dataset: Dataset, labels: tuple[int, int], n: int, seed: int) -> list[Tensor]:
+    """Numbers of test rows with the first label and with the second, (n,) each, drawn with replacement."""
+    assert dataset.test.labels is not None
+    pairs = []
+    for label in labels:
+        rows = torch.from_numpy((dataset.test.labels == label).nonzero()[0])
+        pairs.append(rows[torch.randint(len(rows), (n,), generator=generator(seed, "contrast pairs", label))])
+    return pairs

@@ -27,6 +27,7 @@ def report(found: Contrast) -> dict[str, Any]:
         "settings": found.base.to_dict(),
         "base_rate": BASE_RATE,
         "thresholds": {view: holes.threshold for view, holes in found.measures.items()},
+        "overlays": {view: share.to_dict() for view, share in found.overlays.items()},
         "models": [
             {
                 "model": model.name,
@@ -56,8 +57,8 @@ def tables(found: Contrast) -> list[Table]:
     all_tables: list[Table] = [("Codes of test rows; losses in nats per example, one sample each", codes)]
     for view, holes in found.measures.items():
         title = (
-            f"Holes, {view}: % farther than {holes.threshold:.2f} from every training row, "
-            f"as {BASE_RATE:.0%} of real test rows are"
+            f"Holes, {view}: % farther than {holes.threshold:.2f} from every training row. "
+            f"Real test rows {BASE_RATE:.0%}, two of them laid over each other {_percent(found.overlays[view])}"
         )
         rows = [
             {
@@ -95,12 +96,14 @@ def write(found: Contrast, dataset: Dataset, folder: Path, seed: int) -> dict[st
         rows = {source: [_cell(model, source) for model in models] for source in SOURCES}
         save_comparison([model.name for model in models], rows, dreams)
         distances = pictures[f"distances-{latents}"] = folder / f"distances-{latents}.png"
-        grey = found.measures["grey"]
         save_distances(
-            [model.name for model in models],
-            [{source: d.numpy() for source, d in model.distances["grey"].items()} for model in models],
-            grey.test_distances.numpy(),
-            grey.threshold,
+            {
+                model.name: {
+                    view: {s: d.numpy() for s, d in sources.items()} for view, sources in model.distances.items()
+                }
+                for model in models
+            },
+            {view: (holes.test_distances.numpy(), holes.threshold) for view, holes in found.measures.items()},
             distances,
         )
     return {name: str(path) for name, path in pictures.items()}
@@ -108,7 +111,7 @@ def write(found: Contrast, dataset: Dataset, folder: Path, seed: int) -> dict[st
 
 def _cell(model: Measured, source: str) -> tuple[Any, str]:
     holes = {view: _percent(shares[source]) for view, shares in model.holes.items()}
-    return model.pictures[source][:_SHOWN].numpy(), f"holes {holes['grey']} %"
+    return model.pictures[source][:_SHOWN].numpy(), f"holes: {holes['grey']} % grey, {holes['shape']} % shape"
 
 
 def _draw_map(models: list[Measured], dataset: Dataset, path: Path, seed: int) -> None:
@@ -120,6 +123,6 @@ def _draw_map(models: list[Measured], dataset: Dataset, path: Path, seed: int) -
         ends = torch.quantile(codes, torch.tensor([0.01, 0.99]), dim=0)
         centre, span = ends.mean(0), (ends[1] - ends[0]).max().item() * 0.55
         z = plane_grid(torch.zeros(2), (0, 1), _CELLS, span=1.0) * span + centre
-        grid = model.generator.inverse_transform(z).reshape(_CELLS, _CELLS, *dataset.test.x.shape[1:])
+        grid = model.generator.inverse_transform(z.numpy()).reshape(_CELLS, _CELLS, *dataset.test.x.shape[1:])
         planes.append(Plane(model.name, codes.numpy(), grid, (centre[0].item(), centre[1].item()), span))
     save_planes(planes, path, dataset.test.labels[:_DOTS], dataset.classes)

@@ -1,10 +1,12 @@
 """Holes: how often what is decoded looks like no real example.
 
-A picture counts as a hole if it lies farther from its nearest training row, in Euclidean distance, than 99% of the
-test rows do. So real test rows are holes one time in a hundred by construction, and structureless noise nearly
-always. Two things to keep in mind. Decoded means are blurred, and a blurred picture lies nearer to everything than a
-sharp one: beside the grey pixels, everything is therefore also compared in black and white, cut at one half, where
-blur has no advantage. And the measure sees distance alone: a pale smear near many digits is no hole.
+A picture counts as a hole if it lies farther from its nearest training row than 99% of the test rows do. So real test
+rows are holes one time in a hundred by construction, and structureless noise always. There are two views:
+
+- `grey`: Euclidean distance of pixels. Blurred and faint pictures lie near to everything in it, the blank one too.
+- `shape`: cut to black and white at one half and brought to one length first, so that the squared distance is
+  2 - 2 cos, and neither blur nor paleness helps: what counts is the share of ink that falls on the same pixels. A
+  picture with no pixel above one half is at distance 1 from everything.
 """
 
 import math
@@ -18,6 +20,7 @@ from dreamgen.data.batch import as_float
 from dreamgen.evaluation.samples import nearest_distance
 from dreamgen.experiments.runs import Watch
 
+VIEWS = ("grey", "shape")
 BASE_RATE = 0.01  # of real test rows that count as holes
 _ROWS = 1000  # between two looks at whether to stop
 
@@ -38,12 +41,12 @@ class Share:
 
 
 class Holes:
-    """The measure for one data set, in grey or in black and white.
+    """The measure for one data set in one view.
 
     Args:
         train: training rows, (n, *event), bytes or floats in [0, 1].
         test: test rows, which set the threshold.
-        black_and_white: cut all pixels at one half first.
+        view: one of VIEWS.
         watch: told how far the test rows are.
 
     Attributes:
@@ -51,23 +54,25 @@ class Holes:
         test_distances: these distances, (n,).
     """
 
-    def __init__(
-        self, train: Tensor, test: Tensor, black_and_white: bool = False, watch: Watch | None = None
-    ) -> None:
-        self._black_and_white = black_and_white
+    def __init__(self, train: Tensor, test: Tensor, view: str = "grey", watch: Watch | None = None) -> None:
+        self.view = view
         self._references = self._seen(train)
         self.test_distances = self.distances(test, watch or Watch(), "test rows")
         self.threshold = torch.quantile(self.test_distances, 1 - BASE_RATE).item()
 
     def _seen(self, x: Tensor) -> Tensor:
         x = as_float(x)
-        return (x > 0.5).float() if self._black_and_white else x
+        if self.view == "grey":
+            return x
+        ink = (x > 0.5).float().flatten(1)
+        one_length: Tensor = ink / ink.norm(dim=1, keepdim=True).clamp(min=1)
+        return one_length
 
     def distances(self, x: Tensor, watch: Watch, what: str) -> Tensor:
         """Distance of each row of x, (n, *event), to the nearest training row, (n,)."""
         parts = []
         for start in range(0, len(x), _ROWS):
-            watch.step(f"distances, {what}", start, len(x))
+            watch.step(f"{what}, {self.view} distances", start, len(x))
             parts.append(nearest_distance(self._seen(x[start : start + _ROWS]), self._references))
         return torch.cat(parts)
 
