@@ -32,10 +32,13 @@ def contrast(
     from dreamgen.data import load_data
     from dreamgen.experiments.contrast import contrast as run
     from dreamgen.experiments.contrast_report import report, text, write
+    from dreamgen.recipes import find_settings
 
+    base = find_settings(None, data)
+    base = base if epochs is None else base.replace(epochs=epochs)
     folder, dataset = out or Path("runs") / "contrast", load_data(data)
     with plain_warnings(), watching() as watch:
-        found = run(dataset, folder, epochs=epochs, seed=seed, labels=labels, draws=draws, device=device, watch=watch)
+        found = run(dataset, base, folder, seed=seed, labels=labels, draws=draws, device=device, watch=watch)
         pictures = write(found, dataset, folder, seed)
     result = {"out": str(folder), "data": dataset.name, "seed": seed, **report(found), "pictures": pictures}
     where = "\n".join(f"{name:<13} {path}" for name, path in pictures.items())

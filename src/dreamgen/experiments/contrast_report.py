@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from dreamgen.data import Dataset
-from dreamgen.experiments.contrast import SOURCES, Contrast, Measured
+from dreamgen.experiments.codes import SOURCES
+from dreamgen.experiments.contrast import Contrast, Measured
 from dreamgen.experiments.holes import BASE_RATE, Share
 from dreamgen.experiments.tables import as_markdown, as_text
 from dreamgen.files import dump_json, write_bytes
