@@ -32,7 +32,7 @@ class Plane:
 
 def save_planes(planes: Sequence[Plane], path: Path, labels: npt.NDArray[np.int64], classes: Sequence[str]) -> None:
     """Codes by label above, the same square decoded below; a ring holds 95% of the standard normal prior."""
-    figure, axes = new_figure(4.6 * len(planes), 9.6, len(planes), rows=2)
+    figure, axes = new_figure(4.0 * len(planes), 8.4, len(planes), rows=2)
     angle = np.linspace(0, 2 * np.pi, 200)
     ring = np.sqrt(-2 * np.log(0.05)) * np.stack([np.cos(angle), np.sin(angle)])
     for column, plane in enumerate(planes):
@@ -109,24 +109,42 @@ def save_distances(
         found = [d for by_view in models.values() for d in by_view[view].values()]
         bins = np.linspace(0, max(float(np.quantile(d, 0.995)) for d in [*found, test]), 60).tolist()
         for axis, (name, by_view) in zip(line, models.items(), strict=True):
-            axis.hist(test, bins, density=True, color="0.8", label="real test rows")
+            density = axis.hist(test, bins, density=True, color="0.8", label="real test rows")[0]
             for source, distances in by_view[view].items():
                 axis.hist(distances, bins, density=True, histtype="step", lw=1.4, label=source)
             axis.axvline(threshold, color="k", ls="--", lw=1, label="holes lie beyond")
+            # Pictures that are all alike make a spike, which may leave the panel.
             axis.set(title=name, yticks=[], xlabel=f"distance to the nearest training row, {view}")
+            axis.set_ylim(0, 2 * density.max())
     handles, names = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     save_figure(figure, path)
 
 
 def save_rate_distortion(groups: Mapping[str, Sequence[tuple[str, float, float]]], path: Path) -> None:
-    """Rate across and distortion up, in nats: one line for each swept setting, its points named by their values."""
+    """Rate across and distortion up, in nats: a line for each swept setting, its points named by their values.
+
+    The rate's axis is logarithmic above 1 nat and even below, so that a rate of 0 has its place.
+    """
+    from matplotlib.ticker import SymmetricalLogLocator
+
     figure, axes = new_figure(7.5, 6)
-    for name, points in groups.items():
-        ordered = sorted(points, key=lambda point: point[1])
-        axes[0].plot([p[1] for p in ordered], [p[2] for p in ordered], "o-", ms=4, label=name)
-        for value, rate, distortion in ordered:
-            axes[0].annotate(value, (rate, distortion), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    for number, (name, points) in enumerate(groups.items()):
+        colour, below = f"C{number}", number % 2  # two settings often meet in one point: their names part
+        axes[0].plot([p[1] for p in points], [p[2] for p in points], "o-", ms=4, color=colour, label=name)
+        for value, rate, distortion in points:
+            axes[0].annotate(
+                value,
+                (rate, distortion),
+                xytext=(-5, -11) if below else (5, 5),
+                ha="right" if below else "left",
+                textcoords="offset points",
+                fontsize=8,
+                color=colour,
+            )
+    axes[0].set_xscale("symlog", linthresh=1)
+    axes[0].xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=1, subs=(1, 2, 5)))
+    axes[0].xaxis.set_major_formatter("{x:g}")
     axes[0].set(xlabel="rate, nats", ylabel="distortion, nats")
     axes[0].legend()
     save_figure(figure, path)

@@ -19,6 +19,13 @@ _SHOWN = 18  # pictures of each kind on a sheet
 _CELLS = 20  # along each side of a decoded square
 _DOTS = 4000  # codes on a map
 
+_TITLES = {
+    "prior": "N(0, I)",
+    "fitted": "fitted Gaussian",
+    "midpoints": "half way",
+    "reconstructions": "reconstructions",
+}
+
 Table = tuple[str, list[dict[str, Any]]]
 
 
@@ -90,13 +97,13 @@ def write(found: Contrast, dataset: Dataset, folder: Path, seed: int) -> dict[st
     """Write the figures (JSON, Markdown) and the pictures into a folder; where each is, by name."""
     write_bytes(folder / "contrast.json", dump_json(report(found)))
     write_bytes(folder / "table.md", _join(found, as_markdown).encode())
-    pictures = {"map": folder / "map.png"}
+    pictures = {"map": folder / "map.webp"}
     _draw_map(found.models[2], dataset, pictures["map"], seed)
     for latents, models in found.models.items():
-        dreams = pictures[f"dreams-{latents}"] = folder / f"dreams-{latents}.png"
-        rows = {source: [_cell(model, source) for model in models] for source in SOURCES}
+        dreams = pictures[f"dreams-{latents}"] = folder / f"dreams-{latents}.webp"
+        rows = {_TITLES[source]: [_cell(model, source) for model in models] for source in SOURCES}
         save_comparison([model.name for model in models], rows, dreams)
-        distances = pictures[f"distances-{latents}"] = folder / f"distances-{latents}.png"
+        distances = pictures[f"distances-{latents}"] = folder / f"distances-{latents}.webp"
         save_distances(
             {
                 model.name: {

@@ -7,7 +7,7 @@ from typing import Any
 from dreamgen.data import Dataset
 from dreamgen.experiments.grid import Point
 from dreamgen.experiments.sweep import Row
-from dreamgen.experiments.tables import as_csv, as_markdown, as_text
+from dreamgen.experiments.tables import as_csv, as_markdown, as_text, cell
 from dreamgen.files import MANIFEST, dump_json, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.plots import as_pictures
@@ -21,28 +21,29 @@ _AGAINST = {
     "active_units": "active units",
     "sharpness_dreams": "sharpness of dreams",
 }
-_HIDDEN = ("nll_stderr", "elbo", "mutual_information")  # in the CSV and the JSON
 
 
 def short_rows(rows: Sequence[Row]) -> list[Row]:
     """The rows for a person: NLL with its error, and the reasons only where there are any."""
     reasons = any(row["reason"] for row in rows)
-    short = []
-    for row in rows:
-        error = row["nll_stderr"]
-        nll = None if row["nll"] is None else f"{row['nll']:.2f}" + (f" ± {error:.2f}" if error else "")
-        kept = {
+    return [
+        {
             "run": row["run"],
-            "nll": nll,
-            "rate": row["rate"],
-            "distortion": row["distortion"],
-            "active units": row["active_units"],
-            "sharp dreams": row["sharpness_dreams"],
-            "sharp again": row["sharpness_reconstructions"],
-            "seconds": None if row["seconds"] is None else round(row["seconds"]),
+            "NLL": _digits(row["nll"], 2) + (f" ± {row['nll_stderr']:.2f}" if row["nll_stderr"] else ""),
+            "rate": _digits(row["rate"], 1),
+            "distortion": _digits(row["distortion"], 1),
+            "active": row["active_units"],
+            "sharp dreams": _digits(row["sharpness_dreams"], 2),
+            "sharp again": _digits(row["sharpness_reconstructions"], 2),
+            "seconds": _digits(row["seconds"], 0),
+            **({"reason": row["reason"] or ""} if reasons else {}),
         }
-        short.append(kept | ({"reason": row["reason"] or ""} if reasons else {}))
-    return short
+        for row in rows
+    ]
+
+
+def _digits(value: float | None, digits: int) -> str:
+    return cell(value) if value is None else f"{value:.{digits}f}"
 
 
 def write_tables(rows: Sequence[Row], folder: Path) -> None:
@@ -68,7 +69,7 @@ def draw(
     cross: bool = False,
 ) -> dict[str, str]:
     """The rate-distortion plane, figures against values, and sheets of dreams; where each is, by name."""
-    pictures = {"rate-distortion": folder / "rate-distortion.png"}
+    pictures = {"rate-distortion": folder / "rate-distortion.webp"}
     groups = {", ".join(axes): rows} if cross else {a: [row for row in rows if a in row] for a in axes}
     save_rate_distortion(
         {
@@ -78,11 +79,11 @@ def draw(
         pictures["rate-distortion"],
     )
     for axis, values in axes.items():
-        path = pictures[f"against {axis}"] = folder / f"against-{axis}.png"
+        path = pictures[f"against {axis}"] = folder / f"against-{axis}.webp"
         save_against(axis, values, _columns(axis, values, [row for row in rows if axis in row], axes), path)
     if dataset.rows.x.ndim > 2:
         for name, group in groups.items():
-            path = pictures[f"dreams by {name}"] = folder / f"dreams-by-{name.replace(', ', '-')}.png"
+            path = pictures[f"dreams by {name}"] = folder / f"dreams-by-{name.replace(', ', '-')}.webp"
             _sheet(
                 [(row, point) for row, point in zip(rows, points, strict=True) if row in group], dataset, path, seed
             )
