@@ -82,9 +82,14 @@ def test_what_cannot_be_swept_is_refused(assignments: list[str], message: str) -
 
 
 def test_a_point_that_cannot_be_built_is_found_before_anything_is_trained(digits: Dataset, tmp_path: Path) -> None:
-    runs = points(SMALL, {"encoder": ["mlp", "transformer"]})
-    with pytest.raises(SettingsError, match="unknown encoder"):
-        sweep(digits, SMALL, runs, tmp_path)
+    for name, values, message in (
+        ("encoder", ["mlp", "transformer"], "unknown encoder"),
+        ("optimizer", ["adam", "sgd"], "unknown optimizer"),
+        ("learning_rate", ["0.1", "0"], "learning_rate"),
+        ("objective", ["elbo", "{kind='iwae', samples=0}"], "1 or more"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            sweep(digits, SMALL, points(SMALL, {name: values}), tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -130,13 +130,12 @@ def _check_labels(dataset: Dataset, labels: tuple[int, int]) -> None:
 
 def _train(
     dataset: Dataset, base: Settings, folder: Path, seed: int, device: str, watch: Watch
-) -> Iterator[tuple[str, DreamGenerator, float | None]]:
+) -> Iterator[tuple[str, DreamGenerator]]:
     for name, changes in MODELS.items():
         settings = base.replace(**changes)
         what = f"{name}, {settings.latent_dim} latents"
         run = folder / "runs" / f"{name.replace(' ', '-')}-{settings.latent_dim}"
-        model, seconds = obtain(settings, dataset, run, seed, watch, what, device)
-        yield name, model, seconds
+        yield name, obtain(settings, dataset, run, seed, watch, what, device)[0]
 
 
 @dataclass(frozen=True)
@@ -150,7 +149,7 @@ class _Bench:
     seed: int
     watch: Watch
 
-    def measure(self, name: str, model: DreamGenerator, seconds: float | None) -> Measured:
+    def measure(self, name: str, model: DreamGenerator) -> Measured:
         codes = draw_codes(model, self.dataset, self.labels, self.draws, self.seed)
         latents = codes["prior"].shape[1]
         pictures = {source: torch.from_numpy(model.inverse_transform(z.numpy())) for source, z in codes.items()}
@@ -162,5 +161,5 @@ class _Bench:
                 for source, x in pictures.items()
             }
             holes[view] = {source: measure.share(d) for source, d in distances[view].items()}
-        figures = {"latents": latents, "seconds": seconds, **describe_codes(model, self.dataset.test.x)}
+        figures = {"latents": latents, **describe_codes(model, self.dataset.test.x)}
         return Measured(name, model, figures, pictures, distances, holes)

@@ -6,6 +6,7 @@ FOLDER/runs/NAME=VALUE/row.json   its figures; a run that has them is not repeat
 See docs/experiments/sweep.md.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
 from dreamgen.data.batch import as_float
-from dreamgen.errors import DivergedError
+from dreamgen.errors import DivergedError, ModelFileError
 from dreamgen.experiments.grid import Point
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes
@@ -24,7 +25,9 @@ from dreamgen.generator import DreamGenerator
 from dreamgen.models import build_model
 from dreamgen.objectives import build_objective
 from dreamgen.recipes import find_settings
+from dreamgen.training import UPDATES
 from dreamgen.training.checkpoint import locked
+from dreamgen.training.update import check_learning_rate
 
 ROW = "row.json"
 FIGURES = ("nll", "nll_stderr", "elbo", "rate", "distortion", "active_units", "mutual_information")
@@ -89,8 +92,10 @@ def sweep(
 def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
     with torch.device("meta"):
-        build_model(settings, dataset.rows.x.shape[1:])
+        model = build_model(settings, dataset.rows.x.shape[1:])
+        UPDATES.build(settings.update, model=model, settings=settings)
     build_objective(settings)
+    check_learning_rate(settings)
 
 
 def _row(
@@ -98,15 +103,17 @@ def _row(
 ) -> Row:
     path = folder / ROW
     if path.is_file():
-        row = parse_json(path.read_bytes(), str(path))
-        assert isinstance(row, dict)
-        return row
+        found = parse_json(path.read_bytes(), str(path))
+        if not isinstance(found, dict):
+            raise ModelFileError(f"{path}: expected the figures of a run")
+        return found
+    row: Row
     try:
         model, seconds = obtain(point.settings, dataset, folder, seed, watch, what, device)
         row = {**measure(model, dataset, samples, seed, watch, what), "seconds": seconds}
     except DivergedError as error:
-        row = {**dict.fromkeys((*FIGURES, "sharpness_dreams", "sharpness_reconstructions", "seconds"))}
-        row["reason"] = str(error)
+        row = dict.fromkeys((*FIGURES, "sharpness_dreams", "sharpness_reconstructions", "seconds"))
+        row |= {"reason": str(error)}
     write_bytes(make_folder(folder) / ROW, dump_json(row))
     return row
 
@@ -131,6 +138,9 @@ def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, wa
             ("reconstructions", model.reconstruct(x[:_DREAMS])),
         ):
             row[f"sharpness_{name}"] = edge_energy(torch.from_numpy(pictures)) / real
+    for name, value in row.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            row |= {name: None, "reason": f"{name} is {value}"}
     return row
 
 
