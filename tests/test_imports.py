@@ -22,10 +22,10 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots"},
+    {"evaluation", "plots", "plots_experiments"},
     {"training"},
     {"generator"},
-    {"export"},
+    {"export", "experiments"},
     {"cli"},
     {"__main__"},
 ]

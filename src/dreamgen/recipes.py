@@ -78,6 +78,10 @@ RECIPES: dict[str, Recipe] = {
         "a plain autoencoder: a point for a posterior, and no rate",
         _MNIST.replace(posterior="point", beta=0.0),
     ),
+    "noisy-autoencoder": Recipe(
+        "an autoencoder with the prior's noise on its codes, and no rate",
+        _MNIST.replace(posterior={"kind": "fixed-noise", "scale": 1.0}, beta=0.0),
+    ),
     "beta": Recipe(
         "a heavier rate: fewer active latents, better separated",
         _MNIST.replace(beta=4.0),

@@ -24,6 +24,8 @@ _VERBS = {
     "info": "dreamgen.cli.about:info",
     "data": "dreamgen.cli.about:data",
     "recipes": "dreamgen.cli.about:recipes",
+    "contrast": "dreamgen.cli.contrast:contrast",
+    "sweep": "dreamgen.cli.sweep:sweep",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -40,6 +42,8 @@ _HELP = {
     "info": "Show the card of a model.",
     "data": "List, show or check data.",
     "recipes": "List the recipes, or print one as TOML.",
+    "contrast": "Compare an autoencoder, noise and a VAE: codes, maps, holes.",
+    "sweep": "Train once for each value of a setting, and compare.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

@@ -1,0 +1,1 @@
+"""Experiments: what is claimed of autoencoders, measured. Each is one module and one page in docs/experiments/."""
