@@ -100,8 +100,11 @@ class GradientsByHand:
         to_loc = to_z + pull * loc
         to_raw = (to_z * epsilon * scale + pull * (variance - 1)) * (0.5 * bound_log_variance_slope(raw))
         self._encoder.backward(torch.cat([to_loc, to_raw], dim=1).to(self._dtype), rows, to_input=False)
-        # What is not finite anywhere on the way is so in one of these two sums.
-        return terms, torch.isfinite(self._encoder.first_bias_gradient() + self._decoder.last_bias_gradient())
+        # What is not finite anywhere on the way is so in one of the two gradients, or was hidden by a rectifier.
+        found = self._encoder.first_bias_gradient() + self._decoder.last_bias_gradient()
+        return terms, torch.isfinite(
+            found + self._encoder.seen_before_activations() + self._decoder.seen_before_activations()
+        )
 
 
 def _networks(model: VAE) -> tuple[Any, Any, Any]:
@@ -136,6 +139,9 @@ class _Network:
             gradient = layer.backward(gradient, rows, to_input or layer is not self._layers[0])
         return gradient
 
+    def seen_before_activations(self) -> Tensor:
+        return torch.stack([layer.before_activation for layer in self._layers]).sum()
+
     def first_bias_gradient(self) -> Tensor:
         return self._layers[0].bias_gradient()
 
@@ -149,6 +155,7 @@ class _Layer:
     _x: Tensor
     _weight: Tensor
     _h: Tensor
+    before_activation: Tensor  # of one row, summed: a weight of -infinity is in every row's
 
     def __init__(self, linears: list[nn.Linear], activation: _Activation | None, dtype: torch.dtype) -> None:
         self._linears = linears
@@ -158,6 +165,7 @@ class _Layer:
     def forward(self, x: Tensor) -> Tensor:
         self._x, self._weight = x, self._joined("weight")
         self._h = torch.addmm(self._joined("bias"), x, self._weight.T)
+        self.before_activation = self._h[0].sum()
         return self._activation.forward(self._h) if self._activation else self._h
 
     def _joined(self, name: str) -> Tensor:

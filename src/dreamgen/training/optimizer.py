@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim.adam import adam as adam_step
 from torch.optim.adamw import adamw as adamw_step
 
-from dreamgen.errors import DivergedError, SettingsError
+from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry
 
 OPTIMIZERS: Registry["Adam"] = Registry("optimizer")
@@ -48,19 +48,16 @@ class Adam:
         parameters = [self._parameters[i] for i in used]
         gradients = [p.grad for p in parameters]
         self._step(parameters, gradients, exp_avg, exp_avg_sq, [], step, lr=lr)
-        self._check()
 
-    def _check(self) -> None:
-        # A sum is finite only if all its terms are: one fast pass over the weights and the squares. What is bad in
-        # `exp_avg` is bad in the weights by now; a bad square only stops its weight for good, and a bad weight behind
-        # a rectifier only stops its unit, so the loss may never tell.
-        watched = [*self._parameters, *self._slots["exp_avg_sq"], *self._slots["step"]]
-        if not torch.stack([tensor.sum() for tensor in watched]).sum().isfinite():
-            step = max((int(step) for step in self._slots["step"] if step.isfinite()), default=0)
-            raise DivergedError(
-                f"training diverged in its last step, {step}: a weight, or the running mean of its squared gradient, "
-                "is not finite. A lower learning_rate is the usual cure; the last checkpoint is kept."
-            )
+    @torch.no_grad()
+    def finite(self) -> Tensor:
+        """Whether its squares and counts are finite, (): one pass, and nothing is waited for.
+
+        A bad `exp_avg` shows in the weights at once. A bad square never does: it only stops its weight for good.
+        """
+        # A sum is finite only if all its terms are.
+        sums = [tensor.sum() for name in ("exp_avg_sq", "step") for tensor in self._slots[name]]
+        return torch.isfinite(torch.stack(sums).sum())
 
     def state(self) -> dict[str, Tensor]:
         """All running means and counts, by `number.slot`."""

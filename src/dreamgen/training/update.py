@@ -71,6 +71,7 @@ class PlainUpdate:
         if (batch.x.device.type == "cpu" or step % _LOOKS == 0) and not self._finite:
             raise diagnose(model, objective, batch, step, total)
         self._optimizer.step(self._rate(step, total))
+        self._finite = self._finite & self._optimizer.finite()
         return terms
 
     def _by_autograd(
@@ -82,7 +83,9 @@ class PlainUpdate:
         terms = objective(trace, step, total)
         loss = terms.loss.mean()
         loss.backward()
-        return terms, torch.isfinite(loss)
+        # A rectifier can hide a weight of -infinity from the loss.
+        weights = torch.stack([parameter.detach().sum() for parameter in model.parameters()])
+        return terms, torch.isfinite(loss.detach() + weights.sum())
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self._optimizer.state(), {}
