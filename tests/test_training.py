@@ -297,9 +297,12 @@ def test_an_optimizer_that_is_not_right_is_refused(bad: dict[str, float]) -> Non
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 @pytest.mark.parametrize("where", ["bias", "exp_avg_sq", "step", "gradient"])
-def test_what_the_loss_cannot_see_stops_the_run_in_its_step(where: str, value: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("gradients", ["auto", "autograd"])
+def test_what_the_loss_cannot_see_stops_the_run_within_a_step(
+    gradients: str, where: str, value: float, tmp_path: Path
+) -> None:
     # A rectifier hides a bias of -infinity, and Adam an infinite square: both only stop learning.
-    run = new_run(SETTINGS.replace(batch_size=10))
+    run = new_run(SETTINGS.replace(batch_size=10, gradients=gradients))
     bias, move = run.model.encoder.network.layers[0].bias, run.update._optimizer.step  # type: ignore[attr-defined]
     state = run.update.state()[0]
     spoilt = {"bias": bias, "exp_avg_sq": state["1.exp_avg_sq"], "step": state["1.step"]}

@@ -46,7 +46,7 @@ def run(size: int, seed: int, folder: Path) -> Outcome:
         trouble, took = _trouble(spoilt, step, folder / str(number))
         late += took
         outcome.count(not trouble, f"{kind}, {value} in {name} ({what}) at step {step}: {trouble}")
-    outcome.note = f"{late} of them in the step after, the others in the step itself"
+    outcome.note = f"{outcome.total - late} in the step itself, {late} in the step after or the checkpoint between"
     return outcome
 
 
@@ -57,8 +57,8 @@ def _trouble(spoilt: Run, step: int, place: Path) -> tuple[str, bool]:
         for _ in train(spoilt, checkpoints):
             pass
     except DivergedError as error:
-        if spoilt.step > step + 2:
-            return f"noticed {spoilt.step - step - 1} steps later", True
+        if spoilt.step > step + 1:
+            return f"noticed {spoilt.step - step} steps later", True
         if "\n" in str(error):
             return "the error is not one line", False
     except Exception as error:
@@ -69,7 +69,7 @@ def _trouble(spoilt: Run, step: int, place: Path) -> tuple[str, bool]:
         bad = [key for key, tensor in load_file(path).items() if not torch.isfinite(tensor).all()]
         if bad:
             return f"{path.name} holds bad numbers in {bad}", False
-    return "", spoilt.step > step + 1
+    return "", spoilt.step > step
 
 
 def _spoil(tensor: Tensor, value: float, random: Random) -> None:
