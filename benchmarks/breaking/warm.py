@@ -50,9 +50,10 @@ class Child:
         if hung:
             self.kill()
         code = int(self._server.stdout.readline())
-        result = self._folder / "result.json"
+        result, err = self._folder / "result.json", self._folder / "err"
         value = json.loads(result.read_text()) if result.exists() else None
-        return Ended(code, value, (self._folder / "err").read_text(errors="replace"), hung)
+        # A job can be killed before it has so much as opened its file.
+        return Ended(code, value, err.read_text(errors="replace") if err.exists() else "", hung)
 
 
 class Warm:
