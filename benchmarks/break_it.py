@@ -29,7 +29,7 @@ PARTS: dict[str, tuple[Part, int, int]] = {
     "hostile": (hostile.run, 1000, 12),
     "resume": (resume.run, 20, 4),
     "nan": (bad_numbers.run, 100, 12),
-    "fuzz": (words.run, 2000, 20),
+    "fuzz": (words.run, 1000, 20),
 }
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 
 from dreamgen import DreamGenerator, load_data
 from dreamgen.cli import main
+from dreamgen.data.dataset import split_by_content
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -278,3 +279,17 @@ def test_the_same_verbs_on_real_mnist(run: Run, mnist: Any) -> None:
     film = ok(run("morph", "RUN", "mnist:0", "mnist:1", "--out", "m.npz", "--json"))
     assert film["largest_step_over_mean"] <= 2
     assert load_data("mnist").official_split
+
+
+def test_a_test_row_beyond_all_measure_is_no_number_in_json(run: Run, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((200, 4, 4), dtype=np.float32)
+    row = int(np.flatnonzero(split_by_content("x", x, None).is_test)[0])
+    for far in range(1, 1000):  # the row's own bytes say which part it is in
+        x[row] = far * 1e25
+        if split_by_content("x", x, None).is_test[row]:
+            break
+    np.save(tmp_path / "x.npy", x)
+    options = ("--out", "run", "-o", "likelihood=gaussian", "-o", "batch_size=64", "--epochs", 1, "--json")
+    assert ok(run("train", "x.npy", *options))["test_loss"] is None
+    assert ok(run("info", "run", "--json"))["card"]["test_loss"] is None
+    assert ok(run("evaluate", "run", "x.npy", "--samples", 2, "--json"))["rows"] > 0

@@ -1,5 +1,7 @@
 """A model folder: rebuilt to the byte, changed by no interruption, refused when anything is off."""
 
+import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -13,6 +15,7 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from dreamgen import DreamGenerator, files
+from dreamgen.data import Dataset
 from dreamgen.errors import ModelFileError, OutputError, SettingsError
 from dreamgen.files import FORMAT, sha256, write_bytes, write_folder
 from dreamgen.io import load_model, save_model
@@ -265,6 +268,7 @@ def test_where_nothing_can_be_written_one_error_says_where_and_why(
     [
         ("card.json", {"rate_per_unit": ["a"] * 6}, "rate_per_unit"),
         ("card.json", {"rate_per_unit": [1.0]}, "rate_per_unit"),
+        ("card.json", {"rate_per_unit": [10**400] * 6}, "rate_per_unit"),
         ("config.json", {"origin": {"data": []}}, "expected a table"),
         ("config.json", {"origin": {"seed": "now"}}, "seed"),
         ("config.json", {"origin": {"data": {"classes": [1]}}}, "classes"),
@@ -345,3 +349,53 @@ def test_a_save_writes_through_no_link(trained: DreamGenerator, tmp_path: Path) 
 def test_a_name_that_no_folder_can_have_is_no_model() -> None:
     with pytest.raises(SettingsError, match="no model folder and no shipped model"):
         DreamGenerator.load("a" * 5000)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        {"loc": torch.full((2, 6), 1e20)},
+        {"loc": torch.zeros(2, 6, dtype=torch.int64)},
+        {"loc": torch.zeros(2, 6, dtype=torch.bfloat16)},
+        {"loc": torch.zeros(2, 6), "labels": torch.tensor([0.5, 1.5])},
+        {"loc": torch.zeros(2, 6), "labels": torch.tensor([1])},
+        {"loc": torch.zeros(2, 5)},
+    ],
+)
+def test_codes_that_no_map_can_be_drawn_of_are_refused(codes: dict[str, torch.Tensor], folder: Path) -> None:
+    rewrite(folder, "codes.safetensors", save_tensors(codes))
+    refused(folder, r"codes\.safetensors: expected")
+
+
+def test_what_could_not_be_loaded_again_is_not_saved(trained: DreamGenerator, tmp_path: Path) -> None:
+    again = DreamGenerator.from_settings(trained.saved_.settings)
+    again.saved_ = dataclasses.replace(trained.saved_, model=copy.deepcopy(trained.saved_.model))
+    bias = again.saved_.model.decoder.network.out.bias
+    with torch.no_grad():
+        bias[0] = 1e5
+    again.save(tmp_path / "full")
+    with pytest.raises(ModelFileError, match="not finite in 16 bits"):
+        again.save(tmp_path / "half", half=True)
+    with torch.no_grad():
+        bias[0] = torch.nan
+    with pytest.raises(ModelFileError, match=r"out\.bias is not finite"):
+        again.save(tmp_path / "bad")
+    assert not (tmp_path / "half").exists()
+    assert not (tmp_path / "bad").exists()
+
+
+def test_codes_far_out_are_saved_and_loaded(digits: Dataset, tmp_path: Path) -> None:
+    generator = DreamGenerator(
+        latent_dim=2, hidden_dim=8, batch_size=50, epochs=1, posterior="point", beta=0.0, likelihood="gaussian"
+    )
+    generator.fit(digits.train.x[:100] * 1e9).save(tmp_path / "model")
+    assert np.abs(generator.transform(digits.train.x[:100] * 1e9)).max() > 1e6
+    assert DreamGenerator.load(tmp_path / "model").saved_.codes["loc"].abs().max() == 65504
+
+
+def test_a_figure_that_is_not_finite_is_saved_as_none(trained: DreamGenerator, tmp_path: Path) -> None:
+    card = {**trained.saved_.card, "test_loss": float("inf"), "more": [float("nan")]}
+    save_model(tmp_path / "model", dataclasses.replace(trained.saved_, card=card))
+    again = load_model(tmp_path / "model").card
+    assert again["test_loss"] is None
+    assert again["more"] == [None]

@@ -448,3 +448,18 @@ def test_labels_below_nought_and_beyond_the_classes_are_their_own_names(
     )
     shown = drawn[0].axes[1].get_legend_handles_labels()[1]
     assert shown == [str(-(2**62)), "-1", classes[1] if classes else "1", str(2**62)]
+
+
+def test_a_class_called_in_dollars_is_no_formula(drawn: list[Figure], tmp_path: Path) -> None:
+    codes, labels = np.random.default_rng(0).random((4, 2)), np.array([0, 0, 1, 1])
+    classes = (r"$\bad^{$", "$5")
+    save_map(
+        pictures(3, 3, 8, 8),
+        tmp_path / "a.png",
+        plane=[0, 1],
+        ticks=TICKS,
+        codes=codes,
+        labels=labels,
+        classes=classes,
+    )
+    assert drawn[0].axes[1].get_legend_handles_labels()[1] == [r"\$\bad^{\$", r"\$5"]

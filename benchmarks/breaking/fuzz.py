@@ -31,7 +31,8 @@ def run(size: int, seed: int, folder: Path) -> Outcome:
         found = re.findall(r"stat::number_of_executed_units: (\d+)", ended.stderr)
         tries += int(found[-1]) if found else 0
         saved = sorted(path for path in place.glob("found-*"))
-        errors = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt)\b.*", ended.stderr, re.MULTILINE)
+        said = ended.stdout + ended.stderr  # the traceback goes to one, what the fuzzer did to the other
+        errors = re.findall(r"^(?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt)\b.*", said, re.MULTILINE)
         reason = errors[0] if errors else ended.stderr.strip()[-300:]
         shown = saved[0].read_bytes()[:200] if saved else b""
         outcome.count(not ended.returncode, f"{name}: exit code {ended.returncode}, {reason} on {shown!r}")

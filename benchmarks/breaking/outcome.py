@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_SHOWN = 30
+_SHOWN = 10
 
 
 @dataclass

@@ -362,6 +362,20 @@ def parse_map(bench: Bench, content: bytes) -> object:
     )
 
 
+@parser("classes", lambda bench: [b"zero\0one", b"$a$\0_", "t-shirt\0日本".encode(), b"a\nb\0\\frac{1}{2}"])
+def parse_classes(bench: Bench, content: bytes) -> object:
+    """Names of classes, which are names of folders, drawn."""
+    return save_map(
+        np.zeros((2, 2, 8, 8), np.float32),
+        bench.folder / "map.png",
+        plane=[0, 1],
+        ticks=np.array([-1.0, 1.0]),
+        codes=np.zeros((2, 4), np.float32),
+        labels=np.array([0, 1]),
+        classes=content.decode("utf-8", "replace").split("\0"),
+    )
+
+
 def _labels(bench: Bench, labels: list[int]) -> bytes:
     from dreamgen.tensors import dump_tensors
 

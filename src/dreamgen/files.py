@@ -104,9 +104,19 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def without_infinity(value: Any) -> Any:
+    """A value as JSON can write it: a float that is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {key: without_infinity(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_infinity(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def dump_json(value: Any) -> bytes:
-    """JSON with sorted keys, so that equal values are equal bytes."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    """JSON with sorted keys, so that equal values are equal bytes; what is not finite is written as null."""
+    plain = without_infinity(value)
+    return (json.dumps(plain, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _refuse_constant(name: str) -> None:

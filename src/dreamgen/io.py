@@ -24,8 +24,10 @@ from dreamgen.config import Settings
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
 from dreamgen.models import VAE, build_model
+from dreamgen.registry import check_type
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
+_CODE_TYPES, _FARTHEST = (torch.float16, torch.float32, torch.float64), 1e6  # what a map can be drawn of
 _DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
 
 
@@ -65,9 +67,17 @@ def versions() -> dict[str, str]:
 
 
 def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
-    """Write a model folder, all or nothing; `half` stores 16-bit weights, half the size."""
+    """Write a model folder, all or nothing; `half` stores 16-bit weights, half the size.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        ModelFileError: the weights are not finite, or not in 16 bits: such a folder could not be loaded again.
+    """
     state: Mapping[str, Tensor] = saved.model.state_dict()
     weights = {k: v.half() if half and v.is_floating_point() else v for k, v in state.items()}
+    for name, value in weights.items():
+        if not is_finite(value):
+            raise ModelFileError(f"{name} is not finite{' in 16 bits: save it without `half`' if half else ''}")
     config = {
         "settings": saved.settings.to_dict(),
         "event_shape": list(saved.event_shape),
@@ -171,8 +181,13 @@ def _check_origin(origin: dict[str, Any]) -> dict[str, Any]:
 
 def _check_card(card: dict[str, Any], latent_dim: int) -> dict[str, Any]:
     rates = card.get("rate_per_unit")
-    numbers = isinstance(rates, list) and all(isinstance(rate, int | float) for rate in rates)
-    if rates is not None and not (numbers and len(rates) == latent_dim):
+    if rates is None:
+        return card
+    try:
+        check_type("rate_per_unit", rates, list[float])
+    except SettingsError as error:
+        raise ModelFileError(f"card.json, {error}") from error
+    if len(rates) != latent_dim:
         raise ModelFileError(f"card.json, rate_per_unit: expected {latent_dim} numbers")
     return card
 
@@ -181,6 +196,9 @@ def _check_codes(codes: dict[str, Tensor], latent_dim: int) -> dict[str, Tensor]
     loc = codes.get("loc")
     if codes and (loc is None or loc.dim() != 2 or loc.shape[1] != latent_dim):
         raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim})")
-    if loc is not None and "labels" in codes and codes["labels"].shape != loc.shape[:1]:
-        raise ModelFileError("codes.safetensors: there are not as many labels as codes")
+    if loc is not None and (loc.dtype not in _CODE_TYPES or (loc.numel() and loc.abs().max() > _FARTHEST)):
+        raise ModelFileError(f"codes.safetensors: expected floats within {_FARTHEST:g} of the origin")
+    labels = codes.get("labels")
+    if loc is not None and labels is not None and (labels.shape != loc.shape[:1] or labels.dtype != torch.int64):
+        raise ModelFileError("codes.safetensors: expected a whole number as label of each code")
     return codes

@@ -52,7 +52,9 @@ def load_generator(model: str, device: str = "auto") -> "DreamGenerator":
 
 def say(result: dict[str, Any], as_json: bool, text: str) -> None:
     """The result of a verb: one JSON object, or lines for a person."""
-    click.echo(json.dumps(result, allow_nan=False) if as_json else text)
+    from dreamgen.files import without_infinity
+
+    click.echo(json.dumps(without_infinity(result), allow_nan=False) if as_json else text)
 
 
 @contextlib.contextmanager

@@ -68,7 +68,8 @@ def fit_model(
     rows = x[kept[:_RATE_ROWS]]
     q = encode_rows(run.model, rows)
     units = rate_per_unit(q, run.model.prior(None))
-    codes = {"loc": q.mean[:_CODES].half()}
+    largest = torch.finfo(torch.float16).max
+    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
     if labels is not None:
         codes["labels"] = labels[kept[:_CODES]]
     return SavedModel(
