@@ -547,3 +547,17 @@ def test_nearest_names_one_choice_and_lists_all() -> None:
     assert nearest("tanhh", ["relu", "tanh"]) == "did you mean 'tanh'? valid: relu, tanh"
     assert nearest("xyz", ["relu", "tanh"]) == "valid: relu, tanh"
     assert nearest("x", []) == "valid: "
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "beta", "hidden_dim", "learning_rate.peak", "beta.steps"])
+def test_a_number_of_thousands_of_digits_is_one_line(name: str) -> None:
+    base = Settings(beta={"kind": "linear"}, learning_rate={"kind": "triangle", "peak": 1.0})
+
+    def build() -> None:
+        asked = apply_overrides(base, [f"{name}=0x1{'0' * 5000}"])
+        SCHEDULES.build(asked.beta)
+        SCHEDULES.build(asked.learning_rate)
+
+    with pytest.raises(SettingsError) as error:
+        build()
+    assert len(str(error.value)) < 300

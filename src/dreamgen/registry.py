@@ -46,7 +46,8 @@ def _fits(value: Any, annotation: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and abs(value) <= sys.float_info.max  # false for NaN, and for a whole number that is no float
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        # No counter is larger, and Python does not even write out numbers of thousands of digits.
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
     return isinstance(value, annotation) if isinstance(annotation, type) else value is annotation
 
 
@@ -63,7 +64,10 @@ def plain(value: Any) -> Any:
 
 def shorten(value: Any) -> str:
     """A value for an error message, not longer than a line."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write out numbers of thousands of digits
+        text = "a number of thousands of digits"
     return text if len(text) < 80 else text[:76] + " ..."
 
 

@@ -131,7 +131,7 @@ class Checkpoints:
             self._take_back(run, tensors, values)
         except ModelFileError:
             raise
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RuntimeError, AttributeError) as error:
             # Sealed, and yet not what this version writes for such a run.
             reason = " ".join(str(error).split())
             raise ModelFileError(f"{path}: does not fit the run: {type(error).__name__}: {reason}") from error
