@@ -29,7 +29,7 @@ $(PEERS)/.installed: requirements.lock
 	$(PEERS)/bin/python -m pip install --quiet $(PIP_ARGS) pythae==0.1.2 "$$(grep '^torch==' requirements.lock)"
 	touch $@
 
-# Kills, full disks, flipped bits, hostile files and fuzzing: half an hour.
+# Kills, full disks, flipped bits, hostile files and fuzzing: a quarter of an hour.
 break: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/break_it.py
 

@@ -26,6 +26,7 @@ import numpy as np
 HERE = Path(__file__).parent
 SEEDS = 5
 WITHOUT_TORCH = "import dreamgen, sys; assert 'torch' not in sys.modules"
+GOAL = 105.55  # nats: the test loss of the plain loop after ten epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,11 +81,11 @@ def training(peer: str | None, rows: Path) -> list[Row]:
     ours = f"{seconds:.2f} s, test loss {loss:.2f} (mean of {SEEDS} seeds, {worst:.2f} at most)"
     table = [
         Row(
-            "`mnist-fast`, to a test loss of 105.55",
+            f"`mnist-fast`, to a test loss of {GOAL}",
             ours,
             "plain loop, 10 epochs",
             f"{plain['seconds']:.1f} s, {plain['test_loss']:.2f}",
-            plain["seconds"] / seconds if loss <= 105.55 else 0.0,
+            plain["seconds"] / seconds if loss <= GOAL else 0.0,
             12,
             20,
         )
@@ -97,7 +98,7 @@ def training(peer: str | None, rows: Path) -> list[Row]:
                 ours,
                 "pythae 0.1.2, 10 epochs",
                 f"{theirs['seconds']:.1f} s, {theirs['test_loss']:.2f}",
-                theirs["seconds"] / seconds if loss <= 105.55 else 0.0,
+                theirs["seconds"] / seconds if loss <= GOAL else 0.0,
                 8,
                 12,
             )
@@ -215,7 +216,7 @@ def startup(peer: str | None, rows: Path) -> list[Row]:
                 3.0,
             ),
             "`import dreamgen`": (
-                [sys.executable, "-c", "import dreamgen, sys; assert 'torch' not in sys.modules"],
+                [sys.executable, "-c", WITHOUT_TORCH],
                 0.15,
             ),
         }

@@ -1,6 +1,6 @@
 """Try to break dreamgen, and count how often it held.
 
-    python benchmarks/break_it.py                                 everything, some twenty minutes on two cores
+    python benchmarks/break_it.py                                 everything, a quarter of an hour on two cores
     python benchmarks/break_it.py --quick                         the short form, which the tests run too
     python benchmarks/break_it.py --only kills --only flips       some parts
     python benchmarks/break_it.py --only atheris --seconds 600    a fuzzer that has to be installed first

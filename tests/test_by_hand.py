@@ -137,3 +137,22 @@ def test_a_model_can_start_at_the_mean_of_the_data(likelihood: object) -> None:
         for parameter in model.decoder.network.layers.parameters():  # type: ignore[union-attr]
             parameter.zero_()
         torch.testing.assert_close(model.decoder(torch.zeros(1, 1, 20)).mean[0, 0], mean)
+
+
+def test_bfloat16_still_moves_pixels_that_are_nearly_right() -> None:
+    # Next to 1 bfloat16 knows only every 256th: sigmoid(8) would be 1, and a white background would learn no further.
+    model = build_model(Settings(latent_dim=2, hidden_dim=16), (28, 28), seed=0)
+    start_at_mean(model, torch.full((28, 28), 0.999))
+    objective, batch = build_objective(Settings()), Batch(torch.ones(32, 28, 28))
+    norms = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        GradientsByHand(model, dtype)(objective, batch, StepNoise(0), 0, 1)  # type: ignore[arg-type]
+        norms[dtype] = gradients(model)["decoder.network.out.bias"].norm().item()
+    assert norms[torch.bfloat16] == pytest.approx(norms[torch.float32], rel=0.02)
+
+
+def test_frozen_weights_are_left_to_autograd() -> None:
+    model = build_model(Settings(), SHAPE, seed=0)
+    by_hand = GradientsByHand(model, torch.float32)
+    model.decoder.requires_grad_(False)
+    assert not by_hand.serve(build_objective(Settings()), Batch(torch.rand(2, *SHAPE)))

@@ -18,3 +18,11 @@ def test_the_sum_of_a_bernoullis_log_probabilities(elements: int, size: float) -
         logits.double(), x.double().expand_as(logits), reduction="none"
     ).sum(-1)
     torch.testing.assert_close(exact, reference)
+
+
+def test_a_sum_does_not_depend_on_the_rows_beside_it() -> None:
+    logits = torch.randn(3, 2, 784, generator=torch.Generator().manual_seed(0))
+    logits[:, 1] *= 60
+    x = torch.rand(2, 784, generator=torch.Generator().manual_seed(1))
+    alone = log_prob_sum(GreyBernoulli(logits[:, :1].contiguous()), x[:1])
+    assert torch.equal(log_prob_sum(GreyBernoulli(logits), x)[:, :1], alone)

@@ -54,6 +54,11 @@ def check_regular(path: Path) -> None:
         raise OSError(number, "it is a directory" if stat.S_ISDIR(mode) else "it is a pipe or a device", str(path))
 
 
+def is_bomb(unfolded: int, size: int) -> bool:
+    """Whether few bytes unfold to suspiciously many: to more than a gibibyte, and to 250 times as many."""
+    return unfolded > max(1 << 30, 250 * size)
+
+
 def make_folder(path: Path) -> Path:
     """The folder, made where it is missing; raises OutputError where it cannot be."""
     with writing(path):

@@ -60,7 +60,7 @@ def sweep(
             watch=watch,
             on_rows=lambda rows: write_tables(rows, folder),
         )
-        pictures = draw(rows, runs, axes, dataset, folder, seed, cross)
+        pictures = draw(rows, runs, axes, dataset, folder, seed, cross, device)
     result = {"out": str(folder), "data": dataset.name, "seed": seed, "samples": samples, "rows": rows}
     where = "\n".join(f"{name:<18} {path}" for name, path in pictures.items())
     say({**result, "pictures": pictures}, as_json, f"{as_text(short_rows(rows))}\n\n{where}")

@@ -17,10 +17,9 @@ from numpy.lib import format as npy
 
 from dreamgen.data.dataset import Array
 from dreamgen.errors import DataError
-from dreamgen.files import check_regular
+from dreamgen.files import check_regular, is_bomb
 
 _LARGEST = 64 << 30  # bytes of one array
-_FREE, _RATIO = 1 << 30, 250  # an archive may unfold to a gibibyte, or to so many times its own size
 _PIECE = 1 << 20
 _MAX_HEADER = 10_000
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -57,7 +56,7 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def _refuse_bomb(unfolded: int, size: int) -> None:
-    if unfolded > max(_FREE, _RATIO * size):
+    if is_bomb(unfolded, size):
         raise ValueError(f"{size} bytes unfold to {unfolded}, as a bomb does; numpy.savez stores without compression")
 
 

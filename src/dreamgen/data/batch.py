@@ -26,14 +26,16 @@ class Batch:
         return self.x.shape[0]
 
     def __getitem__(self, rows: Tensor | slice) -> "Batch":
-        """The examples of some rows."""
+        """The examples of some rows: a slice, a mask, or numbers from 0."""
         optional = (self.mask, self.context, self.lengths)
         return Batch(_take(self.x, rows), *(value if value is None else _take(value, rows) for value in optional))
 
 
 def _take(values: Tensor, rows: Tensor | slice) -> Tensor:
     # Whole rows are copied as such; indexing by a tensor would go element by element.
-    return values[rows] if isinstance(rows, slice) else values.index_select(0, rows)
+    if isinstance(rows, Tensor) and rows.dtype == torch.int64:
+        return values.index_select(0, rows)
+    return values[rows]
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from PIL import Image
 
 from dreamgen.data.dataset import Array, Labels
 from dreamgen.errors import DataError
+from dreamgen.files import is_bomb
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-_FREE, _RATIO = 1 << 30, 250  # a folder may unfold to a gibibyte, or to so many times its own size
 # Only these decoders: Pillow would hand a PostScript file called a.png to another program, which runs it.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
@@ -33,7 +33,7 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
                 f"images of mixed sizes: {files[0]} is {_size(pictures[0])}, {file} is {_size(pictures[-1])}; "
                 "resize them to one size first"
             )
-        if (unfolded := len(files) * pictures[0].nbytes) > max(_FREE, _RATIO * size):
+        if is_bomb(unfolded := len(files) * pictures[0].nbytes, size):
             raise DataError(f"{path}: images of {size} bytes unfold to {unfolded}, as a bomb does")
     if any(file.parent == path for file in files):
         return np.stack(pictures), None, ()

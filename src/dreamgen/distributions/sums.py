@@ -9,7 +9,7 @@ from torch.distributions import Distribution
 from dreamgen.distributions.likelihoods import GreyBernoulli
 
 _GROUP = 4  # probabilities multiplied before a logarithm is taken of their product
-_SMALLEST = 1e-36  # float32 has full precision above it
+_LARGE = 20.0  # beyond it log(1 + e^l) is l to 2e-9, and four e^-20 are still well within float32
 
 
 @singledispatch
@@ -33,13 +33,12 @@ def _(p: GreyBernoulli, x: Tensor) -> Tensor:
     if logits.requires_grad or logits.dtype != torch.float32 or logits.dim() < 3:
         return _elementwise(p, x)
     logits = logits.flatten(2)
-    off = torch.neg(logits).sigmoid_()
+    off = logits.clamp(max=_LARGE).neg_().sigmoid_()
     for _ in range(_GROUP // 2):
         if off.shape[-1] % 2 == 0:
             off = torch.mul(*off.chunk(2, dim=-1))
-    if off.numel() and off.min() < _SMALLEST:  # so sure of so many elements that their product leaves float32
-        return _elementwise(p, x)
-    return torch.einsum("kbe,be->kb", logits, x.flatten(1)) + off.log_().sum(-1)
+    beyond = (logits - _LARGE).clamp_(min=0).sum(-1)
+    return torch.einsum("kbe,be->kb", logits, x.flatten(1)) + off.log_().sum(-1) - beyond
 
 
 def _elementwise(p: Distribution, x: Tensor) -> Tensor:

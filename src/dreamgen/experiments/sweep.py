@@ -31,6 +31,7 @@ from dreamgen.training.update import check_learning_rate
 
 ROW = "row.json"
 FIGURES = ("nll", "nll_stderr", "elbo", "rate", "distortion", "active_units", "mutual_information")
+_BESIDE = ("sharpness_dreams", "sharpness_reconstructions", "seconds", "reason")
 _DREAMS = 1000  # pictures whose sharpness is measured
 
 Row = dict[str, Any]
@@ -137,7 +138,8 @@ def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, wa
             ("dreams", model.dream(_DREAMS, seed=seed)),
             ("reconstructions", model.reconstruct(x[:_DREAMS])),
         ):
-            row[f"sharpness_{name}"] = edge_energy(torch.from_numpy(pictures)) / real
+            # Flat pictures have no edges to be compared with.
+            row[f"sharpness_{name}"] = edge_energy(torch.from_numpy(pictures)) / real if real else None
     for name, value in row.items():
         if isinstance(value, float) and not math.isfinite(value):
             row |= {name: None, "reason": f"{name} is {value}"}

@@ -67,6 +67,7 @@ def draw(
     folder: Path,
     seed: int,
     cross: bool = False,
+    device: str = "auto",
 ) -> dict[str, str]:
     """The rate-distortion plane, figures against values, and sheets of dreams; where each is, by name."""
     pictures = {"rate-distortion": folder / "rate-distortion.webp"}
@@ -85,7 +86,11 @@ def draw(
         for name, group in groups.items():
             path = pictures[f"dreams by {name}"] = folder / f"dreams-by-{name.replace(', ', '-')}.webp"
             _sheet(
-                [(row, point) for row, point in zip(rows, points, strict=True) if row in group], dataset, path, seed
+                [(row, point) for row, point in zip(rows, points, strict=True) if row in group],
+                dataset,
+                path,
+                seed,
+                device,
             )
     return {name: str(path) for name, path in pictures.items()}
 
@@ -106,13 +111,13 @@ def _columns(
     return columns
 
 
-def _sheet(runs: Sequence[tuple[Row, Point]], dataset: Dataset, path: Path, seed: int) -> None:
+def _sheet(runs: Sequence[tuple[Row, Point]], dataset: Dataset, path: Path, seed: int, device: str) -> None:
     x = (dataset.test if len(dataset.test) else dataset.train).x[:_SHOWN]
     real = as_pictures(x)
     rows: dict[str, list[tuple[Any, str]]] = {"real": [(real, ""), (real, "")]}
     for row, point in runs:
         folder = path.parent / "runs" / point.name
         if (folder / MANIFEST).is_file():  # one that diverged has no model
-            model = DreamGenerator.load(folder)
+            model = DreamGenerator.load(folder, device)
             rows[row["run"]] = [(model.dream(_SHOWN, seed=seed), ""), (model.reconstruct(x), "")]
     save_comparison(("dreams", "reconstructions"), rows, path, across=_SHOWN)

@@ -66,7 +66,9 @@ def export_onnx(generator: DreamGenerator, out: str | Path, part: str = "decoder
         raise DreamgenError(f"nothing written: onnxruntime's figures differ from the model's by {difference:.2g}")
     make_folder(path.parent)
     write_bytes(path, content)
-    left = {*(f"weights.{name}" for name in half.state_dict()), "event_shape", "unit_range"}
+    left = {*(f"weights.{name}" for name in half.state_dict()), "event_shape"}
+    if part == "decoder":
+        left.add("unit_range")
     return Exported(path, len(content), *divide(saved, left), difference)
 
 

@@ -47,7 +47,7 @@ def export_page(
 ) -> Exported:
     """Write a page with dreams, a map of latent space and a slider for each latent.
 
-    Weights are 16-bit floats where that changes no picture by more than 0.001, else 32-bit ones.
+    Weights are 16-bit floats where that changes none of 256 dreams by more than 0.001, else 32-bit ones.
 
     Args:
         generator: fitted or loaded; its examples are pictures, its decoder is an "mlp", its prior "normal".

@@ -1,8 +1,12 @@
-"""The gradients of the mission's network written out, which takes about half of autograd's time on a processor.
+"""The gradients of the mission's network written out: fewer passes over memory than autograd needs.
 
-What the weights need from the cross-entropy is its gradient by the logits, sigmoid(logits) - x: one pass over memory
-in the matrix products' precision, where autograd makes about eight in float32. The loss itself is read off only for a
-few rows, for people to see.
+With logits l, z = loc + scale · ε, v = log scale² and the loss of one row
+    L = Σ (log(1 + e^l) - x l) + beta · ½ Σ (loc² + e^v - 1 - v)
+the chain rule gives
+    dL/dl = sigmoid(l) - x, and from it dL/dz through the decoder;
+    dL/dloc = dL/dz + beta · loc;
+    dL/dv = ½ (dL/dz · ε · scale + beta · (e^v - 1)).
+The cross-entropy itself is never needed for this; it is read off a few rows, for people to see.
 """
 
 from collections.abc import Callable
@@ -49,13 +53,14 @@ class GradientsByHand:
         encoder, posterior, decoder = _networks(model)
         self._encoder = _Network(encoder.layers, [posterior.loc, posterior.log_variance], dtype)
         self._decoder = _Network(decoder.layers, [decoder.out], dtype)
-        self._modules = list(model.modules())
+        self._modules, self._parameters = list(model.modules()), list(model.parameters())
         self._dtype = dtype
 
     @staticmethod
     def fit(model: VAE) -> bool:
         """Whether the model has only parts that are written out here."""
         parts = (
+            (model, VAE),
             (model.encoder.network, MLPEncoder),
             (model.encoder.posterior, DiagonalGaussian),
             (model.prior, StandardNormal),
@@ -68,10 +73,14 @@ class GradientsByHand:
         return all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in (*encoder.layers, *decoder.layers))
 
     def serve(self, objective: Objective, batch: Batch) -> bool:
-        """Whether the loss of this batch is the one that is written out here, and nobody watches the layers."""
+        """Whether this loss is the one that is written out here, of all weights, and nobody watches the layers."""
         plain = type(objective) is NegativeELBO and objective.samples == 1
-        watched = any(module._forward_hooks or module._forward_pre_hooks for module in self._modules)
-        return plain and batch.mask is None and batch.context is None and not watched
+        watched = any(
+            m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
+            for m in self._modules
+        )
+        frozen = not all(parameter.requires_grad for parameter in self._parameters)
+        return plain and batch.mask is None and batch.context is None and not watched and not frozen
 
     @torch.no_grad()
     def __call__(
@@ -92,16 +101,20 @@ class GradientsByHand:
         variance = scale.square()
         rate = (loc.square() + variance).sub_(1).sub_(log_variance).mul_(0.5)
         logits = self._decoder.forward(z.to(self._dtype))
-        terms = _terms(logits[::_SHOWN], x[::_SHOWN], rate[::_SHOWN], beta, objective.free_bits)
+        seen = at_least_float32(batch.x.flatten(1))
+        terms = _terms(at_least_float32(logits[::_SHOWN]), seen[::_SHOWN], rate[::_SHOWN], beta, objective.free_bits)
 
-        to_z = self._decoder.backward(logits.sigmoid_().sub_(x), rows).to(loc.dtype)
+        # In float32: next to 1 bfloat16 knows only every 256th, and a pixel that is nearly right would feel nothing.
+        to_logits = at_least_float32(logits).sigmoid_().sub_(seen)
+        to_z = self._decoder.backward(to_logits.to(self._dtype), rows).to(loc.dtype)
         # A unit within its free bits pays nothing, and so feels no pull.
         pull = (rate > objective.free_bits).to(rate.dtype) * beta if objective.free_bits else beta
         to_loc = to_z + pull * loc
         to_raw = (to_z * epsilon * scale + pull * (variance - 1)) * (0.5 * bound_log_variance_slope(raw))
         self._encoder.backward(torch.cat([to_loc, to_raw], dim=1).to(self._dtype), rows, to_input=False)
-        # What is not finite anywhere on the way is so in one of these two sums.
-        return terms, torch.isfinite(self._encoder.first_bias_gradient() + self._decoder.last_bias_gradient())
+        # NaN anywhere on the way reaches a gradient; infinity can be lost in a sigmoid, but not in the loss.
+        found = self._encoder.first_bias_gradient() + self._decoder.last_bias_gradient() + terms.loss.sum()
+        return terms, torch.isfinite(found)
 
 
 def _networks(model: VAE) -> tuple[Any, Any, Any]:
@@ -109,7 +122,6 @@ def _networks(model: VAE) -> tuple[Any, Any, Any]:
 
 
 def _terms(logits: Tensor, x: Tensor, rate: Tensor, beta: float, free_bits: float) -> Terms:
-    logits, x = at_least_float32(logits), at_least_float32(x)
     distortion = (F.softplus(logits) - x * logits).sum(1)
     paid = rate.clamp(min=free_bits) if free_bits else rate
     return Terms(distortion + beta * paid.sum(1), distortion, rate.sum(1))

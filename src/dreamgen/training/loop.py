@@ -17,7 +17,10 @@ _STEPS_BETWEEN_RECORDS = 20
 
 @dataclass(frozen=True)
 class Record:
-    """Where a run stands. Losses are means over the rows of the epoch so far, in nats per example.
+    """Where a run stands.
+
+    Losses are means over the epoch so far, in nats per example: over all of its rows, or over every 16th where the
+    gradients are written out by hand and do not need the loss.
 
     Attributes:
         epoch, step, total: epochs begun, steps done, steps of the whole run.

@@ -97,7 +97,7 @@ class Run:
         """What the model sees of some rows: floats, binarised anew if the settings say so."""
         x = as_float(batch.x)
         if self.settings.binarise == "dynamic":
-            if batch.x.is_floating_point() and not x.sum().isfinite():
+            if x.device.type == "cpu" and batch.x.is_floating_point() and not x.sum().isfinite():
                 # A comparison turns NaN into 0, and the loss would never tell.
                 raise DivergedError(f"training diverged at step {self.step}: the data holds NaN or infinity")
             x = (noise.uniform((1, *x.shape))[0] < x).float()

@@ -25,7 +25,15 @@ class Update(Protocol):
     """Changes a model a little, given one batch."""
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
-        """One step; returns the terms it saw. Raises DivergedError before the weights change if one is not finite."""
+        """One step.
+
+        Returns:
+            The terms that it saw: of all rows, or of some where the step does not need them.
+
+        Raises:
+            DivergedError: a number is not finite. A device is asked only every 20 steps, since that waits for it; a
+                checkpoint is checked in any case.
+        """
 
     def learning_rate(self, step: int, total: int) -> float:
         """The rate at one step, for the records."""
@@ -56,7 +64,8 @@ class PlainUpdate:
         self._bfloat16 = settings.precision == "bfloat16"
         self._by_hand: GradientsByHand | None = None
         if settings.gradients == "auto" and GradientsByHand.fit(model):
-            self._by_hand = GradientsByHand(model, torch.bfloat16 if self._bfloat16 else torch.get_default_dtype())
+            own = next(model.parameters()).dtype
+            self._by_hand = GradientsByHand(model, torch.bfloat16 if self._bfloat16 else own)
         self._finite = torch.tensor(True)
 
     def learning_rate(self, step: int, total: int) -> float:
