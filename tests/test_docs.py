@@ -50,3 +50,23 @@ def test_commands_name_verbs_and_options_that_exist(page: Path) -> None:
 def test_the_commands_page_is_the_commands_help() -> None:
     reference = runpy.run_path(str(ROOT / "docs" / "command.py"))["reference"]
     assert (ROOT / "docs" / "command.md").read_text() == reference(), "run python docs/command.py"
+
+
+def test_the_russian_readme_says_what_the_english_one_says() -> None:
+    """The same commands, code, links and figures; only the words differ."""
+    both = [(ROOT / name).read_text() for name in ("README.md", "README.ru.md")]
+
+    def code(page: str) -> list[str]:
+        lines = "\n".join(re.findall(r"```(?:console|python)\n(.*?)```", page, re.DOTALL)).splitlines()
+        return [re.sub(r'"[^"]*"\)$', ")", re.split(r"\s+#", line)[0].rstrip()) for line in lines]
+
+    def links(page: str) -> set[str]:
+        return set(re.findall(r"\]\(([^)]+)\)", page)) - {"README.md", "README.ru.md"}
+
+    def figures(page: str) -> list[str]:
+        measured = page[page.index("[docs/results.md]") :]
+        return re.findall(r"\d+(?:\.\d+)?", measured[: measured.index("\n## ")].replace(",", "."))
+
+    assert code(both[0]) == code(both[1])
+    assert links(both[0]) == links(both[1])
+    assert figures(both[0]) == figures(both[1])
