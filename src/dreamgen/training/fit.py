@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
+from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.files import MANIFEST
@@ -23,6 +25,7 @@ from dreamgen.training.run import Run
 
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
+_STEPS_TO_JUDGE = 500  # a shorter training has not had the time to use its latents
 
 
 def find_device(name: str) -> torch.device:
@@ -83,6 +86,8 @@ def fit_model(
     rows = x[kept[:_RATE_ROWS]]
     q = encode_rows(run.model, rows)
     units = rate_per_unit(q, run.model.prior(None))
+    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
+        warnings.warn(collapse, stacklevel=3)
     codes = {"loc": q.mean[:_CODES].half()}
     if labels is not None:
         codes["labels"] = labels[kept[:_CODES]]
