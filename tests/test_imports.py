@@ -22,9 +22,10 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots"},
+    {"evaluation", "plots", "charts"},
     {"training"},
     {"generator"},
+    {"experiments"},
     {"cli"},
     {"__main__"},
 ]

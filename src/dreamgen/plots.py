@@ -1,4 +1,4 @@
-"""Every picture that the project draws."""
+"""Every picture that the project draws, but for those of the experiments (`plots_experiments.py`)."""
 
 import io
 import math
@@ -90,17 +90,20 @@ def reconstructions(originals: Pictures, again: Pictures) -> Image.Image:
     return sheet(np.concatenate(pairs), columns=10)
 
 
-def _figure(width: float, height: float, panels: int = 1) -> tuple[Any, Any]:
+def new_figure(width: float, height: float, panels: int = 1, rows: int = 1) -> tuple[Any, Any]:
+    """A figure in inches and its axes, (panels,), or (rows, panels) where there are several rows."""
     # A figure of its own, without pyplot: no global state, no window, and half the time to import.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, panels, squeeze=False)[0]
+    axes = figure.subplots(rows, panels, squeeze=False)
+    return figure, axes if rows > 1 else axes[0]
 
 
-def _save_figure(figure: Any, path: Path) -> None:
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure; the suffix says the format."""
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=120, bbox_inches="tight", format="png", metadata={"Software": None})
     with Image.open(buffer) as image:
@@ -122,7 +125,7 @@ def save_map(
     flat = as_pictures(grid.reshape(size * size, *grid.shape[2:]))
     rows = [np.concatenate(list(row), axis=1) for row in flat.reshape(size, size, *flat.shape[1:])]
     scatter = codes is not None and len(codes) > 0
-    figure, axes = _figure(15 if scatter else 8, 8, 2 if scatter else 1)
+    figure, axes = new_figure(15 if scatter else 8, 8, 2 if scatter else 1)
     axes[0].imshow(np.concatenate(rows), cmap="gray", vmin=0, vmax=1)
     shown = np.unique(np.linspace(0, size - 1, 7).round().astype(int))
     cell_h, cell_w = flat.shape[1], flat.shape[2]
@@ -133,12 +136,13 @@ def save_map(
         axis.set(xlabel=f"latent {plane[0]}", ylabel=vertical)
     axes[0].set_title("decoded")
     if codes is not None and scatter:
-        _scatter(axes[1], codes[:, list(plane)], labels, classes)
+        scatter_codes(axes[1], codes[:, list(plane)], labels, classes)
         axes[1].set_title("posterior means of training examples")
-    _save_figure(figure, path)
+    save_figure(figure, path)
 
 
-def _scatter(axis: Any, points: Pictures, labels: npt.NDArray[np.int64] | None, classes: Sequence[str]) -> None:
+def scatter_codes(axis: Any, points: Pictures, labels: npt.NDArray[np.int64] | None, classes: Sequence[str]) -> None:
+    """Codes, (n, 1 or 2), as dots coloured by label, with a legend where the labels are few."""
     points = points.astype(np.float64)
     points = points if points.shape[1] > 1 else np.concatenate([points, np.zeros_like(points)], axis=1)
     if labels is None:
@@ -158,7 +162,7 @@ def _scatter(axis: Any, points: Pictures, labels: npt.NDArray[np.int64] | None, 
 
 def save_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss by epoch, on training and validation rows, and its two parts."""
-    figure, axes = _figure(11, 4, 2)
+    figure, axes = new_figure(11, 4, 2)
     epochs = [record["epoch"] for record in history]
     axes[0].plot(epochs, [record["loss"] for record in history], "o-", ms=3, label="training")
     if any(record["validation"] is not None for record in history):
@@ -172,7 +176,7 @@ def save_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     beside.set(ylabel="rate, nats")
     lines = [*axes[1].get_lines(), *beside.get_lines()]
     axes[1].legend(lines, [line.get_label() for line in lines], loc="center right")
-    _save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def save_traversal(
@@ -182,11 +186,11 @@ def save_traversal(
     rows, steps = pictures.shape[:2]
     flat = as_pictures(pictures.reshape(rows * steps, *pictures.shape[2:]))
     image = np.asarray(sheet(flat, columns=steps))
-    figure, axes = _figure(2 + steps * 0.6, max(1.5, rows * 0.6))
+    figure, axes = new_figure(2 + steps * 0.6, max(1.5, rows * 0.6))
     axes[0].imshow(image, cmap="gray", vmin=0, vmax=255)
     height = image.shape[0] / rows
     names = [f"latent {latent}: {rate:.2f} nats" for latent, rate in zip(latents, rates, strict=True)]
     axes[0].set_yticks([(row + 0.5) * height for row in range(rows)], names)
     width = image.shape[1] / steps
     axes[0].set_xticks([0.5 * width, (steps - 0.5) * width], [f"{-span:g}", f"{span:g}"])
-    _save_figure(figure, path)
+    save_figure(figure, path)

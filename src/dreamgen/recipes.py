@@ -94,7 +94,15 @@ RECIPES: dict[str, Recipe] = {
     ),
     "autoregressive": Recipe(
         "a decoder so strong that the posterior collapses: every pixel knows those before it",
-        _MNIST.replace(likelihood="autoregressive", binarise="dynamic"),
+        _MNIST.replace(
+            likelihood="autoregressive",
+            binarise="dynamic",
+            hidden_dim=[400, 400, 400],
+            batch_size=400,
+            learning_rate=4e-3,
+            optimizer="adam",
+            epochs=12,
+        ),
         "Variational Lossy Autoencoder, 2016, https://arxiv.org/abs/1611.02731",
     ),
     "gaussian": Recipe(

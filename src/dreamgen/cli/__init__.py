@@ -23,6 +23,9 @@ _VERBS = {
     "info": "dreamgen.cli.about:info",
     "data": "dreamgen.cli.about:data",
     "recipes": "dreamgen.cli.about:recipes",
+    "collapse": "dreamgen.cli.collapse:collapse",
+    "blur": "dreamgen.cli.blur:blur",
+    "outsiders": "dreamgen.cli.outsiders:outsiders",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -38,6 +41,9 @@ _HELP = {
     "info": "Show the card of a model.",
     "data": "List, show or check data.",
     "recipes": "List the recipes, or print one as TOML.",
+    "collapse": "Let a posterior collapse, and cure it.",
+    "blur": "Why dreams are blurred, in figures and pictures.",
+    "outsiders": "Which score tells strange pictures from known ones.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

@@ -71,7 +71,7 @@ def train_on(
     from dreamgen.generator import DreamGenerator
 
     generator = DreamGenerator.from_settings(settings, device, seed)
-    with _stop_on_signal() as stop, _progress() as on_record:
+    with stop_on_signal() as stop, _progress() as on_record:
         started = time.perf_counter()
         try:
             generator.fit(
@@ -104,7 +104,7 @@ def train_on(
 
 
 @contextlib.contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
+def stop_on_signal() -> Iterator[Callable[[], bool]]:
     """True after Ctrl-C or a polite kill, so that the step in hand is finished and saved; a second one is obeyed at
     once."""
     asked: list[int] = []

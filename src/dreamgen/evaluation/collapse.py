@@ -37,5 +37,6 @@ def collapse_warning(q: Distribution, units: Tensor | None) -> str | None:
     return (
         f"the posterior has collapsed ({active} of {latents} latents active{carried}): the decoder works without "
         "them. Cures: -o free_bits=0.25 (as in --recipe free-bits); -o 'beta={kind=\"linear\", steps=1000}' "
-        "(as in --recipe annealed); a lower beta; a weaker decoder (-o likelihood=bernoulli, a smaller -o hidden_dim)"
+        "(as in --recipe annealed); a lower beta, or of a Gaussian a smaller -o likelihood.scale; "
+        "a weaker decoder (-o likelihood=bernoulli, a smaller -o hidden_dim)"
     )

@@ -1,0 +1,1 @@
+"""Experiments: each claim of the mission as a table and a picture."""
