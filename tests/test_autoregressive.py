@@ -2,9 +2,12 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 
+from dreamgen import DreamGenerator
+from dreamgen.data import Dataset
 from dreamgen.distributions import LIKELIHOODS, Autoregressive, RowNoise, StepNoise, draw
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.nn.masked import MaskedNetwork
@@ -96,6 +99,19 @@ def test_samples_share_the_network_and_keep_their_own_logits() -> None:
 def test_it_has_no_mean_and_says_what_to_do() -> None:
     with pytest.raises(SettingsError, match="draw from it"):
         Autoregressive(given_z(), MaskedNetwork(SIZE, 2), 2).mean  # noqa: B018
+
+
+def test_a_model_with_it_dreams_by_draws_and_is_evaluated(digits: Dataset) -> None:
+    for binarise in ("none", "dynamic"):
+        generator = DreamGenerator(2, 8, likelihood="autoregressive", binarise=binarise, epochs=1, random_state=0)
+        generator.fit(digits.train.x)
+        assert set(np.unique(generator.dream(3, seed=1, sample=True))) <= {0.0, 1.0}
+        assert set(np.unique(generator.reconstruct(digits.test.x[:3], sample=True))) <= {0.0, 1.0}
+        with pytest.raises(SettingsError, match="sample=True"):
+            generator.dream(3)
+        report = generator.evaluate(digits.test.x[:50], samples=2, train=digits.train.x)
+        assert (report["nll"] is None) == (binarise == "none")
+        assert 0 <= report["memorisation"] <= 1
 
 
 def test_what_it_refuses() -> None:

@@ -99,7 +99,7 @@ RECIPES: dict[str, Recipe] = {
             binarise="dynamic",
             hidden_dim=[400, 400, 400],
             batch_size=400,
-            learning_rate=4e-3,
+            learning_rate=8e-3,
             optimizer="adam",
             epochs=12,
         ),

@@ -69,6 +69,8 @@ class AutoregressiveLikelihood(BernoulliLikelihood):
         width: hidden units of the network over the elements before.
     """
 
+    has_mean = False
+
     def __init__(self, event_shape: Sequence[int], width: int = 400) -> None:
         super().__init__()
         if not 1 <= width <= 1 << 16:

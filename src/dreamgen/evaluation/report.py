@@ -132,7 +132,8 @@ def _memorisation(model: VAE, x: Tensor, train: Tensor, seed: int) -> float:
     prior = model.prior(None)
     noise = StepNoise(seed, "memorisation", device=device)
     z = draw(prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
-    dreams = draw(model.decoder(z), noise, 1)[0, 0] if _binary(x) else model.decoder(z).mean[0]
+    drawn = _binary(x) or not model.decoder.likelihood.has_mean
+    dreams = draw(model.decoder(z), noise, 1)[0, 0] if drawn else model.decoder(z).mean[0]
     return memorisation(dreams.cpu(), x[:_DREAMS].cpu(), train.cpu())
 
 

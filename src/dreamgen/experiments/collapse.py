@@ -104,7 +104,8 @@ def draw(found: Collapse, folder: Path, seed: int) -> dict[str, str]:
     sheet = {"real": x}
     for name, model in found.models.items():
         sheet[f"{name}: again"] = model.reconstruct(x, seed=seed, sample=True)
-        sheet[f"{name}: dreams"] = model.dream(len(x), seed=seed, sample=True)
+        # Another seed: with the same noise for the pixels, a decoder without latents would draw the same again.
+        sheet[f"{name}: dreams"] = model.dream(len(x), seed=seed + 1, sample=True)
     save_rows(sheet, paths["pictures"])
     return {name: str(path) for name, path in paths.items()}
 

@@ -1,6 +1,5 @@
 """Sets of strangers, and scores that should be higher for them. Everything in nats; n pictures in each set."""
 
-import contextlib
 import warnings
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from dreamgen.data import NAMED_SETS, Dataset, as_float, load_data
 from dreamgen.distributions import BernoulliLikelihood, GreyBernoulli, derive_seed
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import DataError
 from dreamgen.evaluation import binarise_rows, score_rows
 from dreamgen.experiments.complexity import context_length, is_binary, png_length
 from dreamgen.generator import DreamGenerator
@@ -94,10 +93,11 @@ class Judge:
         }
         if is_binary(pictures):
             found["-log p(x) less own length"] = surprise - context_length(pictures)
-        if isinstance(self._model.saved_.model.decoder.likelihood, BernoulliLikelihood):
+        likelihood = self._model.saved_.model.decoder.likelihood
+        if isinstance(likelihood, BernoulliLikelihood):
             alone = GreyBernoulli(torch.logit(self._pixels)).log_prob(seen).flatten(1).sum(1)
             found["ratio to independent pixels"] = surprise + alone.double().numpy()
-        with contextlib.suppress(SettingsError):  # a likelihood without a mean sends nothing back
+        if likelihood.has_mean:
             again = self._model.reconstruct(pictures)
             found["squared error"] = np.square(again - pictures).reshape(len(x), -1).sum(1, dtype=np.float64)
         return found

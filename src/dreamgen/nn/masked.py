@@ -44,6 +44,6 @@ class MaskedNetwork(nn.Module):
     def one(self, x: Tensor, i: int) -> Tensor:
         """The i-th number alone, (...), for drawing one element after another; x after i may hold anything."""
         x = x[..., :i]
-        h = F.relu(F.linear(x, (self.inward.weight * self.sees)[:, :i], self.inward.bias))
+        h = F.relu(F.linear(x, self.inward.weight[:, :i] * self.sees[:, :i], self.inward.bias))
         out = h @ (self.outward.weight[i] * self.seen[i]) + self.outward.bias[i]
         return out + x @ self.direct.weight[i, :i]
