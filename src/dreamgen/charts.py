@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from dreamgen.plots import Pictures, as_pictures, new_figure, save_figure, sheet
 
+_REACH = 4.0  # widths of the first set
+
 Values = Sequence[float] | npt.NDArray[np.floating[Any]]
 
 
@@ -77,7 +79,10 @@ def save_rows(rows: Mapping[str, Pictures], path: Path) -> None:
 
 
 def save_histograms(panels: Mapping[str, Mapping[str, Values]], path: Path, columns: int = 3) -> None:
-    """A panel for each score with the histogram of each set; the first set is filled, as the one to compare with."""
+    """A panel for each score with the histogram of each set; the first set is filled, as the one to compare with.
+
+    A panel reaches four times the first set's width to either side at most; what lies beyond is counted at its ends.
+    """
     rows = math.ceil(len(panels) / columns)
     figure, axes = new_figure(4.2 * columns, 2.7 * rows, columns, rows=rows)
     flat = np.asarray(axes).ravel()
@@ -85,12 +90,16 @@ def save_histograms(panels: Mapping[str, Mapping[str, Values]], path: Path, colu
         axis.set_axis_off()
     for axis, (title, sets) in zip(flat, panels.items(), strict=False):
         everything = np.concatenate([np.asarray(values) for values in sets.values()])
+        left, right = np.quantile(next(iter(sets.values())), [0.005, 0.995]).tolist()
         low, high = np.quantile(everything, [0.002, 0.998]).tolist()
-        edges = np.linspace(low, high, 61)
+        low, high = max(low, left - _REACH * (right - left)), min(high, right + _REACH * (right - left))
+        edges, inside = np.linspace(low, high, 61), []
         for number, (name, values) in enumerate(sets.items()):
             style = {"color": "0.75"} if number == 0 else {"histtype": "step", "lw": 1.5, "color": f"C{number - 1}"}
-            axis.hist(np.clip(values, low, high), edges, density=True, label=name, **style)
-        axis.set(title=title, yticks=[])
+            bars, _, _ = axis.hist(np.clip(values, low, high), edges, density=True, label=name, **style)
+            inside.append(bars[1:-1].max())
+        # A bar at an end, which counts all that lies beyond, may rise above the panel.
+        axis.set(title=title, yticks=[], ylim=(0, 1.15 * max(inside)))
     handles, names = flat[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names))
     save_figure(figure, path)

@@ -16,6 +16,7 @@ from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
 
 _SHOWN = 12
+_LOSSES = 30.0  # nats above the best that are drawn, so that near ones stay apart
 
 
 def variants(settings: Settings, total: int) -> dict[str, Settings]:
@@ -90,12 +91,13 @@ def draw(found: Collapse, folder: Path, seed: int) -> dict[str, str]:
     """Draw the pictures; their places by name."""
     paths = {name: folder / f"{name}.png" for name in ("rate", "units", "pictures")}
     by_name = {name: model.history for name, model in found.models.items()}
+    best = min(record["loss"] for history in by_name.values() for record in history)
     panels = [
-        Panel(title, "epoch", up, {name: _column(history, key) for name, history in by_name.items()})
-        for title, up, key in (
-            ("rate", "nats, of training pictures", "rate"),
-            ("active latents", "of held-out pictures", "active_units"),
-            ("loss", "nats, of held-out pictures", "validation"),
+        Panel(title, "epoch", up, {name: _column(history, key) for name, history in by_name.items()}, limits)
+        for title, up, key, limits in (
+            ("rate", "nats, of training pictures", "rate", None),
+            ("active latents", "of held-out pictures", "active_units", None),
+            ("loss", "nats, of training pictures", "loss", (best - 1, best + _LOSSES)),
         )
     ]
     save_lines(panels, paths["rate"])
