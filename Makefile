@@ -7,7 +7,9 @@ VENV ?= .venv
 PIP_ARGS ?=
 BIN := $(VENV)/bin
 
-.PHONY: dream test lock clean
+PEERS ?= .venv-peers
+
+.PHONY: dream test bench break lock clean
 
 dream: $(VENV)/.installed
 	$(BIN)/dreamgen demo --out runs
@@ -17,6 +19,19 @@ test: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+# Nothing else may run. pythae has an environment of its own: what it needs is not what this package needs.
+bench: $(VENV)/.installed-dev $(PEERS)/.installed
+	$(BIN)/python benchmarks/bench.py --peer $(PEERS)/bin/python --out docs/benchmarks.md
+
+$(PEERS)/.installed: requirements.lock
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet $(PIP_ARGS) pythae==0.1.2 "$$(grep '^torch==' requirements.lock)"
+	touch $@
+
+# Kills, full disks, flipped bits, hostile files and fuzzing: half an hour.
+break: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/break_it.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("dreamgen needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
@@ -35,4 +50,4 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
 clean:
-	rm -rf $(VENV) runs build dist src/*.egg-info
+	rm -rf $(VENV) $(PEERS) runs build dist src/*.egg-info

@@ -96,6 +96,15 @@ def test_samples_share_the_network_and_keep_their_own_logits() -> None:
     torch.testing.assert_close(together[1, 0], part(z[1, 0]).log_prob(x[0]))
 
 
+def test_mixed_precision_reaches_the_network_and_the_loss_stays_exact() -> None:
+    part, h, x = likelihood(), given_z(8), EVERY[:8]
+    exact = part(h).log_prob(x)
+    mixed = part(h.bfloat16()).log_prob(x)
+    assert exact.dtype == mixed.dtype == torch.float32
+    assert not torch.equal(mixed, part(h.bfloat16().float()).log_prob(x))
+    torch.testing.assert_close(mixed, exact, atol=0.05, rtol=0.05)
+
+
 def test_it_has_no_mean_and_says_what_to_do() -> None:
     with pytest.raises(SettingsError, match="draw from it"):
         Autoregressive(given_z(), MaskedNetwork(SIZE, 2), 2).mean  # noqa: B018

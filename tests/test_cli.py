@@ -232,10 +232,20 @@ BAD = [
     # unsafe or damaged: 5
     (("dream", "folder"), 5, "not a saved model"),
     (("info", "folder"), 5, "not a saved model"),
+    # too long for a number or a file's name
+    (("morph", "MODEL", "digits:" + "9" * 5000, "dream:1"), 2, "expected an image, DATA:ROW"),
+    (("morph", "MODEL", "dream:" + "9" * 5000, "dream:1"), 2, "expected an image, DATA:ROW"),
+    (("morph", "MODEL", "a" * 5000 + ".png", "dream:1"), 3, "no such image"),
+    (("morph", "MODEL", "a" * 5000 + ":1", "dream:1"), 3, "is no data set and no file"),
+    (("map", "MODEL", "--plane", "9" * 5000 + ",1"), 2, "expected 2 numbers"),
+    (("dream", "MODEL", "--out", "a" * 5000 + ".png"), 2, "cannot write"),
+    (("dream", "a" * 5000), 2, "no model folder"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "text"), BAD, ids=[" ".join(arguments) for arguments, _, _ in BAD])
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"), BAD, ids=[" ".join(arguments)[:60] for arguments, _, _ in BAD]
+)
 def test_bad_input_is_one_line_and_an_exit_code(
     arguments: tuple[str, ...], code: int, text: str, run: Run, model_folder: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import math
+import os
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -279,6 +280,23 @@ def test_a_recipe_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) ->
     folder.mkdir()
     with pytest.raises(SettingsError, match=r"folder\.toml: .*directory"):
         find_settings(str(folder))
+
+
+def test_a_recipe_file_that_never_ends_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "device.toml").symlink_to("/dev/zero")
+    for name in ("pipe.toml", "device.toml"):
+        with pytest.raises(SettingsError, match=r"\.toml: .*a pipe or a device"):
+            read_toml(tmp_path / name)
+    (tmp_path / "long.toml").write_text("#" * (1 << 21))
+    with pytest.raises(SettingsError, match=r"long\.toml: expected a TOML recipe, got more than"):
+        read_toml(tmp_path / "long.toml")
+
+
+@pytest.mark.parametrize("name", ["beta", "learning_rate", "free_bits", "validation", "average"])
+def test_a_whole_number_that_no_float_can_hold_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        apply_overrides(Settings(), [f"{name}={10**400}"])
 
 
 def test_a_recipe_is_found_by_name_or_by_its_data() -> None:

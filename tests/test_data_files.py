@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import pickle
 import struct
 import tracemalloc
@@ -885,3 +886,42 @@ def test_damaged_gzipped_idx_loads_or_is_refused(folder: Path, content: bytes) -
 @FUZZ
 def test_damaged_idx_inside_a_whole_gzip_loads_or_is_refused(folder: Path, content: bytes) -> None:
     loads_or_refuses(lambda: read_idx(write(folder / "inside.gz", gzip.compress(content, mtime=0))))
+
+
+# Bombs, and what is no file
+
+
+def bomb_npz(members: int, promised: int) -> bytes:
+    """An archive whose directory promises more than a few bytes can honestly hold."""
+    content = bytearray(zip_bytes({f"{n}.npy": npy_bytes(np.zeros((2, 2), np.uint8)) for n in range(members)}))
+    place = content.find(b"PK\x01\x02")
+    while place >= 0:
+        struct.pack_into("<I", content, place + 24, promised)
+        place = content.find(b"PK\x01\x02", place + 1)
+    return bytes(content)
+
+
+@pytest.mark.parametrize(("members", "promised"), [(1, 3 << 30), (40, 64 << 20)])
+def test_an_archive_that_unfolds_to_gigabytes_is_refused_packed(tmp_path: Path, members: int, promised: int) -> None:
+    path = write(tmp_path / "a.npz", bomb_npz(members, promised))
+    with little_memory(), pytest.raises(DataError, match="as a bomb does"):
+        load_path(path)
+
+
+def test_a_folder_of_pictures_that_unfold_to_gigabytes_is_refused_after_the_first(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((4000, 4000), np.uint8)).save(tmp_path / "0.png")
+    for number in range(1, 100):
+        os.link(tmp_path / "0.png", tmp_path / f"{number}.png")
+    with little_memory(80 << 20), pytest.raises(DataError, match="as a bomb does"):
+        load_path(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz"])
+def test_a_pipe_and_a_device_are_no_data(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match="a pipe or a device"):
+        load_path(tmp_path / name)
+    (tmp_path / name).unlink()
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(DataError, match="a pipe or a device"):
+        load_path(tmp_path / name)

@@ -24,6 +24,7 @@ def test_the_variants_differ_in_the_cure_alone() -> None:
         "annealed": {"beta"},
         "free bits": {"free_bits"},
         "both": {"beta", "free_bits"},
+        "few latents": {"beta", "free_bits", "latent_dim"},
         "plain decoder": {"likelihood"},
     }
     assert compared["annealed"].beta == {"kind": "linear", "steps": 300}
@@ -40,7 +41,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     assert not end.value.code
     result = json.loads(capsys.readouterr().out)
     names = [row["run"] for row in result["rows"]]
-    assert names == ["collapsing", "annealed", "free bits", "both", "plain decoder"]
+    assert names == ["collapsing", "annealed", "free bits", "both", "few latents", "plain decoder"]
     for row in result["rows"]:
         assert row["nll"] <= row["distortion"] + row["rate"] + 1e-6
         assert row["seconds"] > 0

@@ -1,6 +1,7 @@
 """A model folder: rebuilt to the byte, changed by no interruption, refused when anything is off."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -279,3 +280,68 @@ def test_a_folder_called_like_a_shipped_model_is_no_model(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     Path("mnist").mkdir()
     assert DreamGenerator.load("mnist").dream(1, seed=0).shape == (1, 28, 28)
+
+
+def test_what_the_system_refuses_to_read_is_one_error(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.stat
+
+    def refuses(self: Path, **options: bool) -> Any:
+        if self.name == "card.json":
+            raise PermissionError(13, "Permission denied", str(self))
+        return real(self, **options)
+
+    monkeypatch.setattr(Path, "stat", refuses)
+    refused(folder, r"cannot read .*card\.json: Permission denied")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "manifest.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(name: str, folder: Path) -> None:
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(ModelFileError):
+        load_model(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda b: b[:-1], lambda b: b + b" ", lambda b: b.replace(b'"format": 1', b'"format": 0')]
+)
+def test_a_manifest_that_says_the_same_in_other_bytes_is_refused(
+    change: Callable[[bytes], bytes], folder: Path
+) -> None:
+    content = (folder / "manifest.json").read_bytes()
+    (folder / "manifest.json").write_bytes(change(content))
+    refused(folder, "changed or cut short|expected a format number")
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a": 1e999}', b'{"a": -1e999}', b'{"a": "\\ud800"}', b'{"a": "\xed\xa0\x80"}']
+)
+def test_json_that_cannot_be_written_again_is_refused(content: bytes, folder: Path) -> None:
+    rewrite(folder, "card.json", content)
+    refused(folder, r"card\.json: not JSON")
+
+
+def test_weights_of_a_terabyte_of_holes_are_refused_unread(folder: Path) -> None:
+    with (folder / "model.safetensors").open("wb") as file:
+        file.truncate(1 << 40)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["model.safetensors"] = {"sha256": "0" * 64, "bytes": 1 << 40}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    refused(folder, "too many for such a file")
+
+
+def test_a_save_writes_through_no_link(trained: DreamGenerator, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("model.safetensors", "config.json", "manifest.json"):
+        (folder / f"{name}.next").symlink_to(tmp_path / "mine")
+    os.mkfifo(folder / "card.json.next")
+    trained.save(folder)
+    assert (tmp_path / "mine").read_text() == "mine"
+    load_model(folder)
+
+
+def test_a_name_that_no_folder_can_have_is_no_model() -> None:
+    with pytest.raises(SettingsError, match="no model folder and no shipped model"):
+        DreamGenerator.load("a" * 5000)

@@ -10,6 +10,7 @@ import socket
 import struct
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -302,6 +303,26 @@ def test_damaged_idx_files_are_refused_by_name(tmp_path: Path, content: bytes) -
     with pytest.raises(DataError) as caught:
         read_idx(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (b"\0\0\x08\x01\xff\xff\xff\xff", "got the shape"),
+        (b"\0\0\x08\x01\0\0\0\x09", "or more"),
+        (b"", "bytes with 1"),
+    ],
+    ids=["promises it", "does not promise it", "is nothing but zeros"],
+)
+def test_an_idx_file_that_unfolds_to_much_more_stays_packed(tmp_path: Path, head: bytes, text: str) -> None:
+    path = put(tmp_path, gzip.compress(head + bytes(200 << 20), 1))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=text):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_missing_idx_file_is_refused_by_name(tmp_path: Path) -> None:

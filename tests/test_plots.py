@@ -430,3 +430,21 @@ def test_a_traversal_names_its_latents_and_rates(drawn: list[Figure], tmp_path: 
     assert [label.get_text() for label in axis.get_yticklabels()] == ["latent 3: 2.50 nats", "latent 1: 0.50 nats"]
     assert list(axis.get_yticks()) == sorted(axis.get_yticks())
     assert [label.get_text() for label in axis.get_xticklabels()] == ["-2", "2"]
+
+
+@pytest.mark.parametrize("classes", [(), ("a", "b")])
+def test_labels_below_nought_and_beyond_the_classes_are_their_own_names(
+    classes: tuple[str, ...], drawn: list[Figure], tmp_path: Path
+) -> None:
+    codes, labels = np.random.default_rng(0).random((4, 2)), np.array([-(2**62), -1, 1, 2**62])
+    save_map(
+        pictures(3, 3, 8, 8),
+        tmp_path / "a.png",
+        plane=[0, 1],
+        ticks=TICKS,
+        codes=codes,
+        labels=labels,
+        classes=classes,
+    )
+    shown = drawn[0].axes[1].get_legend_handles_labels()[1]
+    assert shown == [str(-(2**62)), "-1", classes[1] if classes else "1", str(2**62)]

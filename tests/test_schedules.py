@@ -188,6 +188,7 @@ def test_a_learning_rate_may_be_any_schedule() -> None:
         ({"kind": "triangle", "peak": 1.0, "steps": 0}, "steps: expected 1 or more, got 0"),
         ({"kind": "linear", "steps": 2.5}, "steps: expected int | None, got 2.5"),
         ({"kind": "cyclical", "cycles": 0}, "expected cycles >= 1"),
+        ({"kind": "cyclical", "cycles": 10**400}, "expected at most 1000000 cycles"),
         ({"kind": "cyclical", "cycles": 2.0}, "cycles: expected int, got 2.0"),
         ({"kind": "cyclical", "rise": 0.0}, "0 < rise <= 1"),
         ({"kind": "cyclical", "rise": 1.01}, "0 < rise <= 1"),

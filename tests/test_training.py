@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ import torch
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, Interrupted, ModelFileError, OutputError, SettingsError
-from dreamgen.training import OPTIMIZERS, Checkpoints, Run, train
+from dreamgen.training import OPTIMIZERS, Checkpoints, Run, checkpoint, train
 from dreamgen.training.checkpoint import locked
 
 SETTINGS = Settings(latent_dim=3, hidden_dim=16, epochs=3, batch_size=32)
@@ -264,7 +266,7 @@ def test_a_finished_model_is_not_overwritten(trained: DreamGenerator, digits: Da
 def test_a_blow_up_in_the_last_step_is_not_returned() -> None:
     run = new_run(SETTINGS.replace(validation=0.0, epochs=1, batch_size=200, learning_rate=1e38))
     run.validation = None
-    with pytest.raises(DivergedError, match="last step"):
+    with pytest.raises(DivergedError, match="at step 0: a weight"):
         list(train(run))
 
 
@@ -291,3 +293,122 @@ def test_the_optimizers_are_torchs(kind: str) -> None:
 def test_an_optimizer_that_is_not_right_is_refused(bad: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match="expected 0 <= beta"):
         OPTIMIZERS.build({"kind": "adam", **bad}, parameters=[])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("where", ["bias", "exp_avg_sq", "step", "gradient"])
+@pytest.mark.parametrize("gradients", ["auto", "autograd"])
+def test_what_the_loss_cannot_see_stops_the_run_within_a_step(
+    gradients: str, where: str, value: float, tmp_path: Path
+) -> None:
+    # A rectifier hides a bias of -infinity, and Adam an infinite square: both only stop learning.
+    run = new_run(SETTINGS.replace(batch_size=10, gradients=gradients))
+    bias, move = run.model.encoder.network.layers[0].bias, run.update._optimizer.step  # type: ignore[attr-defined]
+    state = run.update.state()[0]
+    spoilt = {"bias": bias, "exp_avg_sq": state["1.exp_avg_sq"], "step": state["1.step"]}
+
+    def spoil(rate: float) -> torch.Tensor:
+        if run.step == 4:
+            with torch.no_grad():
+                (bias.grad if where == "gradient" else spoilt[where]).view(-1)[0] = value
+        return move(rate)
+
+    run.update._optimizer.step = spoil  # type: ignore[attr-defined]
+    with pytest.raises(DivergedError, match="at step 4: a weight, or the running mean"):
+        list(train(run, Checkpoints(tmp_path)))
+    assert run.step == 4
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_bad_data_is_noticed_before_it_is_binarised(value: float) -> None:
+    run = new_run(SETTINGS.replace(binarise="dynamic"))
+    run.data.x[5, 1, 1] = value
+    with pytest.raises(DivergedError, match="the data holds NaN or infinity"):
+        list(train(run))
+    assert run.step < 6
+
+
+def test_a_model_that_no_machine_trains_is_refused_before_memory_is_taken(digits: Dataset) -> None:
+    with pytest.raises(SettingsError, match=r"at most 1,073,741,824 weights, got 2,199"):
+        DreamGenerator(hidden_dim=[1 << 20, 1 << 20]).fit(digits.train.x)
+
+
+def sealed(tensors: dict[str, torch.Tensor], values: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint that is whole, whatever it says."""
+    checkpoint._write(path, tensors, values)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, values: tensors.update({"os.system": torch.zeros(1)}),
+        lambda tensors, values: tensors.pop("update.0.exp_avg"),
+        lambda tensors, values: tensors.update({"update.0.exp_avg": torch.zeros(1, 2, 3)}),
+        lambda tensors, values: values.update(step=-1),
+        lambda tensors, values: values.update(step=10**30),
+        lambda tensors, values: values.update(step="1"),
+        lambda tensors, values: values.update(sums=[1, 2]),
+        lambda tensors, values: values.update(sums="none"),
+        lambda tensors, values: values.update(history=[1, 2, 3]),
+        lambda tensors, values: values.update(history=[]),
+        lambda tensors, values: values.update(best=None),
+        lambda tensors, values: values.update(best=[99, 1.0]),
+        lambda tensors, values: values.update(best=[1, "low"]),
+        lambda tensors, values: values.pop("update"),
+    ],
+)
+def test_a_whole_checkpoint_that_says_nonsense_is_refused(change: Callable[..., object], tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    path = Checkpoints(tmp_path).found()[0]
+    tensors, values = checkpoint._read(path)
+    change(tensors, values)
+    sealed(tensors, values, path)
+    with pytest.raises(ModelFileError, match="does not fit the run"):
+        Checkpoints(tmp_path).restore(new_run())
+
+
+def test_the_best_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    sealed({"other": torch.zeros(2)}, {"epoch": 3}, tmp_path / "checkpoints" / "best.safetensors")
+    with pytest.raises(ModelFileError, match="other weights"):
+        Checkpoints(tmp_path).restore(new_run())
+
+
+def test_a_pipe_in_the_place_of_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    newest = Checkpoints(tmp_path).found()[0]
+    newest.unlink()
+    os.mkfifo(newest)
+    run = new_run()
+    with pytest.warns(UserWarning, match="a pipe or a device.*; trying the checkpoint before it"):
+        assert Checkpoints(tmp_path).restore(run)
+    assert run.step == 12
+
+
+def test_a_step_of_nine_digits_is_newer_than_one_of_eight(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    for step in (99_999_999, 100_000_000):
+        (tmp_path / "checkpoints" / f"step-{step:08d}.safetensors").touch()
+    assert Checkpoints(tmp_path).found()[0].stem == "step-100000000"
+
+
+def test_where_an_old_checkpoint_cannot_be_dropped_or_listed_one_error_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(self: Path, **options: bool) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    list(train(new_run(), Checkpoints(tmp_path)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", refuses)
+        with pytest.raises(ModelFileError, match=r"cannot read .*checkpoints: Permission denied"):
+            Checkpoints(tmp_path).found()
+    run = new_run()
+    Checkpoints(tmp_path).restore(run)
+    run.step += 1
+    unlink = Path.unlink
+    monkeypatch.setattr(
+        Path, "unlink", lambda self, **o: refuses(self) if self.suffix != ".next" else unlink(self, **o)
+    )
+    with pytest.raises(OutputError, match=r"cannot write .*checkpoints: Permission denied"):
+        Checkpoints(tmp_path).save(run)

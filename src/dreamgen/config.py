@@ -15,6 +15,7 @@ from typing import Any, Literal
 import tomli_w
 
 from dreamgen.errors import SettingsError
+from dreamgen.files import check_regular
 from dreamgen.registry import check_type, nearest, plain, shorten
 
 Part = str | float | dict[str, Any]
@@ -22,6 +23,7 @@ Part = str | float | dict[str, Any]
 
 _AUTO_STEPS = 2200
 _LARGEST = 1 << 20
+_RECIPE = 1 << 20  # bytes of a recipe file
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Settings:
     validation: float = 0.05  # share of the training part held out for early stopping
 
     # The training
+    start: Literal["random", "mean"] = "random"  # mean: the decoder starts at the mean of the data
     update: Part = "plain"
     optimizer: Part = "adam"
     learning_rate: Part = 3e-3  # a number: the peak of a linear rise and fall over the run; or a schedule
@@ -54,6 +57,7 @@ class Settings:
     epochs: int | Literal["auto"] = "auto"  # auto: as many as make 2,200 steps, from 10 to 500
     patience: int = 0  # epochs without a better validation loss before stopping; 0: never stop early
     average: float = 0.0  # decay of the averaged weights that are evaluated and saved; 0: none
+    gradients: Literal["auto", "autograd"] = "auto"  # auto: by hand where they are written out, which is faster
     precision: Literal["float32", "bfloat16", "auto"] = "float32"  # of matrix products; losses are always float32
     save_every: int = 0  # steps between checkpoints inside an epoch; each epoch's end is always saved
 
@@ -119,7 +123,12 @@ class Settings:
 def read_toml(path: Path) -> Settings:
     """Settings from a TOML recipe file; raises SettingsError when it cannot be read or is not valid."""
     try:
-        return Settings.of(tomllib.loads(path.read_text(encoding="utf-8")))
+        check_regular(path)
+        with path.open("rb") as file:
+            content = file.read(_RECIPE + 1)
+        if len(content) > _RECIPE:
+            raise SettingsError(f"{path}: expected a TOML recipe, got more than {_RECIPE} bytes")
+        return Settings.of(tomllib.loads(content.decode()))
     except SettingsError:
         raise
     except (OSError, ValueError, RecursionError) as error:

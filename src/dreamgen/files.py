@@ -6,10 +6,13 @@ Reading: every byte is checked against the manifest before anything interprets i
 """
 
 import contextlib
+import errno
 import hashlib
 import json
+import math
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _NEXT = ".next"  # a file that is written and not yet renamed
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\.(safetensors|json)")
-_JSON_LIMIT = 16 << 20
+_LARGEST = {".json": 16 << 20, ".safetensors": (4 << 30) + (16 << 20)}  # 2^30 weights of four bytes, and a header
 
 
 @contextlib.contextmanager
@@ -32,6 +35,23 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an operating system's refusal to read into one clear ModelFileError."""
+    try:
+        yield
+    except OSError as error:
+        raise ModelFileError(f"cannot read {error.filename or path}: {error.strerror or error}") from error
+
+
+def check_regular(path: Path) -> None:
+    """Raise OSError unless a path is a file: a pipe may never answer, and a device never end."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, "it is a directory" if stat.S_ISDIR(mode) else "it is a pipe or a device", str(path))
 
 
 def make_folder(path: Path) -> Path:
@@ -55,7 +75,9 @@ def _next_name(path: Path) -> Path:
 
 def _write_flushed(path: Path, content: bytes) -> None:
     try:
-        with path.open("wb") as file:
+        # A file of its own: what a killed save left is dropped, and what a link points to is left alone.
+        path.unlink(missing_ok=True)
+        with path.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -91,10 +113,21 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits} is too large a number")
+    return value
+
+
 def parse_json(content: bytes, name: str) -> Any:
-    """JSON to values; raises ModelFileError."""
+    """JSON to values that can be written as JSON again; raises ModelFileError."""
     try:
-        return json.loads(content, parse_constant=_refuse_constant)
+        text = content.decode()
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        if "\\ud" in text.lower():
+            dump_json(value)  # half a character, which nothing can write
+        return value
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{name}: not JSON: {error}") from error
 
@@ -148,15 +181,26 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     Raises:
         ModelFileError: a missing, changed, linked or unexpected file, or a newer format.
     """
-    if not (folder / MANIFEST).is_file():
-        raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}")
-    return {name: _read_checked(folder, name, entry) for name, entry in _entries(folder).items()}
+    with reading(folder):
+        if not (folder / MANIFEST).is_file():
+            raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}")
+        return {name: _read_checked(folder, name, entry) for name, entry in _entries(folder).items()}
+
+
+def check_manifest(folder: Path) -> None:
+    """Raise ModelFileError if a manifest says what it says in other bytes than it was written in.
+
+    It has no sum of its own, but there is only one way to write it, so this notices a change that changes nothing.
+    """
+    content = _read_plain(folder / MANIFEST)
+    if dump_json(parse_json(content, MANIFEST)) != content:
+        raise ModelFileError(f"{folder / MANIFEST} was changed or cut short")
 
 
 def _entries(folder: Path) -> dict[str, dict[str, Any]]:
     manifest = parse_json(_read_plain(folder / MANIFEST), MANIFEST)
     version = manifest.get("format") if isinstance(manifest, dict) else None
-    if not isinstance(version, int) or isinstance(version, bool):
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelFileError(f"{folder / MANIFEST}: expected a format number, got {version!r}")
     if version > FORMAT:
         raise ModelFileError(f"{folder} has format {version}, newer than this dreamgen reads ({FORMAT})")
@@ -174,14 +218,13 @@ def _entries(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_plain(path: Path) -> bytes:
-    if path.is_symlink():
-        raise ModelFileError(f"{path} is a link; a model folder holds its own files")
-    try:
-        if path.suffix == ".json" and path.stat().st_size > _JSON_LIMIT:
-            raise ModelFileError(f"{path}: {path.stat().st_size} bytes are too many for settings")
+    with reading(path):
+        if path.is_symlink():
+            raise ModelFileError(f"{path} is a link; a model folder holds its own files")
+        check_regular(path)
+        if path.stat().st_size > _LARGEST[path.with_name(path.name.removesuffix(_NEXT)).suffix]:
+            raise ModelFileError(f"{path}: {path.stat().st_size} bytes are too many for such a file")
         return path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _read_checked(folder: Path, name: str, entry: Mapping[str, Any]) -> bytes:

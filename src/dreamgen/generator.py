@@ -16,14 +16,15 @@ from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import as_float
-from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, RowNoise, draw
+from dreamgen.devices import find_device
+from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, PortableNoise, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
 from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, rows_of, to_tensor
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
-from dreamgen.training.fit import find_device, fit_model
+from dreamgen.training.fit import fit_model
 from dreamgen.zoo import find_model
 
 Floats = npt.NDArray[np.float32]
@@ -65,6 +66,7 @@ class DreamGenerator(Estimator):
         free_bits: float = 0.0,
         binarise: str = "none",
         validation: float = 0.05,
+        start: str = "random",
         update: Part = "plain",
         optimizer: Part = "adam",
         learning_rate: Part = 3e-3,
@@ -72,6 +74,7 @@ class DreamGenerator(Estimator):
         epochs: int | str = "auto",
         patience: int = 0,
         average: float = 0.0,
+        gradients: str = "auto",
         precision: str = "float32",
         save_every: int = 0,
         device: str = "auto",
@@ -89,6 +92,7 @@ class DreamGenerator(Estimator):
         self.free_bits = free_bits
         self.binarise = binarise
         self.validation = validation
+        self.start = start
         self.update = update
         self.optimizer = optimizer
         self.learning_rate = learning_rate
@@ -96,6 +100,7 @@ class DreamGenerator(Estimator):
         self.epochs = epochs
         self.patience = patience
         self.average = average
+        self.gradients = gradients
         self.precision = precision
         self.save_every = save_every
         self.device = device
@@ -201,11 +206,11 @@ class DreamGenerator(Estimator):
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = secrets.randbelow(2**31) if seed is None else seed
         prior, codes = self._model.prior(None), []
-        for start in range(0, n, _DECODE_ROWS):
-            rows = range(start, min(n, start + _DECODE_ROWS))
-            noise = RowNoise(f"dream {seed}", rows, self._device)
-            codes.append(draw(prior.expand((len(rows), *prior.batch_shape)), noise, 1)[0].cpu())
-        return self._pictures(torch.cat(codes), seed if sample else None)
+        for block in range(-(-n // _DECODE_ROWS)):
+            # A block's noise is drawn whole, so that a dream does not depend on how many others there are.
+            noise = PortableNoise(seed, "dream", block, device=self._device)
+            codes.append(draw(prior.expand((_DECODE_ROWS, *prior.batch_shape)), noise, 1)[0])
+        return self._pictures(torch.cat(codes)[:n], seed if sample else None)
 
     def reconstruct(self, X: npt.ArrayLike, *, seed: int = 0, sample: bool = False) -> Floats:
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
@@ -404,11 +409,12 @@ class DreamGenerator(Estimator):
 
         In blocks of one size, so that a picture does not depend, in its last digit, on how many there are.
         """
-        pictures = []
+        saved = self._fitted()
+        pictures = torch.empty(len(z), *saved.event_shape)
         for number, (block, real) in enumerate(blocks(z, _DECODE_ROWS)):
             p = self._model.decoder(block.to(self._device))
             rows = range(number * _DECODE_ROWS, (number + 1) * _DECODE_ROWS)
             decoded = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", rows, self._device), 1)[0]
-            pictures.append(decoded[:real].cpu())
-        joined = torch.cat(pictures)
-        return (joined.clamp(0, 1) if self._fitted().unit_range else joined).numpy()
+            decoded = decoded.clamp_(0, 1) if saved.unit_range else decoded
+            pictures[number * _DECODE_ROWS :][:real] = decoded[:real]
+        return pictures.numpy()

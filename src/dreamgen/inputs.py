@@ -1,6 +1,7 @@
 """What a person hands to a generator, checked and brought to the model's shape."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,8 +23,10 @@ def check_range(likelihood: Likelihood, x: npt.NDArray[Any]) -> None:
 
 
 def to_tensor(x: npt.NDArray[Any]) -> Tensor:
-    """Examples as a tensor; a read-only array is copied, since torch would let it be written."""
-    return torch.from_numpy(np.ascontiguousarray(x) if x.flags.writeable else x.copy())
+    """Examples as a tensor over the same memory, where it is contiguous: it is never written to."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(np.ascontiguousarray(x))
 
 
 def rows_of(X: npt.ArrayLike, shape: tuple[int, ...], likelihood: Likelihood) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor
 from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.errors import ModelFileError, SettingsError
-from dreamgen.files import MANIFEST, dump_json, parse_json, read_folder, write_folder
+from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
 from dreamgen.models import VAE, build_model
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
@@ -92,8 +92,11 @@ def load_model(folder: Path) -> SavedModel:
         ModelFileError: it is no model, was changed, is newer than this version, names a part that does not exist,
             or holds weights that do not fit or are not finite.
     """
-    if (folder / "checkpoints").is_dir() and not (folder / MANIFEST).exists():
-        raise ModelFileError(f"{folder} holds a run that is not finished: go on with the same command and --resume")
+    with reading(folder):
+        if (folder / "checkpoints").is_dir() and not (folder / MANIFEST).exists():
+            raise ModelFileError(
+                f"{folder} holds a run that is not finished: go on with the same command and --resume"
+            )
     contents = read_folder(folder)
     for name in ("model.safetensors", "config.json"):
         if name not in contents:
@@ -111,7 +114,7 @@ def load_model(folder: Path) -> SavedModel:
     codes = parse_tensors(contents["codes.safetensors"], "codes") if "codes.safetensors" in contents else {}
     if not isinstance(history, list):
         raise ModelFileError("history.json: expected a list of records")
-    return SavedModel(
+    loaded = SavedModel(
         model=model,
         settings=settings,
         event_shape=shape,
@@ -121,6 +124,8 @@ def load_model(folder: Path) -> SavedModel:
         history=history,
         codes=_check_codes(codes, settings.latent_dim),
     )
+    check_manifest(folder)
+    return loaded
 
 
 def _rebuild(settings: Settings, shape: Sequence[int], weights: dict[str, Tensor]) -> VAE:

@@ -153,7 +153,7 @@ def scatter_codes(axis: Any, points: Pictures, labels: npt.NDArray[np.int64] | N
         kinds = np.unique(labels)
         colours = colormaps["tab10" if len(kinds) <= 10 else "turbo"](np.linspace(0, 1, max(len(kinds), 2)))
         for kind, colour in zip(kinds, colours, strict=False):
-            name = classes[kind] if kind < len(classes) else str(kind)
+            name = classes[kind] if 0 <= kind < len(classes) else str(kind)
             axis.scatter(*points[labels == kind].T, s=6, color=colour, label=name)
         if len(kinds) <= 20:
             axis.legend(markerscale=2.5, fontsize="small")

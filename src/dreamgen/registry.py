@@ -7,8 +7,8 @@ arguments.
 
 import difflib
 import inspect
-import math
 import numbers
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,7 +43,8 @@ def _fits(value: Any, annotation: Any) -> bool:
     if origin is not None:
         return isinstance(value, origin)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return number and abs(value) <= sys.float_info.max  # false for NaN, and for a whole number that is no float
     if annotation is int:
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, annotation) if isinstance(annotation, type) else value is annotation

@@ -26,7 +26,7 @@ def collapse(
     as_json: bool,
 ) -> None:
     """A decoder so strong that it forgets its latents (recipe autoregressive), the same with annealed beta, with
-    free bits and with both, and a plain decoder. The same command goes on where it was stopped."""
+    free bits, with both, and with few latents; and a plain decoder. The same command goes on where it was stopped."""
     from dreamgen.data import load_data
     from dreamgen.experiments.collapse import collapse as run
     from dreamgen.experiments.collapse import draw

@@ -1,6 +1,7 @@
 """Where results go: arrays or sheets of pictures, told apart by the file's name."""
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 def check_out(out: Path | None, default: str, kinds: tuple[str, ...] = ARRAYS + PICTURES) -> Path:
     """The output's path, refused before any work is done if it is a folder or its kind does not fit."""
     path = out or Path(default)
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - it answers for names that no file can have
         raise OutputError(f"{path} is a folder; expected a file's name, such as {path / default}")
     if path.suffix.lower() not in kinds:
         raise OutputError(f"{path}: expected a name that ends in {' or '.join(kinds)}")

@@ -13,6 +13,9 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.output import check_out, is_array, write_arrays
 from dreamgen.errors import SettingsError
+from dreamgen.registry import shorten
+
+_DIGITS = 10  # of a latent's number, at most
 
 
 @click.command("map")
@@ -106,6 +109,10 @@ def traverse(
 
 def _numbers(text: str, expected: int | None = None) -> list[int]:
     parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts) or (expected and len(parts) != expected):
-        raise SettingsError(f"{text!r}: expected {expected or 'whole'} numbers with commas between them, such as 0,1")
+    if not all(part.strip().isdecimal() and len(part) < _DIGITS for part in parts) or (
+        expected and len(parts) != expected
+    ):
+        raise SettingsError(
+            f"{shorten(text)}: expected {expected or 'whole'} numbers with commas between them, such as 0,1"
+        )
     return [int(part) for part in parts]

@@ -17,8 +17,10 @@ from numpy.lib import format as npy
 
 from dreamgen.data.dataset import Array
 from dreamgen.errors import DataError
+from dreamgen.files import check_regular
 
 _LARGEST = 64 << 30  # bytes of one array
+_FREE, _RATIO = 1 << 30, 250  # an archive may unfold to a gibibyte, or to so many times its own size
 _PIECE = 1 << 20
 _MAX_HEADER = 10_000
 _READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -40,8 +42,10 @@ _BAD_HEADER = (ValueError, SyntaxError, TypeError, IndexError, MemoryError, Recu
 def read_arrays(path: Path) -> dict[str, Array]:
     """All plain arrays of an .npy or .npz file, by name ("x" for .npy); raises DataError."""
     try:
+        check_regular(path)
         if path.suffix == ".npz":
             with zipfile.ZipFile(path) as archive:
+                _refuse_bomb(sum(info.file_size for info in archive.infolist()), path.stat().st_size)
                 return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
         with path.open("rb") as file:
             return {"x": _read_array(file, path.stat().st_size)}
@@ -50,6 +54,11 @@ def read_arrays(path: Path) -> dict[str, Array]:
     except _DAMAGE as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(f"{path}: cannot be read as {path.suffix[1:]}: {reason}") from error
+
+
+def _refuse_bomb(unfolded: int, size: int) -> None:
+    if unfolded > max(_FREE, _RATIO * size):
+        raise ValueError(f"{size} bytes unfold to {unfolded}, as a bomb does; numpy.savez stores without compression")
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:

@@ -28,7 +28,12 @@ class Batch:
     def __getitem__(self, rows: Tensor | slice) -> "Batch":
         """The examples of some rows."""
         optional = (self.mask, self.context, self.lengths)
-        return Batch(self.x[rows], *(value if value is None else value[rows] for value in optional))
+        return Batch(_take(self.x, rows), *(value if value is None else _take(value, rows) for value in optional))
+
+
+def _take(values: Tensor, rows: Tensor | slice) -> Tensor:
+    # Whole rows are copied as such; indexing by a tensor would go element by element.
+    return values[rows] if isinstance(rows, slice) else values.index_select(0, rows)
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from dreamgen.data.dataset import Array, Labels
 from dreamgen.errors import DataError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+_FREE, _RATIO = 1 << 30, 250  # a folder may unfold to a gibibyte, or to so many times its own size
 # Only these decoders: Pillow would hand a PostScript file called a.png to another program, which runs it.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 
@@ -24,6 +25,7 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
     if not files:
         raise DataError(f"{path}: the folder holds no images ({', '.join(IMAGE_SUFFIXES)})")
     pictures: list[Array] = []
+    size = sum(file.stat().st_size for file in files)
     for file in files:
         pictures.append(read_image(file))
         if pictures[-1].shape != pictures[0].shape:
@@ -31,6 +33,8 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
                 f"images of mixed sizes: {files[0]} is {_size(pictures[0])}, {file} is {_size(pictures[-1])}; "
                 "resize them to one size first"
             )
+        if (unfolded := len(files) * pictures[0].nbytes) > max(_FREE, _RATIO * size):
+            raise DataError(f"{path}: images of {size} bytes unfold to {unfolded}, as a bomb does")
     if any(file.parent == path for file in files):
         return np.stack(pictures), None, ()
     folders = [file.parent.relative_to(path).as_posix() for file in files]

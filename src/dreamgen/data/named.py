@@ -16,8 +16,11 @@ import numpy as np
 from dreamgen.data.arrays import read_arrays
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
 from dreamgen.errors import DataError
+from dreamgen.files import check_regular
 
 DOWNLOAD_TIMEOUT = 3.0  # seconds without an answer
+
+_LARGEST = 1 << 30  # bytes in an idx file
 
 
 @dataclass(frozen=True)
@@ -100,16 +103,22 @@ def sha256_of(path: Path) -> str:
 def read_idx(path: Path) -> Array:
     """A gzipped idx file of bytes, the format of MNIST; raises DataError."""
     try:
-        content = gzip.decompress(path.read_bytes())
-        zeros, kind, dimensions = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{dimensions}I", content, 4)
+        check_regular(path)
+        with gzip.open(path) as file:
+            magic = file.read(4)
+            zeros, kind, dimensions = struct.unpack(">HBB", magic)
+            if zeros or kind != 8 or not 1 <= dimensions <= 4:
+                raise DataError(f"{path}: expected an idx file of bytes with 1 to 4 dimensions, got {magic!r}")
+            shape = struct.unpack(f">{dimensions}I", file.read(4 * dimensions))
+            if not 1 <= math.prod(shape) <= _LARGEST:
+                raise DataError(f"{path}: expected from 1 to {_LARGEST} bytes, got the shape {shape}")
+            # One more than promised, so that neither less nor more passes, and a bomb stays packed.
+            content = file.read(math.prod(shape) + 1)
     except (OSError, EOFError, struct.error, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzipped idx file: {error}") from error
-    if zeros or kind != 8 or not 1 <= dimensions <= 4 or min(shape) < 1:
-        raise DataError(f"{path}: expected an idx file of bytes with 1 to 4 dimensions, got {content[:4]!r}")
-    if len(content) - 4 - 4 * dimensions != math.prod(shape):
-        raise DataError(f"{path}: expected bytes of shape {shape}, got {len(content) - 4 - 4 * dimensions} of them")
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    if len(content) != math.prod(shape):
+        raise DataError(f"{path}: expected {math.prod(shape)} bytes of shape {shape}, got {len(content)} or more")
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def _read_mnist_like(self: NamedSet) -> Dataset:

@@ -4,9 +4,10 @@ from dreamgen.distributions.autoregressive import Autoregressive
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
-from dreamgen.distributions.noise import Noise, RowNoise, StepNoise, derive_seed, generator, row_keys
-from dreamgen.distributions.posteriors import POSTERIORS
-from dreamgen.distributions.priors import PRIORS
+from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
+from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
+from dreamgen.distributions.priors import PRIORS, StandardNormal
+from dreamgen.distributions.sums import log_prob_sum
 
 __all__ = [
     "LIKELIHOODS",
@@ -15,13 +16,17 @@ __all__ = [
     "Autoregressive",
     "BernoulliLikelihood",
     "Delta",
+    "DiagonalGaussian",
     "GreyBernoulli",
     "Likelihood",
     "Noise",
+    "PortableNoise",
     "RowNoise",
+    "StandardNormal",
     "StepNoise",
     "derive_seed",
     "draw",
     "generator",
+    "log_prob_sum",
     "row_keys",
 ]

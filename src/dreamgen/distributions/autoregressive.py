@@ -23,7 +23,7 @@ class Autoregressive(Distribution):
     """Binary elements in raster order; the logit of x_i is logits_i + network(x)_i.
 
     Args:
-        logits: what z says of each element, (..., *event).
+        logits: what z says of each element, (..., *event); in bfloat16, the network multiplies in it too.
         network: what the elements before say; one for all.
         dimensions: of the event.
     """
@@ -32,13 +32,16 @@ class Autoregressive(Distribution):
     support = constraints.boolean
 
     def __init__(self, logits: Tensor, network: MaskedNetwork, dimensions: int) -> None:
-        self.logits, self.network, self.dimensions = logits, network, dimensions
+        # log_prob is asked for where mixed precision has ended; what it began with is seen here alone.
+        self._bfloat16 = logits.dtype == torch.bfloat16
+        self.logits, self.network, self.dimensions = at_least_float32(logits), network, dimensions
         super().__init__(batch_shape=logits.shape, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """log p(x_i | x_0 ... x_{i-1}, z) of each element, in nats; their sum is log p(x|z)."""
-        before = self.network(value.flatten(-self.dimensions)).reshape(value.shape)
-        return GreyBernoulli(self.logits + before).log_prob(value)
+        with torch.autocast(value.device.type, torch.bfloat16, enabled=self._bfloat16):
+            before = self.network(value.flatten(-self.dimensions)).reshape(value.shape)
+        return GreyBernoulli(self.logits + at_least_float32(before)).log_prob(value)
 
     @property
     def mean(self) -> Tensor:
@@ -79,4 +82,4 @@ class AutoregressiveLikelihood(BernoulliLikelihood):
         self.network = MaskedNetwork(math.prod(event_shape), width)
 
     def forward(self, h: Tensor) -> Distribution:
-        return Autoregressive(at_least_float32(h), self.network, self.dimensions)
+        return Autoregressive(h, self.network, self.dimensions)

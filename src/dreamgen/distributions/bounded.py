@@ -18,3 +18,8 @@ def bound_log_variance(raw: Tensor) -> Tensor:
     """
     inside = raw.clamp(-_FLAT, _FLAT)
     return inside + _ROOM * torch.tanh((raw - inside) / _ROOM)
+
+
+def bound_log_variance_slope(raw: Tensor) -> Tensor:
+    """The derivative of `bound_log_variance`."""
+    return 1 - torch.tanh((raw - raw.clamp(-_FLAT, _FLAT)) / _ROOM).square()

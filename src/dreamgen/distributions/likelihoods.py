@@ -34,6 +34,10 @@ class Likelihood(nn.Module):
         """Whether log_prob(x) is the logarithm of a probability or density, and not only a score."""
         return True
 
+    def raw(self, mean: Tensor) -> Tensor:
+        """The decoder's output, (*event), at which p(x|z) has this mean, (*event)."""
+        raise SettingsError(f"start 'mean' is not written for {type(self).__name__}; use start 'random'")
+
 
 # e^-50 is nothing beside 1, even in float64. Beyond, exponentials become subnormal numbers, and processors take
 # twenty times as long over those; a trained decoder is that sure about most background pixels.
@@ -95,6 +99,10 @@ class BernoulliLikelihood(Likelihood):
     def is_likelihood(self, x: Tensor) -> bool:
         return bool(((x == 0) | (x == 1)).all())
 
+    def raw(self, mean: Tensor) -> Tensor:
+        # An element that never changed in the rows seen is not quite certain.
+        return torch.logit(mean, eps=1e-3)
+
 
 @LIKELIHOODS.register("gaussian")
 class GaussianLikelihood(Likelihood):
@@ -127,3 +135,6 @@ class GaussianLikelihood(Likelihood):
             log_scale = 0.5 * bound_log_variance(2 * log_scale)
         scale = log_scale.exp()
         return Normal(at_least_float32(h), scale, validate_args=False)
+
+    def raw(self, mean: Tensor) -> Tensor:
+        return mean

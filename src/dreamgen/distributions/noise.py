@@ -55,6 +55,20 @@ class StepNoise:
         return torch.rand(tuple(shape), generator=self._generator, device=self._generator.device)
 
 
+class PortableNoise(StepNoise):
+    """The same numbers on every device: drawn on the CPU and then moved."""
+
+    def __init__(self, *parts: int | str, device: torch.device | str = "cpu") -> None:
+        super().__init__(*parts)
+        self._device = device
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        return super().normal(shape).to(self._device)
+
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        return super().uniform(shape).to(self._device)
+
+
 class RowNoise:
     """Noise for each row apart, a function of (seed, row key): order and batch size do not matter.
 

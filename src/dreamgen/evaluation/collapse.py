@@ -13,6 +13,11 @@ ALMOST_NOTHING = 0.5
 """Nats for an example: less than one toss of a coin, log 2 = 0.69."""
 
 _ROWS_TO_JUDGE = 100
+_CURES = (
+    "-o 'beta={kind=\"linear\", steps=1000}' (as in --recipe annealed); with it -o free_bits=0.25 (as in --recipe "
+    "free-bits), or few latents with more (-o latent_dim=5 -o free_bits=1); a lower beta; of a Gaussian a smaller "
+    "-o likelihood.scale; a weaker decoder (-o likelihood=bernoulli, a smaller -o hidden_dim)"
+)
 
 
 def collapse_warning(q: Distribution, units: Tensor | None) -> str | None:
@@ -36,7 +41,5 @@ def collapse_warning(q: Distribution, units: Tensor | None) -> str | None:
     carried = "" if rate is None else f", {rate:.2f} nats"
     return (
         f"the posterior has collapsed ({active} of {latents} latents active{carried}): the decoder works without "
-        "them. Cures: -o free_bits=0.25 (as in --recipe free-bits); -o 'beta={kind=\"linear\", steps=1000}' "
-        "(as in --recipe annealed); a lower beta, or of a Gaussian a smaller -o likelihood.scale; "
-        "a weaker decoder (-o likelihood=bernoulli, a smaller -o hidden_dim)"
+        f"them. Cures: {_CURES}"
     )

@@ -18,7 +18,7 @@ from dreamgen.errors import DataError, SettingsError
 from dreamgen.models import VAE, Trace
 
 _ROWS = 256  # rows encoded at once
-_DECODED = 4096  # (sample, row) pairs decoded at once
+_DECODED = 1024  # (sample, row) pairs decoded at once
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Experiments: each claim of the mission as a table and a picture."""
+"""Experiments: what is claimed of autoencoders, measured. Each is one module and one page in docs/experiments/."""

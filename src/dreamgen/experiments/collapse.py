@@ -16,6 +16,7 @@ from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
 
 _SHOWN = 12
+_FEW = 5  # latents, each of which has a whole nat free
 _LOSSES = 30.0  # nats above the best that are drawn, so that near ones stay apart
 
 
@@ -33,6 +34,7 @@ def variants(settings: Settings, total: int) -> dict[str, Settings]:
         "annealed": settings.replace(**annealed),
         "free bits": settings.replace(**bits),
         "both": settings.replace(**annealed, **bits),
+        "few latents": settings.replace(**annealed, latent_dim=_FEW, free_bits=1.0),
         "plain decoder": settings.replace(likelihood="bernoulli"),
     }
 
@@ -101,7 +103,7 @@ def draw(found: Collapse, folder: Path, seed: int) -> dict[str, str]:
         )
     ]
     save_lines(panels, paths["rate"])
-    save_bars({name: np.array(rates) for name, rates in found.rates.items()}, paths["units"], "nats", "latents")
+    save_bars({name: np.array(rates) for name, rates in found.rates.items()}, paths["units"], "nats", "latents", 6)
     x = found.x.numpy()
     sheet = {"real": x}
     for name, model in found.models.items():

@@ -16,13 +16,12 @@ def cell(value: Any) -> str:
 
 
 def as_text(rows: Rows) -> str:
-    """Aligned columns, named by the first row's keys; text to the left, numbers to the right."""
+    """Aligned columns, named by the first row's keys; the first to the left, as it names the row."""
     names = list(rows[0])
     lines = [names, *([cell(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(names))]
-    left = [isinstance(rows[0][name], str) for name in names]
     return "\n".join(
-        "  ".join(f"{c:<{w}}" if to_left else f"{c:>{w}}" for c, w, to_left in zip(line, widths, left, strict=True))
+        "  ".join([f"{line[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(line[1:], widths[1:], strict=True))])
         for line in lines
     )
 

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor, nn
 
 from dreamgen.config import Settings
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
+from dreamgen.errors import SettingsError
 from dreamgen.models.vae import VAE, Decoder, Encoder
 from dreamgen.nn import DECODERS, ENCODERS
 
@@ -39,3 +41,16 @@ def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int
         likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
         decoder = DECODERS.build(settings.decoder, **sizes, parameters_per_element=likelihood.parameters_per_element)
         return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))
+
+
+@torch.no_grad()
+def start_at_mean(model: VAE, mean: Tensor) -> None:
+    """Set the decoder's last bias so that an untrained model answers with the mean of the data, (*event).
+
+    The first steps of training would be spent on nothing else. Raises SettingsError where the likelihood or the
+    decoder has no such bias.
+    """
+    out, raw = getattr(model.decoder.network, "out", None), model.decoder.likelihood.raw(mean)
+    if not isinstance(out, nn.Linear) or out.bias.shape != (raw.numel(),):
+        raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
+    out.bias.copy_(raw.flatten())

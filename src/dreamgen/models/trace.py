@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Distribution, kl_divergence
 
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Delta
+from dreamgen.distributions import Delta, log_prob_sum
 
 
 def _sum_event(values: Tensor, keep: int) -> Tensor:
@@ -88,9 +88,9 @@ class Trace:
     @cached_property
     def log_likelihood(self) -> Tensor:
         """log p(x|z) of the observed elements of each example, (K, B)."""
-        elements = self.p.log_prob(self.batch.x)
-        if self.batch.mask is not None:
-            elements = torch.where(self.batch.mask, elements, 0.0)  # what is not observed may be NaN
+        if self.batch.mask is None:
+            return log_prob_sum(self.p, self.batch.x)
+        elements = torch.where(self.batch.mask, self.p.log_prob(self.batch.x), 0.0)  # the unobserved may be NaN
         return _sum_event(elements, 2)
 
     @cached_property

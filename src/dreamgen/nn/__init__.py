@@ -1,5 +1,6 @@
 """Networks and nothing else: tensors in, tensors out."""
 
-from dreamgen.nn.mlp import DECODERS, ENCODERS
+from dreamgen.nn.absent import AbsentEncoder
+from dreamgen.nn.mlp import ACTIVATIONS, DECODERS, ENCODERS, MLPDecoder
 
-__all__ = ["DECODERS", "ENCODERS"]
+__all__ = ["ACTIVATIONS", "DECODERS", "ENCODERS", "AbsentEncoder", "MLPDecoder"]

@@ -8,7 +8,9 @@ import math
 from typing import Protocol
 
 from dreamgen.errors import SettingsError
-from dreamgen.registry import Registry, Spec
+from dreamgen.registry import Registry, Spec, shorten
+
+_MOST_CYCLES = 1_000_000  # more than any run has steps to tell apart
 
 
 class Schedule(Protocol):
@@ -86,6 +88,8 @@ class Cyclical:
             raise SettingsError(
                 f"schedule 'cyclical': expected cycles >= 1 and 0 < rise <= 1, got {cycles} and {rise}"
             )
+        if cycles > _MOST_CYCLES:
+            raise SettingsError(f"schedule 'cyclical': expected at most {_MOST_CYCLES} cycles, got {shorten(cycles)}")
         self.start, self.stop, self.steps = _not_negative(start), _not_negative(stop), _span(steps)
         self.cycles, self.rise = cycles, rise
 

@@ -18,8 +18,9 @@ import torch
 from torch import Tensor
 
 from dreamgen.errors import DivergedError, ModelFileError, OutputError, SettingsError
-from dreamgen.files import dump_json, make_folder, parse_json, sha256, write_bytes
+from dreamgen.files import check_regular, dump_json, make_folder, parse_json, reading, sha256, write_bytes, writing
 from dreamgen.io import versions
+from dreamgen.registry import check_type
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 from dreamgen.training.run import Best, Run
 
@@ -53,8 +54,9 @@ class Checkpoints:
 
     def found(self) -> list[Path]:
         """The checkpoints on disk, the newest first."""
-        files = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted((f for f in files if _STEP.fullmatch(f.name)), reverse=True)
+        with reading(self.folder):
+            files = list(self.folder.iterdir()) if self.folder.is_dir() else []
+        return sorted((f for f in files if _STEP.fullmatch(f.name)), key=_step, reverse=True)
 
     def save(self, run: Run) -> None:
         """Write a checkpoint; raises DivergedError for numbers that are not finite, and OutputError."""
@@ -79,13 +81,14 @@ class Checkpoints:
             **_surroundings(),
         }
         _write(self.folder / f"step-{run.step:08d}.safetensors", tensors, values)
-        for old in self.found()[_KEEP:]:
-            old.unlink(missing_ok=True)
+        with writing(self.folder):
+            for old in self.found()[_KEEP:]:
+                old.unlink(missing_ok=True)
 
     def seed(self) -> int | None:
         """The seed of the run that left these checkpoints; None where there are none."""
         for path in self.found():
-            with contextlib.suppress(ModelFileError):
+            with contextlib.suppress(ModelFileError, KeyError, TypeError, ValueError):
                 return int(_read(path)[1]["seed"])
         return None
 
@@ -124,6 +127,16 @@ class Checkpoints:
                     "its weights will not be the same to the byte",
                     stacklevel=3,
                 )
+        try:
+            self._take_back(run, tensors, values)
+        except ModelFileError:
+            raise
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            # Sealed, and yet not what this version writes for such a run.
+            reason = " ".join(str(error).split())
+            raise ModelFileError(f"{path}: does not fit the run: {type(error).__name__}: {reason}") from error
+
+    def _take_back(self, run: Run, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "update": {}, "average": {}}
         for key, value in tensors.items():
             part, _, name = key.partition(".")
@@ -131,12 +144,31 @@ class Checkpoints:
         run.model.load_state_dict(parts["model"])
         run.update.restore(parts["update"], values["update"])
         run.average.restore(parts["average"])
-        run.step, run.history = values["step"], values["history"]
-        run.sums = torch.tensor(values["sums"], dtype=torch.float64)
-        epoch, loss = values["best"]
+        step, history, (epoch, loss) = values["step"], values["history"], values["best"]
+        check_type("step", step, int)
+        check_type("history", history, list[dict[str, Any]])
+        check_type("best", epoch, int)
+        if not (
+            0 <= step <= run.total and len(history) == step // run.steps_per_epoch and 0 <= epoch <= len(history)
+        ):
+            raise ValueError(f"step {step}, {len(history)} epochs, the best one {epoch}")
+        run.step, run.history = step, history
+        run.sums.copy_(torch.tensor(values["sums"], dtype=torch.float64))
         if epoch:
-            run.best = Best(epoch, loss, _read(self.folder / _BEST)[0])
+            check_type("best loss", loss, float)
+            weights = _read(self.folder / _BEST)[0]
+            _check_alike(weights, run.model.state_dict())
+            run.best = Best(epoch, loss, weights)
             self._best_saved = epoch
+
+
+def _step(path: Path) -> int:
+    return int(path.stem.removeprefix("step-"))
+
+
+def _check_alike(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    if {k: v.shape for k, v in found.items()} != {k: v.shape for k, v in expected.items()}:
+        raise ValueError(f"{_BEST} holds other weights")
 
 
 def _identity(run: Run) -> dict[str, Any]:
@@ -169,12 +201,15 @@ def _write(path: Path, tensors: dict[str, Tensor], values: dict[str, Any]) -> No
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
+        check_regular(path)
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
         tensors = parse_tensors(path.read_bytes(), path.name)
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelFileError(f"{path}: not a whole checkpoint: {error}") from error
     values = parse_json(metadata.get("values", "").encode(), path.name)
+    if any(tensor.dtype == torch.bfloat16 for tensor in tensors.values()):
+        raise ModelFileError(f"{path}: a checkpoint holds no 16-bit numbers")
     if not isinstance(values, dict) or _digest(tensors, values) != metadata.get("sha256"):
         raise ModelFileError(f"{path}: the checkpoint was changed or cut short")
     return tensors, values

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from dreamgen.config import Settings
-from dreamgen.data.batch import Batch
+from dreamgen.data.batch import Batch, as_float
+from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.collapse import collapse_warning
@@ -18,7 +19,7 @@ from dreamgen.evaluation.latents import active_units, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.files import MANIFEST
 from dreamgen.io import SavedModel, versions
-from dreamgen.models import build_model
+from dreamgen.models import build_model, start_at_mean
 from dreamgen.training.checkpoint import Checkpoints, locked
 from dreamgen.training.loop import Record, train
 from dreamgen.training.run import Run
@@ -26,29 +27,8 @@ from dreamgen.training.run import Run
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
 _STEPS_TO_JUDGE = 500  # a shorter training has not had the time to use its latents
-
-
-def find_device(name: str) -> torch.device:
-    """A device by name; "auto" is CUDA where there is one. Raises SettingsError if it is not there."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SettingsError(f"device {name!r} is not available here: expected auto, cpu, cuda or mps") from error
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise SettingsError(f"device {name!r}: expected auto, cpu, cuda or mps")
-    return device
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies matrices in bfloat16 in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public question for this; a build without the private one answers no.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512") and bool(supported())
+_MEAN_ROWS = 5000
+_MOST_WEIGHTS = 1 << 30  # 4 GiB, and three times as much to train them; what a model file may hold
 
 
 def fit_model(
@@ -69,10 +49,15 @@ def fit_model(
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
+    _check_size(settings, event_shape)
+    model = build_model(settings, event_shape, seed=seed)
+    if settings.start == "mean":
+        start_at_mean(model, as_float(x[kept[:_MEAN_ROWS]]).mean(0))
     run = Run(
-        model=build_model(settings, event_shape, seed=seed).to(device),
+        model=model.to(device),
         settings=settings,
-        data=Batch(x[kept].to(device)),
+        data=Batch(x.to(device)),
+        rows=kept,
         validation=Batch(x[held_out].to(device)) if len(held_out) else None,
         seed=seed,
         data_hash=_hash(x),
@@ -113,6 +98,16 @@ def fit_model(
         history=run.history,
         codes=codes,
     )
+
+
+def _check_size(settings: Settings, event_shape: tuple[int, ...]) -> None:
+    """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
+    with torch.device("meta"):
+        weights = sum(p.numel() for p in build_model(settings, event_shape).parameters())
+    if weights > _MOST_WEIGHTS:
+        raise SettingsError(
+            f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
+        )
 
 
 def _split(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -10,19 +10,20 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DivergedError
 from dreamgen.models import VAE
-from dreamgen.objectives import Terms
+from dreamgen.objectives import Objective
 
 
-def diagnose(model: VAE, batch: Batch, terms: Terms, step: int) -> DivergedError:
+@torch.no_grad()
+def diagnose(model: VAE, objective: Objective, batch: Batch, step: int, total: int) -> DivergedError:
     """The error that says where NaN or infinity came from: the step, the first bad term and the first bad layer."""
-    term = next(
-        (name for name in ("distortion", "rate", "loss") if not torch.isfinite(getattr(terms, name)).all()),
-        "loss",
-    )
-    rows = int((~torch.isfinite(getattr(terms, term))).sum())
+    terms = objective(model.infer(batch, StepNoise(0, device=batch.x.device), objective.samples), step, total)
+    bad = {name: int((~torch.isfinite(getattr(terms, name))).sum()) for name in ("distortion", "rate", "loss")}
+    seen = [
+        f"the {name} is not finite in {rows} of the batch's {len(batch)} rows" for name, rows in bad.items() if rows
+    ]
+    what = f"{seen[0]}; first seen in" if seen else "the loss is finite, and yet a number is not in"
     return DivergedError(
-        f"training diverged at step {step}: the {term} is not finite in {rows} of the batch's {len(batch)} rows; "
-        f"first seen in {first_bad_place(model, batch)}. "
+        f"training diverged at step {step}: {what} {first_bad_place(model, batch)}. "
         "A lower learning_rate is the usual cure; the last checkpoint is kept."
     )
 
@@ -37,7 +38,7 @@ def first_bad_place(model: VAE, batch: Batch) -> str:
     seen: list[str] = []
     with _watching(model, seen), torch.no_grad(), contextlib.suppress(ValueError):
         model.infer(batch, StepNoise(0, device=batch.x.device))
-    return f"the output of layer {seen[0]}" if seen else "the loss itself (every layer's output is finite)"
+    return f"the output of layer {seen[0]}" if seen else "the gradients (every layer's output is finite)"
 
 
 @contextlib.contextmanager

@@ -68,7 +68,7 @@ def train(
     started, first = time.perf_counter(), run.step
     while run.step < run.total and not _out_of_patience(run):
         epoch, begun = divmod(run.step, run.steps_per_epoch)
-        order = run.order(epoch)
+        order = run.order(epoch).to(run.data.x.device)
         for index in range(begun, run.steps_per_epoch):
             _take_step(run, order[index * run.settings.batch_size : (index + 1) * run.settings.batch_size])
             done, stopping = index + 1 == run.steps_per_epoch, stop()
@@ -89,13 +89,13 @@ def train(
 
 def _take_step(run: Run, rows: torch.Tensor) -> None:
     noise = run.noise(run.step)
-    batch = run.prepare(run.data[rows.to(run.data.x.device)], noise)
+    batch = run.prepare(run.data[rows], noise)
     terms = run.update(run.model, run.objective, batch, noise, run.step, run.total)
     run.step += 1
     run.average.update(run.step)
-    parts = torch.stack([terms.loss, terms.distortion, terms.rate]).detach().cpu().double().sum(1)
-    run.sums[:3] += parts
-    run.sums[3] += len(batch)
+    # Nothing here waits for a device; an update may have read the terms off some of the rows only.
+    run.sums[:3] += torch.stack([terms.loss, terms.distortion, terms.rate]).detach().to(run.sums.dtype).sum(1)
+    run.sums[3] += len(terms.loss)
 
 
 def _record(run: Run, epoch: int, speed: float) -> Record:

@@ -41,13 +41,22 @@ class Adam:
             parameter.grad = None
 
     @torch.no_grad()
-    def step(self, lr: float) -> None:
-        """Move every parameter that has a gradient."""
+    def step(self, lr: float) -> Tensor:
+        """Move every parameter that has a gradient.
+
+        Returns:
+            Whether all weights and running squares are finite, (), on their device. What is bad in the running mean
+            is bad in the weights by now; a bad square only stops its weight for good, and a bad weight behind a
+            rectifier only stops its unit, so the loss may never tell.
+        """
         used = [i for i, p in enumerate(self._parameters) if p.grad is not None]
         exp_avg, exp_avg_sq, step = ([self._slots[name][i] for i in used] for name in self._slots)
         parameters = [self._parameters[i] for i in used]
         gradients = [p.grad for p in parameters]
         self._step(parameters, gradients, exp_avg, exp_avg_sq, [], step, lr=lr)
+        # A sum is finite only if all its terms are: one fast pass over memory.
+        watched = [*self._parameters, *self._slots["exp_avg_sq"], *self._slots["step"]]
+        return torch.stack([tensor.sum() for tensor in watched]).sum().isfinite()
 
     def state(self) -> dict[str, Tensor]:
         """All running means and counts, by `number.slot`."""

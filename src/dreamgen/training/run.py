@@ -10,6 +10,7 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
+from dreamgen.errors import DivergedError
 from dreamgen.models import VAE
 from dreamgen.objectives import Objective, build_objective
 from dreamgen.training.average import AveragedWeights
@@ -33,14 +34,15 @@ class Run:
     Attributes:
         model: being trained, on its device.
         settings: resolved.
-        data: all training rows, on the device, bytes or floats; the validation part is not among them.
+        data: rows on the device, bytes or floats.
         validation: held-out rows, or None.
         seed: everything random is a function of it and of the step.
+        rows: numbers of the rows of `data` to train on, in any order; None: all.
         data_hash: SHA-256 of the data, so that a run is not resumed on other data.
         step: steps done.
-        sums: loss, distortion and rate summed over the rows of the epoch so far, and their number.
         history: one record for each epoch done.
         best: the epoch with the best validation loss, that loss, and the weights; epoch 0 before there is one.
+        sums: loss, distortion and rate over the rows of the epoch whose terms were seen so far, and their number.
     """
 
     model: VAE
@@ -49,34 +51,43 @@ class Run:
     validation: Batch | None
     seed: int
     data_hash: str = ""
+    rows: Tensor | None = None
     step: int = 0
-    sums: Tensor = field(default_factory=lambda: torch.zeros(4, dtype=torch.float64))
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
     objective: Objective = field(init=False)
     update: Update = field(init=False)
     average: AveragedWeights = field(init=False)
+    sums: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
         self.objective = build_objective(self.settings)
         self.update = UPDATES.build(self.settings.update, model=self.model, settings=self.settings)
         self.average = AveragedWeights(self.model, self.settings.average)
+        device = self.data.x.device  # Apple's has no float64
+        self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+
+    @property
+    def rows_per_epoch(self) -> int:
+        """How many rows there are to train on."""
+        return len(self.data) if self.rows is None else len(self.rows)
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch; the last, shorter one counts."""
-        return -(-len(self.data) // self.settings.batch_size)
+        return -(-self.rows_per_epoch // self.settings.batch_size)
 
     @property
     def total(self) -> int:
         """Steps of the whole run, if it does not stop early."""
-        epochs = self.settings.resolve(len(self.data)).epochs
+        epochs = self.settings.resolve(self.rows_per_epoch).epochs
         return int(epochs) * self.steps_per_epoch
 
     def order(self, epoch: int) -> Tensor:
         """The rows in the order of one epoch, a function of (seed, epoch)."""
-        return torch.randperm(len(self.data), generator=generator(self.seed, "order", epoch))
+        order = torch.randperm(self.rows_per_epoch, generator=generator(self.seed, "order", epoch))
+        return order if self.rows is None else self.rows[order]
 
     def noise(self, step: int) -> StepNoise:
         """The noise of one step, a function of (seed, step)."""
@@ -86,6 +97,9 @@ class Run:
         """What the model sees of some rows: floats, binarised anew if the settings say so."""
         x = as_float(batch.x)
         if self.settings.binarise == "dynamic":
+            if batch.x.is_floating_point() and not x.sum().isfinite():
+                # A comparison turns NaN into 0, and the loss would never tell.
+                raise DivergedError(f"training diverged at step {self.step}: the data holds NaN or infinity")
             x = (noise.uniform((1, *x.shape))[0] < x).float()
         return Batch(x, batch.mask, batch.context, batch.lengths)
 

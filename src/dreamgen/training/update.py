@@ -12,10 +12,11 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Noise
-from dreamgen.errors import SettingsError
+from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
-from dreamgen.objectives import Objective, Terms, learning_rate_schedule
+from dreamgen.objectives import NegativeELBO, Objective, Terms, learning_rate_schedule
 from dreamgen.registry import Registry
+from dreamgen.training.by_hand import GradientsByHand
 from dreamgen.training.health import diagnose
 from dreamgen.training.optimizer import OPTIMIZERS
 
@@ -39,29 +40,55 @@ class Update(Protocol):
 UPDATES: Registry[Update] = Registry("update")
 
 
+_LOOKS = 20  # steps between two looks at a device: each one waits for it
+
+
 @UPDATES.register("plain")
 class PlainUpdate:
-    """One optimiser, one backward pass through the mean loss of the batch."""
+    """One optimiser, one gradient of the mean loss of the batch.
+
+    The gradient comes from autograd, or, where the parts allow, from the same formulas written out.
+    """
 
     def __init__(self, model: VAE, settings: Settings) -> None:
         self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
         self._rate = learning_rate_schedule(settings.learning_rate)
         self._bfloat16 = settings.precision == "bfloat16"
+        self._by_hand: GradientsByHand | None = None
+        if settings.gradients == "auto" and GradientsByHand.fit(model):
+            self._by_hand = GradientsByHand(model, torch.bfloat16 if self._bfloat16 else torch.get_default_dtype())
+        self._finite = torch.tensor(True)
 
     def learning_rate(self, step: int, total: int) -> float:
         return self._rate(step, total)
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        if self._by_hand and isinstance(objective, NegativeELBO) and self._by_hand.serve(objective, batch):
+            terms, finite = self._by_hand(objective, batch, noise, step, total)
+        else:
+            terms, finite = self._by_autograd(model, objective, batch, noise, step, total)
+        look = batch.x.device.type == "cpu" or step % _LOOKS == 0
+        if look and not finite:
+            raise diagnose(model, objective, batch, step, total)
+        finite = finite & self._optimizer.step(self._rate(step, total))
+        self._finite = finite & self._finite.to(finite.device)
+        if look and not self._finite:
+            raise DivergedError(
+                f"training diverged at step {step}: a weight, or the running mean of its squared gradient, is not "
+                "finite. A lower learning_rate is the usual cure; the last checkpoint is kept."
+            )
+        return terms
+
+    def _by_autograd(
+        self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
+    ) -> tuple[Terms, Tensor]:
         self._optimizer.zero_grad()
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
             trace = model.infer(batch, noise, objective.samples)
         terms = objective(trace, step, total)
         loss = terms.loss.mean()
-        if not torch.isfinite(loss):
-            raise diagnose(model, batch, terms, step)
         loss.backward()
-        self._optimizer.step(self._rate(step, total))
-        return terms
+        return terms, torch.isfinite(loss)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self._optimizer.state(), {}

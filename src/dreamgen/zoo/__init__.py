@@ -1,5 +1,6 @@
 """Models that ship with the package, each a folder beside this file."""
 
+import os
 from pathlib import Path
 
 from dreamgen.errors import SettingsError
@@ -17,7 +18,8 @@ def shipped_models() -> list[str]:
 def find_model(name_or_folder: str | Path) -> Path:
     """The folder of a model, given it or a shipped model's name; raises SettingsError if there is none."""
     folder, shipped = Path(name_or_folder), str(name_or_folder) in shipped_models()
-    if (folder / MANIFEST).is_file() or (folder.is_dir() and not shipped):
+    # os.path answers for names that no file can have, and for folders that cannot be looked into.
+    if os.path.isfile(folder / MANIFEST) or (os.path.isdir(folder) and not shipped):  # noqa: PTH112, PTH113
         return folder
     if shipped:
         return _HERE / str(name_or_folder)

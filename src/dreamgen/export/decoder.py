@@ -1,0 +1,61 @@
+"""A decoder on its own, as a model folder that dreams, decodes and draws maps, and knows of no example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from dreamgen.errors import OutputError
+from dreamgen.export.whitelist import hand_over
+from dreamgen.generator import DreamGenerator
+from dreamgen.io import save_model
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote.
+
+    Attributes:
+        out: the file or folder.
+        size: in bytes.
+        left: names of the facts that left with it (`MAY_LEAVE` says why each may).
+        stayed: names of the facts that did not.
+        difference: the largest difference from the model's own figures that a check of the output saw; None where
+            there was none to make.
+    """
+
+    out: Path
+    size: int
+    left: list[str]
+    stayed: list[str]
+    difference: float | None = None
+
+
+def export_decoder(generator: DreamGenerator, out: str | Path) -> Exported:
+    """Write a model folder without encoder, data, codes and history; it dreams as `generator` does, bit for bit.
+
+    Weights that 16 bits hold exactly are stored so.
+
+    Args:
+        generator: fitted or loaded.
+        out: a folder that is new or empty, so that nothing else is handed over with it.
+
+    Raises:
+        OutputError: the folder holds something, or cannot be written.
+        SettingsError: the decoder or prior has weights that are not on the list of what may leave.
+    """
+    folder = Path(out)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(
+            f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
+        )
+    handover = hand_over(generator.saved_)
+    save_model(folder, handover.saved, half=_fits_half(handover.saved.model.state_dict()))
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    return Exported(folder, size, handover.left, handover.stayed)
+
+
+def _fits_half(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether 16 bits hold every weight exactly, as those of a model that was saved so do."""
+    return all(bool((tensor.half().float() == tensor).all()) for tensor in tensors.values())

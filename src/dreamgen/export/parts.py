@@ -1,0 +1,69 @@
+"""The two halves of a model as plain functions from numbers to numbers: what other programs are to compute too."""
+
+import torch
+from torch import Tensor, nn
+
+from dreamgen.data import Batch
+from dreamgen.distributions import StepNoise, draw
+from dreamgen.io import SavedModel
+
+
+class Half(nn.Module):
+    """A function from one tensor to others, with names for them."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+class DecoderMean(Half):
+    """Codes to the mean of p(x|z), kept within [0, 1] where the data was."""
+
+    inputs, outputs = ("z",), ("mean",)
+
+    def __init__(self, saved: SavedModel) -> None:
+        super().__init__()
+        self.decoder = saved.model.decoder
+        self.unit_range = saved.unit_range
+
+    def forward(self, z: Tensor) -> Tensor:
+        """z (B, D) to (B, *event)."""
+        mean: Tensor = self.decoder(z).mean
+        return mean.clamp(0, 1) if self.unit_range else mean
+
+
+class EncoderMoments(Half):
+    """Examples to the mean and the standard deviation of q(z|x)."""
+
+    inputs, outputs = ("x",), ("loc", "scale")
+
+    def __init__(self, saved: SavedModel) -> None:
+        super().__init__()
+        self.encoder = saved.model.encoder
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (B, *event), floats, to loc and scale, (B, D)."""
+        q = self.encoder(Batch(x))
+        return q.mean, q.stddev
+
+
+def prior_codes(saved: SavedModel, n: int) -> Tensor:
+    """The same n codes from the prior at every call, (n, D), on the CPU."""
+    prior = saved.model.prior(None)
+    noise = StepNoise(0, "export", device=prior.mean.device)
+    return draw(prior.expand((n, *prior.batch_shape)), noise, 1)[0].cpu()
+
+
+def examples(saved: SavedModel, n: int) -> Tensor:
+    """n examples of noise in [0, 1], (n, *event): enough to compare two programs by."""
+    return StepNoise(0, "export examples").uniform((n, *saved.event_shape))
+
+
+def largest(a: Tensor, b: Tensor) -> float:
+    """The largest difference of two results, relative where they exceed 1."""
+    return float(((a - b).abs() / b.abs().clamp(min=1)).max())
+
+
+def with_weights(part: DecoderMean, dtype: torch.dtype) -> DecoderMean:
+    """Round a part's weights, in place, to what another type of number holds."""
+    part.load_state_dict({name: value.to(dtype).to(value.dtype) for name, value in part.state_dict().items()})
+    return part

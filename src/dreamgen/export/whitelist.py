@@ -1,0 +1,158 @@
+"""What of a model may leave with its decoder. Everything that is not named here stays.
+
+Facts have dotted names: `weights.decoder.out.bias`, `settings.latent_dim`, `card.evaluation.nll`. Of the card only
+numbers leave, rounded as a paper prints them: text can say anything, and all the digits of a mean over private rows
+say more about them than its reader needs.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dreamgen import __version__
+from dreamgen.data import Batch
+from dreamgen.errors import SettingsError
+from dreamgen.io import SavedModel
+from dreamgen.models import build_model
+from dreamgen.training.run import Run
+
+MAY_LEAVE = {
+    # Weights. A name that ends in a dot stands for all below it.
+    "weights.decoder.network.": "turns codes into examples: this is what is handed over",
+    "weights.decoder.likelihood.": "how far examples lie from the decoder's mean, where that was learned",
+    # Settings. Parts are named from the library's own list and take numbers, so they carry no free text.
+    "settings.latent_dim": "how many numbers a code has",
+    "settings.hidden_dim": "the widths of the decoder's layers",
+    "settings.prior": "where codes of dreams are drawn from",
+    "settings.decoder": "which network turns codes into examples",
+    "settings.likelihood": "what the decoder's numbers mean",
+    "settings.objective": "what the decoder was trained for",
+    "settings.beta": "how the rate was weighed: says how far from the prior codes may lie",
+    "settings.free_bits": "which latents may be idle",
+    "settings.binarise": "whether the decoder's means are chances of 0 or 1",
+    "settings.validation": "how the decoder was trained: a share, not which rows",
+    "settings.start": "how the decoder was trained",
+    "settings.update": "how the decoder was trained",
+    "settings.optimizer": "how the decoder was trained",
+    "settings.learning_rate": "how the decoder was trained",
+    "settings.batch_size": "how the decoder was trained; epochs stay, since both together tell the number of rows",
+    "settings.patience": "how the decoder was trained",
+    "settings.average": "how the decoder was trained",
+    "settings.gradients": "how the decoder was trained",
+    "settings.precision": "how the decoder was trained",
+    "settings.save_every": "how the decoder was trained",
+    # The shape of what comes out
+    "event_shape": "the shape of an example",
+    "unit_range": "whether examples are kept within [0, 1], as pictures are",
+    "origin.versions.dreamgen": "which library reads it: the version that exports, not the one that trained",
+    # Figures
+    "card.active_units": "how many latents the decoder listens to",
+    "card.rate_per_unit": "which latents carry most, so that maps and sliders begin with them",
+    "card.test_loss": "how good the model is",
+    "card.evaluation.nll": "how good the model is",
+    "card.evaluation.bits_per_dim": "how good the model is",
+}
+"""Each fact that may leave, and why."""
+
+
+@dataclass(frozen=True)
+class Handover:
+    """A model without its encoder and its past.
+
+    Attributes:
+        saved: on the CPU; holds what left and nothing else.
+        left: names of the facts that left.
+        stayed: names of the facts that did not.
+    """
+
+    saved: SavedModel
+    left: list[str]
+    stayed: list[str]
+
+
+def hand_over(saved: SavedModel) -> Handover:
+    """The part of a model that may leave.
+
+    Raises:
+        SettingsError: its prior or decoder has weights that are not on the list, or a setting is not valid.
+    """
+    facts = _facts(saved)
+    leaving = {name: value for name, value in facts.items() if _may_leave(name, value)}
+    settings = saved.settings.replace(
+        **{"epochs": "auto"} | _below("settings.", leaving), encoder="absent", posterior="absent"
+    )
+    model = build_model(settings, saved.event_shape, seed=0)
+    weights = _below("weights.", leaving)
+    for name in model.state_dict():
+        if name not in weights:
+            raise SettingsError(f"{name} is not on the list of what may leave: this model's decoder stays with it")
+    model.load_state_dict(weights)
+    # Builds the parts that only training uses: what is no name or argument of theirs is refused.
+    Run(model, settings, Batch(torch.zeros(1, *saved.event_shape)), None, seed=0)
+    handed = SavedModel(
+        model=model.eval(),
+        settings=settings,
+        event_shape=tuple(map(int, saved.event_shape)),
+        unit_range=bool(saved.unit_range),
+        origin={"versions": {"dreamgen": __version__}},
+        card=_nested({name: _rounded(value) for name, value in _below("card.", leaving).items()}),
+    )
+    return Handover(handed, *divide(saved, set(leaving)))
+
+
+def divide(saved: SavedModel, leaving: set[str]) -> tuple[list[str], list[str]]:
+    """The names of a model's facts, those that leave and those that stay."""
+    return sorted(leaving), sorted(_facts(saved).keys() - leaving)
+
+
+def _facts(saved: SavedModel) -> dict[str, Any]:
+    """Everything that a model holds, by dotted name."""
+    return {
+        **dict(_flatten(saved.model.state_dict(), "weights.")),
+        # A part is one fact, with its arguments.
+        **{f"settings.{name}": value for name, value in saved.settings.to_dict().items()},
+        "event_shape": saved.event_shape,
+        "unit_range": saved.unit_range,
+        **dict(_flatten(saved.origin, "origin.")),
+        **dict(_flatten(saved.card, "card.")),
+        **({"history": saved.history} if saved.history else {}),
+        **dict(_flatten(saved.codes, "codes.")),
+    }
+
+
+def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, value
+
+
+def _may_leave(name: str, value: Any) -> bool:
+    listed = name in MAY_LEAVE or any(entry.endswith(".") and name.startswith(entry) for entry in MAY_LEAVE)
+    return listed and (not name.startswith("card.") or _is_figure(value))
+
+
+def _is_figure(value: Any) -> bool:
+    return all(type(number) in (int, float) for number in (value if isinstance(value, list) else [value]))
+
+
+def _rounded(value: Any) -> Any:
+    return [round(number, 3) for number in value] if isinstance(value, list) else round(value, 3)
+
+
+def _below(prefix: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in facts.items() if name.startswith(prefix)}
+
+
+def _nested(facts: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in facts.items():
+        *parents, last = name.split(".")
+        place = values
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[last] = value
+    return values
