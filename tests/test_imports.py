@@ -22,7 +22,7 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots", "plots_experiments"},
+    {"evaluation", "plots", "plots_experiments", "charts"},
     {"training"},
     {"generator"},
     {"export", "experiments"},

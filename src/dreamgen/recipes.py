@@ -107,6 +107,19 @@ RECIPES: dict[str, Recipe] = {
         _MNIST.replace(objective={"kind": "iwae", "samples": 5}, binarise="dynamic"),
         "Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519",
     ),
+    "autoregressive": Recipe(
+        "a decoder so strong that the posterior collapses: every pixel knows those before it",
+        _MNIST.replace(
+            likelihood="autoregressive",
+            binarise="dynamic",
+            hidden_dim=[400, 400, 400],
+            batch_size=400,
+            learning_rate=8e-3,
+            optimizer="adam",
+            epochs=12,
+        ),
+        "Variational Lossy Autoencoder, 2016, https://arxiv.org/abs/1611.02731",
+    ),
     "gaussian": Recipe(
         "squared error: a Gaussian of fixed scale around each pixel",
         _MNIST.replace(likelihood={"kind": "gaussian", "scale": 0.2}),

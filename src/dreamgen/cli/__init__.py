@@ -26,6 +26,9 @@ _VERBS = {
     "recipes": "dreamgen.cli.about:recipes",
     "contrast": "dreamgen.cli.contrast:contrast",
     "sweep": "dreamgen.cli.sweep:sweep",
+    "collapse": "dreamgen.cli.collapse:collapse",
+    "blur": "dreamgen.cli.blur:blur",
+    "outsiders": "dreamgen.cli.outsiders:outsiders",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -44,6 +47,9 @@ _HELP = {
     "recipes": "List the recipes, or print one as TOML.",
     "contrast": "Compare an autoencoder, noise and a VAE: codes, maps, holes.",
     "sweep": "Train once for each value of a setting, and compare.",
+    "collapse": "Let a posterior collapse, and cure it.",
+    "blur": "Why dreams are blurred, in figures and pictures.",
+    "outsiders": "Which score tells strange pictures from known ones.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

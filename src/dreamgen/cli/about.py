@@ -51,7 +51,7 @@ def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> Non
         for key, recipe in RECIPES.items()
     }
     lines = [
-        f"{key:<13} {recipe.about}" + (f"\n{'':<13} {recipe.paper}" if recipe.paper else "")
+        f"{key:<14} {recipe.about}" + (f"\n{'':<14} {recipe.paper}" if recipe.paper else "")
         for key, recipe in RECIPES.items()
     ]
     if out:

@@ -56,6 +56,8 @@ def evaluate(
             progress=progress,
         )
     report = {"model": model, "data": dataset.name, **report}
+    if report["collapse"]:
+        click.echo(f"dreamgen: {report['collapse']}", err=True)
     if out:
         make_folder(out.parent)
         write_bytes(out, dump_json(report))

@@ -139,11 +139,15 @@ def _progress() -> Iterator[Callable[["Record"], None]]:
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("", epoch=1, state="")
+        active = ""
 
         def show(record: "Record") -> None:
+            nonlocal active
+            if record.active_units is not None:
+                active = f", {record.active_units} latents active"
             state = (
                 f"loss {record.loss:.2f} = distortion {record.distortion:.2f} + {record.beta:g} × rate "
-                f"{record.rate:.2f}, {record.rows_per_second:,.0f} rows/s"
+                f"{record.rate:.2f}{active}, {record.rows_per_second:,.0f} rows/s"
             )
             bar.update(task, total=record.total, completed=record.step, epoch=record.epoch, state=state)
 

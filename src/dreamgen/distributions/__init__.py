@@ -1,5 +1,6 @@
 """What torch.distributions lacks: explicit noise, points, and the heads that make distributions out of features."""
 
+from dreamgen.distributions.autoregressive import Autoregressive
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
@@ -12,6 +13,7 @@ __all__ = [
     "LIKELIHOODS",
     "POSTERIORS",
     "PRIORS",
+    "Autoregressive",
     "BernoulliLikelihood",
     "Delta",
     "DiagonalGaussian",

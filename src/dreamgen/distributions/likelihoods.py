@@ -1,7 +1,7 @@
 """Likelihoods p(x|z): heads that turn a decoder's output into a distribution over data.
 
 Each says how many numbers it needs per element of x (`parameters_per_element`), which data it accepts (`check`),
-and for which data its `log_prob` is a probability at all (`is_likelihood`).
+for which data its `log_prob` is a probability at all (`is_likelihood`), and whether it can say its mean (`has_mean`).
 """
 
 from typing import Any
@@ -21,6 +21,7 @@ class Likelihood(nn.Module):
     """p(x|z) from a decoder's output."""
 
     parameters_per_element = 1
+    has_mean = True
 
     def forward(self, h: Tensor) -> Distribution:
         """Decoder output, (..., *event), to p(x|z) with batch shape (..., *event)."""

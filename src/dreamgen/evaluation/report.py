@@ -10,6 +10,7 @@ from torch.distributions import Distribution
 
 from dreamgen.data.batch import as_float
 from dreamgen.distributions import Delta, StepNoise, draw
+from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, mutual_information, rate_per_unit
 from dreamgen.evaluation.likelihood import binarise_rows, encode_rows, score_rows
 from dreamgen.evaluation.samples import memorisation
@@ -58,6 +59,7 @@ def evaluate(
         importance-weighted bound with `nll_stderr`, its standard error over the rows. `nll` is None, with
         `nll_reason`, where the model gives no likelihood for x. Of a Gaussian it is a density's, in the units that
         the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits.
+        `collapse` is None, or a line that says that the latents carry nothing and what helps.
     """
     if binarise:
         x = binarise_rows(x, seed)
@@ -88,6 +90,7 @@ def evaluate(
         "rate_per_unit": None if units is None else units.tolist(),
         "mutual_information": mutual_information(q, seed),
         "mutual_information_at_most": math.log(len(x)),
+        "collapse": collapse_warning(q, units),
         "memorisation": None if train is None else _memorisation(model, x, train, seed),
     }
     if reason:
@@ -129,7 +132,8 @@ def _memorisation(model: VAE, x: Tensor, train: Tensor, seed: int) -> float:
     prior = model.prior(None)
     noise = StepNoise(seed, "memorisation", device=device)
     z = draw(prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
-    dreams = draw(model.decoder(z), noise, 1)[0, 0] if _binary(x) else model.decoder(z).mean[0]
+    drawn = _binary(x) or not model.decoder.likelihood.has_mean
+    dreams = draw(model.decoder(z), noise, 1)[0, 0] if drawn else model.decoder(z).mean[0]
     return memorisation(dreams.cpu(), x[:_DREAMS].cpu(), train.cpu())
 
 

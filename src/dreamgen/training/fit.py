@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dreamgen.data.batch import Batch, as_float
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
+from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.files import MANIFEST
@@ -24,6 +26,7 @@ from dreamgen.training.run import Run
 
 _CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
+_STEPS_TO_JUDGE = 500  # a shorter training has not had the time to use its latents
 _MEAN_ROWS = 5000
 _MOST_WEIGHTS = 1 << 30  # 4 GiB, and three times as much to train them; what a model file may hold
 
@@ -68,6 +71,8 @@ def fit_model(
     rows = x[kept[:_RATE_ROWS]]
     q = encode_rows(run.model, rows)
     units = rate_per_unit(q, run.model.prior(None))
+    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
+        warnings.warn(collapse, stacklevel=3)
     largest = torch.finfo(torch.float16).max
     codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
     if labels is not None:

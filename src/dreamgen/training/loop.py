@@ -10,6 +10,7 @@ import torch
 from dreamgen.errors import DivergedError, Interrupted
 from dreamgen.tensors import is_finite
 from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.gauge import count_active
 from dreamgen.training.run import Best, Run
 
 _STEPS_BETWEEN_RECORDS = 20
@@ -28,6 +29,7 @@ class Record:
         beta, learning_rate: at this step.
         rows_per_second: of training, in this session of the run.
         validation: loss on the validation part at the end of an epoch; None within one, or without that part.
+        active_units: latents whose posterior mean varies, at the end of an epoch; None within one.
         epoch_done: whether this record closes an epoch.
     """
 
@@ -41,6 +43,7 @@ class Record:
     learning_rate: float
     rows_per_second: float
     validation: float | None = None
+    active_units: int | None = None
     epoch_done: bool = False
 
 
@@ -123,7 +126,7 @@ def _close_epoch(run: Run, record: Record | None) -> Record:
         with run.average.in_place():
             weights = {name: value.clone() for name, value in run.model.state_dict().items()}
         run.best = Best(record.epoch, validation, weights)
-    record = replace(record, validation=validation, epoch_done=True)
+    record = replace(record, validation=validation, active_units=count_active(run), epoch_done=True)
     # A history holds no times, so that a resumed run writes the same bytes.
     run.history.append({k: v for k, v in asdict(record).items() if k not in ("rows_per_second", "epoch_done")})
     run.sums.zero_()

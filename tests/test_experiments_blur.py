@@ -1,0 +1,130 @@
+"""Blur: the stroke against its exact answers, measures against pictures whose answers are known, and the verb."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.distributions import Normal
+
+from dreamgen.cli import main
+from dreamgen.distributions import GreyBernoulli
+from dreamgen.experiments import stroke
+from dreamgen.experiments.blur import gradients
+from dreamgen.experiments.sharpness import (
+    edge_energy,
+    laplacian_variance,
+    loss_gradients,
+    loss_of,
+    neighbour_correlation,
+)
+
+
+def test_the_exact_answers_are_the_minima_of_the_losses() -> None:
+    # Every answer (a, b) for the two pixels, against a stroke that is at either, half the time each.
+    a, b = np.meshgrid(np.linspace(0.005, 0.995, 199), np.linspace(0.005, 0.995, 199))
+    squared = 0.5 * ((1 - a) ** 2 + b**2) + 0.5 * (a**2 + (1 - b) ** 2)
+    crossed = -0.5 * (np.log(a) + np.log(1 - b)) - 0.5 * (np.log(1 - a) + np.log(b))
+    for loss, name in ((squared, "MSE, σ = 0.71"), (crossed, "BCE, beta 20")):
+        best = np.unravel_index(loss.argmin(), loss.shape)
+        assert (a[best], b[best]) == pytest.approx((0.5, 0.5))
+        assert loss.min() == pytest.approx(stroke.CASES[name].error)
+
+
+@pytest.mark.parametrize("name", stroke.CASES)
+def test_a_trained_model_reaches_the_exact_answer(name: str) -> None:
+    learnt = stroke.learn(name)
+    used = stroke.CASES[name].latent == "used"
+    expected = [[1.0, 0.0], [0.0, 1.0]] if used else [[0.5, 0.5], [0.5, 0.5]]
+    np.testing.assert_allclose(learnt.decoded[:, list(stroke.PLACES)], expected, atol=0.1)
+    rate, error = float(str(learnt.row["rate"])), float(str(learnt.row["error"]))
+    if used:
+        # No latent can tell two things apart for less than log 2, but for the errors it makes.
+        assert 0.8 * math.log(2) < rate < 2.0
+        assert error < 0.4
+    else:
+        assert rate < 0.05
+        assert error == pytest.approx(stroke.CASES[name].error, rel=0.03)
+    if "BCE" in name:
+        assert float(str(learnt.row["-log p"])) >= math.log(2) - 1e-3
+
+
+def test_neighbour_correlation_of_noise_of_flat_pictures_and_of_a_known_mixture() -> None:
+    random = np.random.default_rng(0)
+    noise = random.normal(size=(400, 20, 20))
+    flat = np.broadcast_to(random.normal(size=(400, 1, 1)), noise.shape)
+    assert neighbour_correlation(noise, noise.mean(0)) == pytest.approx(0, abs=0.01)
+    assert neighbour_correlation(flat, flat.mean(0)) == pytest.approx(1)
+    # Variance 4 that neighbours share and 1 that they do not.
+    assert neighbour_correlation(2 * flat + noise, np.zeros((20, 20))) == pytest.approx(0.8, abs=0.03)
+    stripes = np.indices((6, 6)).sum(0)[None] % 2 * 2.0 - 1
+    assert neighbour_correlation(stripes, np.zeros((6, 6))) == pytest.approx(-1)
+
+
+def test_sharpness_of_a_ramp_a_dot_and_a_blurred_edge() -> None:
+    ramp = np.indices((1, 9, 9))[2] * 0.1
+    assert edge_energy(ramp) == pytest.approx(0.1)
+    assert laplacian_variance(ramp) == pytest.approx(0, abs=1e-12)
+    dot = np.zeros((1, 5, 5))
+    dot[0, 2, 2] = 1
+    assert laplacian_variance(dot) == pytest.approx(np.var([-4, 1, 1, 1, 1, 0, 0, 0, 0]))
+    assert edge_energy(dot) == pytest.approx((math.sqrt(2) + 1 + 1) / 16)
+    edge = (np.indices((1, 8, 8))[2] > 3).astype(float)
+    blurred = (edge + np.roll(edge, 1, 2) + np.roll(edge, -1, 2)) / 3
+    assert laplacian_variance(blurred[:, :, 2:-2]) < laplacian_variance(edge[:, :, 2:-2])
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0])
+def test_the_losses_gradients_are_those_of_the_textbook(target: float) -> None:
+    p = torch.tensor([0.01, 0.3, 0.5, 0.99], dtype=torch.double)
+    found = loss_gradients(p, target)
+    torch.testing.assert_close(found["cross-entropy, by output"], (p - target) / (p * (1 - p)))
+    torch.testing.assert_close(found["cross-entropy, by logit"], p - target)
+    torch.testing.assert_close(found["squared error, by output"], 2 * (p - target))
+    torch.testing.assert_close(found["squared error, by logit"], 2 * (p - target) * p * (1 - p))
+    assert gradients([0.5])[0]["cross-entropy, by logit"] == pytest.approx(-0.5)
+
+
+def test_a_loss_is_without_its_constants() -> None:
+    x = torch.tensor([0.0, 1.0])
+    torch.testing.assert_close(loss_of(Normal(torch.zeros(2), 0.5), x), torch.tensor([0.0, 2.0]))
+    torch.testing.assert_close(loss_of(GreyBernoulli(torch.zeros(2)), x), torch.full((2,), math.log(2)))
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    short = {name: one.settings.replace(epochs=2) for name, one in stroke.CASES.items()}
+    for name, settings in short.items():
+        monkeypatch.setitem(stroke.CASES, name, stroke.Case("cross-entropy", "used", settings, 0.0, 0.0))
+    command = ["blur", "digits", "--epochs", "2", "--rows", "40", "--out", "OUT", "--seed", "3"]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--json"])
+    assert not end.value.code
+    result = json.loads(capsys.readouterr().out)
+    assert {"stroke", "neighbours", "sharpness", "gradients", "edges", "pictures"} <= result.keys()
+    assert len(result["sharpness"]) == 9
+    assert result["rows"] == 40
+    for path in result["pictures"].values():
+        with Image.open(path) as picture:
+            assert picture.width > 300
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "OUT" / "runs").rglob("*.safetensors")}
+    assert len(written) == 6
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert not end.value.code
+    out = capsys.readouterr().out
+    assert "edge energy / real" in out
+    # What is trained is not trained again, and says the same.
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert f"{result['sharpness'][0]['edge energy / real']:.4g}" in out
+
+
+def test_pictures_that_are_not_grey_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "flat.npz", x=np.random.default_rng(0).random((60, 7)))
+    with pytest.raises(SystemExit) as end:
+        main(["blur", str(tmp_path / "flat.npz"), "--out", str(tmp_path / "OUT")])
+    assert end.value.code == 3
+    assert "expected" in capsys.readouterr().err
