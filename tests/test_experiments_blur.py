@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -122,9 +123,17 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     assert f"{result['sharpness'][0]['edge energy / real']:.4g}" in out
 
 
-def test_pictures_that_are_not_grey_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    np.savez(tmp_path / "flat.npz", x=np.random.default_rng(0).random((60, 7)))
-    with pytest.raises(SystemExit) as end:
-        main(["blur", str(tmp_path / "flat.npz"), "--out", str(tmp_path / "OUT")])
-    assert end.value.code == 3
-    assert "expected" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("shape", "scale", "text"),
+    [((7,), 1, "grey pictures"), ((4, 4, 3), 1, "grey pictures"), ((4, 4), 9, r"\[0, 1\]")],
+)
+def test_what_is_no_grey_picture_is_refused(
+    shape: tuple[int, ...], scale: float, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(tmp_path / "data.npz")
+    np.savez(data, x=scale * np.random.default_rng(0).random((60, *shape)))
+    for command in (["blur", data], ["collapse", data], ["outsiders", "--train", data, "--model", "mnist"]):
+        with pytest.raises(SystemExit) as end:
+            main([*command, "--out", str(tmp_path / "OUT")])
+        assert end.value.code == 3
+        assert re.search(text, capsys.readouterr().err)

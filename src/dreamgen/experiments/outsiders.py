@@ -15,6 +15,7 @@ import numpy as np
 
 from dreamgen.charts import save_histograms
 from dreamgen.data import Dataset
+from dreamgen.experiments.fitting import check_grey
 from dreamgen.experiments.runs import Watch
 from dreamgen.experiments.strange import Judge, Scores, as_bytes, auroc, sets_beside
 from dreamgen.experiments.tables import as_text
@@ -71,9 +72,10 @@ def judge(model: DreamGenerator, dataset: Dataset, *, rows: int, samples: int, s
     """Score `rows` test pictures of the model's own data, and as many of each set of strangers.
 
     Raises:
-        DataError: the model does not take pictures of this shape.
+        DataError: the data are no grey pictures, or not of the model's shape.
         Interrupted: the watch said so.
     """
+    check_grey(dataset)
     sets = sets_beside(dataset, rows, seed)
     known = Judge(model, as_bytes(dataset.train.x[:rows]), samples, seed)
     scores = {}
