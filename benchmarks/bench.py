@@ -45,7 +45,7 @@ class Row:
         verdict = (
             "beyond" if self.beyond and self.ratio >= self.beyond else "met" if self.ratio >= self.goal else "MISSED"
         )
-        goal = f"{self.goal:g}" + (f" / {self.beyond:g}" if self.beyond else "")
+        goal = f"{self.goal:.3g}" + (f" / {self.beyond:.3g}" if self.beyond else "")
         return [self.work, self.ours, self.against, self.theirs, f"{self.ratio:.2f}", goal, verdict]
 
 
@@ -228,9 +228,7 @@ def startup(peer: str | None, rows: Path) -> list[Row]:
         table = []
         for name, (command, goal) in commands.items():
             seconds = median(measures.whole_process(command) for _ in range(5))
-            table.append(
-                Row(name, f"{seconds:.2f} s", "what a person waits for gladly", f"{goal:g} s", goal / seconds, 1)
-            )
+            table.append(Row(name, f"{seconds:.2f} s", "the goal", f"{goal:g} s", goal / seconds, 1))
     return table
 
 
