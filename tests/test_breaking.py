@@ -1,9 +1,11 @@
 """The short form of `benchmarks/break_it.py`: kills, refusals, flips, files that mean harm, bad numbers, damage."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +14,15 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import break_it
 from breaking.outcome import timed
 from breaking.parsers import EXAMPLES, PARSERS, Bench, holds
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """As many threads as the jobs have, or a resumed run would say that its bytes may differ."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", [name for name in break_it.PARTS if name != "fuzz"])

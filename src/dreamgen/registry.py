@@ -19,6 +19,8 @@ from dreamgen.errors import SettingsError
 Spec = str | float | int | Mapping[str, Any]
 """How a part is written down: its name, or a table with `kind` and arguments, or a bare number."""
 
+_BITS = 8192  # of a whole number; nothing that is counted needs more
+
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Finish an error message: the nearest valid name, then all of them."""
@@ -46,8 +48,8 @@ def _fits(value: Any, annotation: Any) -> bool:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return number and abs(value) <= sys.float_info.max  # false for NaN, and for a whole number that is no float
     if annotation is int:
-        # No counter is larger, and Python does not even write out numbers of thousands of digits.
-        return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63
+        # Python does not even write out numbers of thousands of digits.
+        return isinstance(value, int) and not isinstance(value, bool) and value.bit_length() < _BITS
     return isinstance(value, annotation) if isinstance(annotation, type) else value is annotation
 
 
