@@ -16,7 +16,7 @@ from dreamgen.distributions import GreyBernoulli
 from dreamgen.experiments import stroke
 from dreamgen.experiments.blur import gradients
 from dreamgen.experiments.sharpness import (
-    edge_energy,
+    edge_strength,
     laplacian_variance,
     loss_gradients,
     loss_of,
@@ -67,12 +67,12 @@ def test_neighbour_correlation_of_noise_of_flat_pictures_and_of_a_known_mixture(
 
 def test_sharpness_of_a_ramp_a_dot_and_a_blurred_edge() -> None:
     ramp = np.indices((1, 9, 9))[2] * 0.1
-    assert edge_energy(ramp) == pytest.approx(0.1)
+    assert edge_strength(ramp) == pytest.approx(0.1)
     assert laplacian_variance(ramp) == pytest.approx(0, abs=1e-12)
     dot = np.zeros((1, 5, 5))
     dot[0, 2, 2] = 1
     assert laplacian_variance(dot) == pytest.approx(np.var([-4, 1, 1, 1, 1, 0, 0, 0, 0]))
-    assert edge_energy(dot) == pytest.approx((math.sqrt(2) + 1 + 1) / 16)
+    assert edge_strength(dot) == pytest.approx((math.sqrt(2) + 1 + 1) / 16)
     edge = (np.indices((1, 8, 8))[2] > 3).astype(float)
     blurred = (edge + np.roll(edge, 1, 2) + np.roll(edge, -1, 2)) / 3
     assert laplacian_variance(blurred[:, :, 2:-2]) < laplacian_variance(edge[:, :, 2:-2])
@@ -117,10 +117,10 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatc
         main(command)
     assert not end.value.code
     out = capsys.readouterr().out
-    assert "edge energy / real" in out
+    assert "edge strength / real" in out
     # What is trained is not trained again, and says the same.
     assert {path: path.stat().st_mtime_ns for path in written} == written
-    assert f"{result['sharpness'][0]['edge energy / real']:.4g}" in out
+    assert f"{result['sharpness'][0]['edge strength / real']:.4g}" in out
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 
 from dreamgen import RECIPES, DreamGenerator
 from dreamgen.cli import main
@@ -573,3 +574,9 @@ def test_a_page_says_what_it_cannot_run(
     with pytest.raises(SettingsError, match=re.escape(text)):
         export_page(small(**settings), tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("export", [export_decoder, export_onnx, export_page])
+def test_what_is_not_fitted_has_nothing_to_hand_over(export: Callable[..., object], tmp_path: Path) -> None:
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        export(DreamGenerator(), tmp_path / "out")

@@ -181,12 +181,12 @@ class DreamGenerator(Estimator):
     @property
     def history(self) -> list[dict[str, Any]]:
         """One record for each epoch: loss, distortion, rate, beta, validation, in nats per example."""
-        return self._fitted().history
+        return self.fitted().history
 
     @property
     def sees_binary(self) -> bool:
         """Whether it was trained on binarised data, so that this is what it is to be measured on."""
-        return self._fitted().settings.binarise != "none"
+        return self.fitted().settings.binarise != "none"
 
     # Dreams
 
@@ -251,7 +251,7 @@ class DreamGenerator(Estimator):
         plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
         base = torch.zeros(self._latent_dim)
         pictures = self._pictures(walks.plane_grid(base, plane, size, by, span))
-        return pictures.reshape(size, size, *self._fitted().event_shape)
+        return pictures.reshape(size, size, *self.fitted().event_shape)
 
     def traverse(
         self,
@@ -272,12 +272,12 @@ class DreamGenerator(Estimator):
         base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x")
         order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
         z = walks.one_at_a_time(base, order, steps, span)
-        return self._pictures(z.flatten(0, 1)).reshape(len(order), steps, *self._fitted().event_shape)
+        return self._pictures(z.flatten(0, 1)).reshape(len(order), steps, *self.fitted().event_shape)
 
     @property
     def latent_order(self) -> list[int]:
         """The latents, the one with the largest rate on the training data first."""
-        rates = self._fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
+        rates = self.fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
         return sorted(range(len(rates)), key=lambda unit: -rates[unit])
 
     @property
@@ -350,7 +350,7 @@ class DreamGenerator(Estimator):
 
     def save(self, folder: str | Path, *, half: bool = False) -> None:
         """Write a model folder: safetensors and JSON; `half` stores 16-bit weights."""
-        save_model(Path(folder), self._fitted(), half)
+        save_model(Path(folder), self.fitted(), half)
 
     @classmethod
     def load(cls, model: str | Path, device: str = "auto") -> "DreamGenerator":
@@ -370,7 +370,8 @@ class DreamGenerator(Estimator):
 
     # Plumbing
 
-    def _fitted(self) -> SavedModel:
+    def fitted(self) -> SavedModel:
+        """What was trained or loaded; raises scikit-learn's NotFittedError where nothing was."""
         if not hasattr(self, "saved_"):
             from sklearn.exceptions import NotFittedError
 
@@ -379,15 +380,15 @@ class DreamGenerator(Estimator):
 
     @property
     def _model(self) -> Any:
-        return self._fitted().model
+        return self.fitted().model
 
     @property
     def _latent_dim(self) -> int:
-        return self._fitted().settings.latent_dim
+        return self.fitted().settings.latent_dim
 
     def _code(self, x: npt.ArrayLike, name: str) -> Tensor:
         """The posterior's mean of one example, (D,)."""
-        mean: Tensor = self.encode(one_of(x, name, self._fitted().event_shape)).mean
+        mean: Tensor = self.encode(one_of(x, name, self.fitted().event_shape)).mean
         return mean[0]
 
     @property
@@ -401,7 +402,7 @@ class DreamGenerator(Estimator):
 
         Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
         """
-        return rows_of(X, self._fitted().event_shape, self._model.decoder.likelihood)
+        return rows_of(X, self.fitted().event_shape, self._model.decoder.likelihood)
 
     @torch.no_grad()
     def _pictures(self, z: Tensor, seed: int | None = None) -> Floats:
@@ -409,7 +410,7 @@ class DreamGenerator(Estimator):
 
         In blocks of one size, so that a picture does not depend, in its last digit, on how many there are.
         """
-        saved = self._fitted()
+        saved = self.fitted()
         pictures = torch.empty(len(z), *saved.event_shape)
         for number, (block, real) in enumerate(blocks(z, _DECODE_ROWS)):
             p = self._model.decoder(block.to(self._device))

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import common_options, device_option, epochs_option, plain_warnings, say
 from dreamgen.cli.watching import watching
 
 
 @click.command()
 @click.argument("data", default="mnist")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of each training; by default the recipe's.")
+@epochs_option
 @click.option("--rows", type=click.IntRange(2), default=2000, show_default=True, help="Test rows to measure on.")
 @device_option
 @common_options(out="Folder for the models and pictures; by default runs/blur.")

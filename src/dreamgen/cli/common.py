@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from dreamgen.errors import DataError, SettingsError
+from dreamgen.experiments.tables import cell
 from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
@@ -41,6 +42,20 @@ def common_options(out: str, seed: int | None = 0) -> Callable[[F], F]:
 def device_option(verb: F) -> F:
     """--device."""
     return click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")(verb)
+
+
+def epochs_option(verb: F) -> F:
+    """--epochs of an experiment."""
+    return click.option("--epochs", type=click.IntRange(1), help="Epochs of each training; by default the recipe's.")(
+        verb
+    )
+
+
+def samples_option(verb: F) -> F:
+    """--samples."""
+    return click.option(
+        "--samples", type=click.IntRange(1), default=100, show_default=True, help="Importance samples a row."
+    )(verb)
 
 
 def load_generator(model: str, device: str = "auto") -> "DreamGenerator":
@@ -99,16 +114,11 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
     return x[int(row)]
 
 
-def fmt(value: Any) -> str:
-    """A number for a person; a dash for what does not exist."""
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
 def table(values: Mapping[str, Any]) -> str:
     """Names and values in two columns; what is nested gets its parents' names, and long lists are left to --json."""
     rows = dict(_flatten(values))
     width = max(map(len, rows))
-    return "\n".join(f"{name:<{width}}  {fmt(value)}" for name, value in rows.items())
+    return "\n".join(f"{name:<{width}}  {cell(value)}" for name, value in rows.items())
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

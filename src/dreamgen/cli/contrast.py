@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import common_options, device_option, epochs_option, plain_warnings, say
 from dreamgen.cli.watching import watching
 
 
 @click.command()
 @click.argument("data", default="mnist")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of each training; by default the recipe's.")
+@epochs_option
 @click.option(
     "--labels", type=(int, int), default=(1, 7), show_default=True, help="Between which rows midpoints are taken."
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say, table
+from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table
 from dreamgen.cli.output import check_out
 from dreamgen.files import dump_json, make_folder, write_bytes
 
@@ -15,7 +15,7 @@ from dreamgen.files import dump_json, make_folder, write_bytes
 @click.command()
 @click.argument("model")
 @click.argument("data")
-@click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="Importance samples a row.")
+@samples_option
 @click.option("--binarise", is_flag=True, help="Draw grey pixels as 0 or 1 first, once, by --seed.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first rows.")

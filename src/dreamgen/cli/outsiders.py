@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, say
+from dreamgen.cli.common import (
+    common_options,
+    device_option,
+    epochs_option,
+    load_generator,
+    plain_warnings,
+    samples_option,
+    say,
+)
 from dreamgen.cli.watching import watching
 from dreamgen.errors import SettingsError
 
@@ -21,9 +29,9 @@ from dreamgen.errors import SettingsError
     help="What to train on, and whose test part is inside; repeatable.",
 )
 @click.option("--model", help="A model of --train, a folder or a name that ships, instead of a training.")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of each training; by default the recipe's.")
+@epochs_option
 @click.option("--rows", type=click.IntRange(2), default=1000, show_default=True, help="Pictures of each set.")
-@click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="Importance samples a row.")
+@samples_option
 @device_option
 @common_options(out="Folder for the models and pictures; by default runs/outsiders.")
 def outsiders(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import common_options, device_option, epochs_option, plain_warnings, samples_option, say
 from dreamgen.cli.watching import watching
 
 
@@ -19,8 +19,8 @@ from dreamgen.cli.watching import watching
     help="Values of one setting; repeatable. A single value changes what all runs have in common.",
 )
 @click.option("--recipe", help="What is varied: a recipe's name or a .toml file; by default DATA's, binarised.")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of each training; by default the recipe's.")
-@click.option("--samples", type=click.IntRange(1), default=100, show_default=True, help="Importance samples a row.")
+@epochs_option
+@samples_option
 @click.option("--cross", is_flag=True, help="Every combination, instead of each setting alone around the recipe.")
 @device_option
 @common_options(out="Folder of the sweep; by default runs/sweep.")

@@ -17,7 +17,7 @@ from dreamgen.evaluation.report import one_sample_loss
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.experiments.sharpness import (
     Pictures,
-    edge_energy,
+    edge_strength,
     laplacian_variance,
     loss_gradients,
     loss_of,
@@ -134,12 +134,12 @@ def _sharpness(name: str, model: DreamGenerator, x: Pictures, seed: int) -> list
         "dreams": model.dream(len(x), seed=seed),
         "dreams, drawn": model.dream(len(x), seed=seed, sample=True),
     }
-    edges, laplacian = edge_energy(x), laplacian_variance(x)
+    edges, laplacian = edge_strength(x), laplacian_variance(x)
     return [
         {
             "loss": name,
             "pictures": kind,
-            "edge energy / real": edge_energy(pictures) / edges,
+            "edge strength / real": edge_strength(pictures) / edges,
             "Laplacian variance / real": laplacian_variance(pictures) / laplacian,
             "squared error": float(np.square(pictures - x).sum((1, 2)).mean()) if kind == "reconstructions" else None,
             "rate": loss["test_rate"] if kind == "reconstructions" else None,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from dreamgen.data.batch import as_float
 from dreamgen.distributions import GreyBernoulli
 
 Pictures = npt.NDArray[np.floating[Any]]
@@ -28,7 +29,18 @@ def neighbour_correlation(x: Pictures, centre: Pictures) -> float:
     return float(product / math.sqrt(squares[0] * squares[1]))
 
 
-def edge_energy(x: Pictures) -> float:
+def edge_energy(x: Tensor) -> float:
+    """Squared differences between neighbouring pixels, summed over each picture, averaged over the pictures.
+
+    x is bytes or floats, (n, height, width[, channels]). Sharp edges raise it, and so do long strokes: compare
+    pictures of the same kind only.
+    """
+    x = as_float(x)
+    across, down = x.diff(dim=2), x.diff(dim=1)
+    return (across.square().flatten(1).sum(1) + down.square().flatten(1).sum(1)).double().mean().item()
+
+
+def edge_strength(x: Pictures) -> float:
     """The length of the gradient, by differences to the next pixel, averaged over pixels and pictures."""
     right, down = x[:, :-1, 1:] - x[:, :-1, :-1], x[:, 1:, :-1] - x[:, :-1, :-1]
     return float(np.hypot(right, down).mean())

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
-from dreamgen.data.batch import as_float
 from dreamgen.errors import DivergedError, ModelFileError
 from dreamgen.experiments.grid import Point
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.sharpness import edge_energy
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.models import build_model
@@ -144,14 +143,3 @@ def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, wa
         if isinstance(value, float) and not math.isfinite(value):
             row |= {name: None, "reason": f"{name} is {value}"}
     return row
-
-
-def edge_energy(x: Tensor) -> float:
-    """Squared differences between neighbouring pixels, summed over each picture, averaged over the pictures.
-
-    x is bytes or floats, (n, height, width[, channels]). Sharp edges raise it, and so do long strokes: compare
-    pictures of the same kind only.
-    """
-    x = as_float(x)
-    across, down = x.diff(dim=2), x.diff(dim=1)
-    return (across.square().flatten(1).sum(1) + down.square().flatten(1).sum(1)).double().mean().item()

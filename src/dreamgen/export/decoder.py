@@ -50,7 +50,7 @@ def export_decoder(generator: DreamGenerator, out: str | Path) -> Exported:
         raise OutputError(
             f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
         )
-    handover = hand_over(generator.saved_)
+    handover = hand_over(generator.fitted())
     save_model(folder, handover.saved, half=_fits_half(handover.saved.model.state_dict()))
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Exported(folder, size, handover.left, handover.stayed)

@@ -1,4 +1,4 @@
-"""A half of a model as an ONNX graph: numbers in, numbers out, for any program that runs them.
+"""A part of a model as an ONNX graph: numbers in, numbers out, for any program that runs them.
 
     decoder    z (batch, D)       to mean (batch, *event), as `inverse_transform` gives it
     encoder    x (batch, *event)  to loc and scale (batch, D), as `encode` gives them
@@ -20,14 +20,14 @@ from torch import Tensor
 
 from dreamgen.errors import DreamgenError, SettingsError
 from dreamgen.export.decoder import Exported
-from dreamgen.export.parts import DecoderMean, EncoderMoments, Half, examples, largest, prior_codes
+from dreamgen.export.parts import DecoderMean, EncoderMoments, Part, examples, largest, prior_codes
 from dreamgen.export.whitelist import divide
 from dreamgen.files import make_folder, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.io import SavedModel
 from dreamgen.registry import nearest
 
-PARTS: dict[str, tuple[Callable[[SavedModel], Half], Callable[[SavedModel, int], Tensor]]] = {
+PARTS: dict[str, tuple[Callable[[SavedModel], Part], Callable[[SavedModel, int], Tensor]]] = {
     "decoder": (DecoderMean, prior_codes),
     "encoder": (EncoderMoments, examples),
 }
@@ -38,7 +38,7 @@ _BATCHES = (1, 2, 7, 64)  # a graph with a fixed batch size gives itself away
 
 
 def export_onnx(generator: DreamGenerator, out: str | Path, part: str = "decoder") -> Exported:
-    """Write one half of a model as an ONNX file with a free batch size.
+    """Write one part of a model as an ONNX file with a free batch size.
 
     Where onnxruntime is installed, the file's bytes are run before they are written, and their figures compared with
     the model's own for several batch sizes.
@@ -56,25 +56,25 @@ def export_onnx(generator: DreamGenerator, out: str | Path, part: str = "decoder
     """
     if part not in PARTS:
         raise SettingsError(f"unknown part {part!r}: {nearest(part, PARTS)}")
-    saved, path = generator.saved_, Path(out)
+    saved, path = generator.fitted(), Path(out)
     kind, tried_on = PARTS[part]
-    half = copy.deepcopy(kind(saved)).cpu().eval()
+    network = copy.deepcopy(kind(saved)).cpu().eval()
     inputs = tried_on(saved, max(_BATCHES))
-    content = _to_onnx(half, inputs)
-    difference = _compare(content, half, inputs)
+    content = _to_onnx(network, inputs)
+    difference = _compare(content, network, inputs)
     if difference is not None and difference > _TOLERANCE:
         raise DreamgenError(f"nothing written: onnxruntime's figures differ from the model's by {difference:.2g}")
     make_folder(path.parent)
     write_bytes(path, content)
-    left = {*(f"weights.{name}" for name in half.state_dict()), "event_shape"}
+    left = {*(f"weights.{name}" for name in network.state_dict()), "event_shape"}
     if part == "decoder":
         left.add("unit_range")
     return Exported(path, len(content), *divide(saved, left), difference)
 
 
-def _to_onnx(half: Half, inputs: Tensor) -> bytes:
+def _to_onnx(network: Part, inputs: Tensor) -> bytes:
     with torch.no_grad():
-        half(inputs)  # what the model itself refuses, it says best itself
+        network(inputs)  # what the model itself refuses, it says best itself
     try:
         for package in ("onnx", "onnxscript"):
             import_module(package)
@@ -83,10 +83,10 @@ def _to_onnx(half: Half, inputs: Tensor) -> bytes:
     try:
         with _quiet():
             program = torch.onnx.export(
-                half,
+                network,
                 (inputs[:2],),
-                input_names=half.inputs,
-                output_names=half.outputs,
+                input_names=network.inputs,
+                output_names=network.outputs,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
                 dynamo=True,
                 verbose=False,
@@ -125,7 +125,7 @@ def _drop_remarks(message: Any) -> None:
                 _drop_remarks(below)
 
 
-def _compare(content: bytes, half: Half, inputs: Tensor) -> float | None:
+def _compare(content: bytes, network: Part, inputs: Tensor) -> float | None:
     """The largest difference between onnxruntime's figures and torch's; None where onnxruntime is not installed."""
     try:
         runtime = import_module("onnxruntime")
@@ -136,8 +136,8 @@ def _compare(content: bytes, half: Half, inputs: Tensor) -> float | None:
     for rows in _BATCHES:
         batch = inputs[:rows]
         with torch.no_grad():
-            expected = half(batch)
-        found = session.run(None, {half.inputs[0]: batch.numpy()})
+            expected = network(batch)
+        found = session.run(None, {network.inputs[0]: batch.numpy()})
         for a, b in zip(found, expected if isinstance(expected, tuple) else (expected,), strict=True):
             if a.shape != tuple(b.shape):
                 raise DreamgenError(f"nothing written: onnxruntime gives shape {a.shape}, the model {tuple(b.shape)}")

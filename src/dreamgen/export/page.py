@@ -62,7 +62,7 @@ def export_page(
         SettingsError: the page cannot run this kind of model, or its decoder may not leave.
         OutputError: the file cannot be written.
     """
-    path, handover = Path(out), hand_over(generator.saved_)
+    path, handover = Path(out), hand_over(generator.fitted())
     saved = handover.saved
     layers, shape = _layers(saved), _picture_shape(saved)
     half, difference = _rounding(saved)
@@ -86,7 +86,7 @@ def export_page(
     make_folder(path.parent)
     write_bytes(path, content)
     left = {name for name in handover.left if name.startswith(_NAMED)}
-    return Exported(path, len(content), *divide(generator.saved_, left), difference)
+    return Exported(path, len(content), *divide(generator.fitted(), left), difference)
 
 
 def _layers(saved: SavedModel) -> list[tuple[nn.Linear, str]]:

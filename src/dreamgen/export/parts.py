@@ -8,14 +8,14 @@ from dreamgen.distributions import StepNoise, draw
 from dreamgen.io import SavedModel
 
 
-class Half(nn.Module):
+class Part(nn.Module):
     """A function from one tensor to others, with names for them."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
-class DecoderMean(Half):
+class DecoderMean(Part):
     """Codes to the mean of p(x|z), kept within [0, 1] where the data was."""
 
     inputs, outputs = ("z",), ("mean",)
@@ -31,7 +31,7 @@ class DecoderMean(Half):
         return mean.clamp(0, 1) if self.unit_range else mean
 
 
-class EncoderMoments(Half):
+class EncoderMoments(Part):
     """Examples to the mean and the standard deviation of q(z|x)."""
 
     inputs, outputs = ("x",), ("loc", "scale")

@@ -10,7 +10,7 @@ The cross-entropy itself is never needed for this; it is read off a few rows, fo
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -72,7 +72,7 @@ class GradientsByHand:
         encoder, _, decoder = _networks(model)
         return all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in (*encoder.layers, *decoder.layers))
 
-    def serve(self, objective: Objective, batch: Batch) -> bool:
+    def serve(self, objective: Objective, batch: Batch) -> TypeGuard[NegativeELBO]:
         """Whether this loss is the one that is written out here, of all weights, and nobody watches the layers."""
         plain = type(objective) is NegativeELBO and objective.samples == 1
         watched = any(

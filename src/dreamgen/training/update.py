@@ -14,7 +14,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import Noise
 from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
-from dreamgen.objectives import NegativeELBO, Objective, Terms, learning_rate_schedule
+from dreamgen.objectives import Objective, Terms, learning_rate_schedule
 from dreamgen.registry import Registry
 from dreamgen.training.by_hand import GradientsByHand
 from dreamgen.training.health import diagnose
@@ -72,7 +72,7 @@ class PlainUpdate:
         return self._rate(step, total)
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
-        if self._by_hand and isinstance(objective, NegativeELBO) and self._by_hand.serve(objective, batch):
+        if self._by_hand and self._by_hand.serve(objective, batch):
             terms, finite = self._by_hand(objective, batch, noise, step, total)
         else:
             terms, finite = self._by_autograd(model, objective, batch, noise, step, total)
