@@ -17,7 +17,7 @@ LEVELS: list[set[str]] = [
     {"errors"},
     {"registry", "files", "tensors"},
     {"config", "walks", "estimator", "devices"},
-    {"distributions", "nn", "data"},
+    {"distributions", "nn", "data", "tables"},
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},
@@ -26,6 +26,7 @@ LEVELS: list[set[str]] = [
     {"training"},
     {"generator"},
     {"export", "experiments"},
+    {"applications"},
     {"cli"},
     {"__main__"},
 ]
