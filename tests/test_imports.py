@@ -22,7 +22,7 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots", "plots_experiments", "charts"},
+    {"evaluation", "plots", "plots_experiments", "charts", "reports"},
     {"training"},
     {"generator"},
     {"export", "experiments"},
