@@ -18,6 +18,7 @@ LEVELS: list[set[str]] = [
     {"registry", "files", "tensors"},
     {"config", "walks", "estimator", "devices"},
     {"distributions", "nn", "data"},
+    {"tables"},
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},
