@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
+    from dreamgen.applications.anomaly import AnomalyDetector
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
     from dreamgen.errors import DreamgenError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "RECIPES": "recipes",
     "VAE": "models",
+    "AnomalyDetector": "applications.anomaly",
     "Batch": "data",
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
@@ -42,6 +44,7 @@ _HOMES = {
 __all__ = [
     "RECIPES",
     "VAE",
+    "AnomalyDetector",
     "Batch",
     "DreamGenerator",
     "DreamgenError",
