@@ -18,7 +18,6 @@ from dreamgen.applications.scores import SCORES
 from dreamgen.applications.sklearn_inputs import check_fitted, check_plain, check_width
 from dreamgen.applications.strange import strange_cells, without_levels
 from dreamgen.applications.table_model import TableModel, rows_of
-from dreamgen.config import Settings
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator
@@ -212,7 +211,8 @@ class AnomalyDetector(Estimator):
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for odd rows, 0 for others, (n,)."""
-        return (self.decision_function(X) > self.threshold_).astype(np.int64)
+        scores = self.decision_function(X)
+        return (scores > self.threshold_).astype(np.int64)
 
     def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
         """`labels_` of a new fit: 1 for odd rows, (n,)."""
@@ -220,12 +220,14 @@ class AnomalyDetector(Estimator):
 
     def p_values(self, X: Any) -> Floats:
         """(r + 1) / (n + 1) of each row, where r of n held-out rows are as odd or odder, (n,)."""
-        return p_values_of(self._calibration[self.score], self.decision_function(X))
+        scores = self.decision_function(X)
+        return p_values_of(self._calibration[self.score], scores)
 
     def predict_proba(self, X: Any) -> Floats:
         """Of being normal and of being odd, (n, 2): one half at the threshold, the logistic function of the distance
         from it in units of the held-out rows' spread. No frequency is promised; `p_values` are for that.
         """
+        check_fitted(self)
         spread = max(float(np.std(self._calibration[self.score])), 1e-12)
         u = np.clip((self.decision_function(X) - self.threshold_) / spread, -500, 500)
         odd = 1 / (1 + np.exp(-u))
@@ -239,6 +241,7 @@ class AnomalyDetector(Estimator):
             rows: which of them, a mask (n,) or numbers; None: those that are flagged. Others get an empty list.
             most: cells of a row, the oddest first.
         """
+        check_fitted(self)
         table = self._table(X)
         chosen = self.predict(X).astype(bool) if rows is None else np.zeros(len(table), bool)
         if rows is not None:
@@ -331,5 +334,3 @@ def _judges(
         weights = parse_tensors(files[name], name) if k else None
         yield from_tensors(model, weights, own, int(facts["rows"]), int(seed))
 
-
-_ = Settings

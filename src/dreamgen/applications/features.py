@@ -18,6 +18,7 @@ from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions.columns import Columns
 
 Floats = NDArray[np.float64]
+_WIDEST = 2000  # features whose covariance is still worth its time
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def whitening(points: Floats) -> tuple[Floats, Floats]:
     from sklearn.covariance import ledoit_wolf
 
     loc = points.mean(0)
+    if points.shape[1] > _WIDEST:
+        return loc, np.eye(points.shape[1])
     covariance, _ = ledoit_wolf(points - loc, assume_centered=True)
     values, vectors = np.linalg.eigh(covariance)
     # Directions in which nothing varies would outweigh all others.

@@ -115,11 +115,11 @@ def train_judge(
         device=device,
         on_record=on_record,
     )
-    held_out = np.sort(split_rows(len(bench.rows), share, seed)[0].numpy())
+    held_out, kept = (np.sort(part.numpy()) for part in split_rows(len(bench.rows), share, seed))
     space = RowSpace.of(bench.codec.shapes, bench.rows)
     marginals = Marginals(model, rows=bench.rows)
     views = view(model, space, marginals, bench.rows, bench.strange, seed)
-    geometry = Geometry.of(views, seed)
+    geometry = Geometry.of(views, seed, kept)
     raw = table_of(views.take(held_out), geometry, held_out)
     scales = {name: Scale.of(values) for name, values in raw.items()}
     usual = -marginals.log_prob(bench.rows).mean(0)

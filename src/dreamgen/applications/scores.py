@@ -19,6 +19,7 @@ NEIGHBOURS = 5
 REFERENCE = 20_000  # rows among which neighbours are looked for
 COMBINED = ("neighbours", "rows", "likelihood")
 _KNOTS = 512
+_FARTHEST = 1e150
 
 Indices = NDArray[np.int64]
 
@@ -37,10 +38,12 @@ class Geometry:
         self._indices: dict[str, Any] = {}
 
     @classmethod
-    def of(cls, views: Views, seed: int) -> "Geometry":
-        """Fitted to the views of the training rows."""
+    def of(cls, views: Views, seed: int, kept: Indices | None = None) -> "Geometry":
+        """Fitted to the views of the training rows; the covariances to those of them that are `kept`, so that held-out
+        rows lie in the geometry as new ones do. All are neighbours."""
         tensors: dict[str, Any] = {}
-        for name, values in (("input", views.points), ("latent", views.latent), ("residual", views.residual)):
+        part = views if kept is None else views.take(kept)
+        for name, values in (("input", part.points), ("latent", part.latent), ("residual", part.residual)):
             tensors[f"{name}.loc"], tensors[f"{name}.matrix"] = whitening(values)
         order = np.random.default_rng(seed).permutation(len(views))[:REFERENCE]
         made = cls({**tensors, "reference": np.sort(order)}, len(views))
@@ -166,7 +169,7 @@ class Scale:
         return cls(ordered[last], curve[last], max(float(values.std()), 1e-12))
 
     def __call__(self, values: Floats) -> Floats:
-        values = np.nan_to_num(values, nan=np.inf, posinf=np.finfo(np.float64).max, neginf=np.finfo(np.float64).min)
+        values = np.nan_to_num(values, nan=_FARTHEST).clip(-_FARTHEST, _FARTHEST)
         inside = np.interp(values, self.knots, self.surprise)
         above = np.log1p(np.maximum(values - self.knots[-1], 0) / self.spread)
         below = -np.log1p(np.maximum(self.knots[0] - values, 0) / self.spread)
