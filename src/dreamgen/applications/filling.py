@@ -11,7 +11,7 @@ models are averaged. Noise is keyed by what was observed in a row, so a row's nu
 Letters: K samples, B rows, d modelled columns, m draws.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,6 +30,19 @@ from dreamgen.tables.transforms import Affine
 
 Floats = NDArray[np.float64]
 _DRAWN = 2  # values for each latent where a mean or a quantile has no closed form
+
+
+class Several:
+    """Noise for distributions of batch shape (K, B, ...), where every draw of a row is its own."""
+
+    def __init__(self, noise: Noise) -> None:
+        self._noise = noise
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        return self._noise.normal((shape[0] * shape[1], *shape[2:])).reshape(tuple(shape))
+
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        return self._noise.uniform((shape[0] * shape[1], *shape[2:])).reshape(tuple(shape))
 
 
 @dataclass(frozen=True)
@@ -78,8 +91,9 @@ class Block:
 
     def values(self) -> Tensor:
         """Values drawn for each latent, in model units, (2K, B, d)."""
-        return draw(self.p, self.noise, _DRAWN).flatten(0, 1)
+        return draw(self.p, Several(self.noise), _DRAWN).flatten(0, 1)
 
+    @torch.no_grad()
     def draws(self, count: int) -> Floats:
         """Rows given what was observed of them, in model units, (count, real, d)."""
         cumulative = self.weights.cumsum(0)
@@ -87,7 +101,19 @@ class Block:
         z = self.trace.latents[0].z
         place = which.clamp(max=len(z) - 1).unsqueeze(-1).expand(-1, -1, z.shape[-1])
         p = self.model.saved.model.decoder(z.gather(0, place))
-        return draw(p, self.noise, 1)[0][:, : self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+
+    def quantiles(self, levels: Sequence[float]) -> list[Floats]:
+        """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
+        values = self.values()[:, : self.real]
+        weights = self.weights[:, : self.real].repeat(_DRAWN, 1) / _DRAWN
+        ordered, order = values.sort(0)
+        below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
+        found = []
+        for level in levels:
+            place = (below < level).sum(0, keepdim=True).clamp(max=len(values) - 1)
+            found.append(ordered.gather(0, place)[0].double().cpu().numpy())
+        return found
 
     def cdf(self, x: Tensor) -> Floats:
         """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units."""
