@@ -71,7 +71,12 @@ class Coverage:
 
 
 def measure(
-    models: Sequence[TableModel], held_out: Sequence[Batch], share: float, samples: int, seed: int
+    models: Sequence[TableModel],
+    held_out: Sequence[Batch],
+    share: float,
+    samples: int,
+    seed: int,
+    asked: Sequence[str] | None = None,
 ) -> Coverage:
     """Hide a share of the observed numbers of held-out rows, predict them, and see where they lie.
 
@@ -81,8 +86,16 @@ def measure(
         share: of the cells that is hidden, as in the table to be filled.
         samples: K.
         seed: of the holes.
+        asked: the columns whose numbers are hidden; by default all.
     """
-    parts = [_scores(m, rows[:_ROWS], share, samples, seed) for m, rows in zip(models, held_out, strict=True) if len(rows)]
+    codec = models[0].codec
+    pairs = zip(codec.names, codec.shapes, strict=True)
+    numbers = torch.tensor([not shape.levels and (asked is None or name in asked) for name, shape in pairs])
+    parts = [
+        _scores(model, rows[:_ROWS], numbers, share, samples, seed)
+        for model, rows in zip(models, held_out, strict=True)
+        if len(rows)
+    ]
     if not parts:
         return Coverage()
     scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
@@ -94,7 +107,7 @@ def measure(
         if half.any() and (~half).any():
             other = Coverage(_knots(scores[~half]), int((~half).sum()))
             inside[half] = scores[half] <= other.level(LEVEL)
-    names = models[0].codec.names
+    names = codec.names
     each = {names[j]: round(float(inside[columns == j].mean()), 4) for j in np.unique(columns)}
     return Coverage(
         _knots(scores),
@@ -110,10 +123,9 @@ def _knots(scores: Floats) -> tuple[float, ...]:
 
 
 def _scores(
-    model: TableModel, rows: Batch, share: float, samples: int, seed: int
+    model: TableModel, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """s of each hidden cell, its column and its row."""
-    numbers = torch.tensor([not shape.levels for shape in model.codec.shapes])
     mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
     expected = float((mask & numbers).sum()) * share
     rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times

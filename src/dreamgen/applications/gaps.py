@@ -53,8 +53,10 @@ class Gaps:
         made = {}
         for j, coding in enumerate(self.codec.codings):
             column = coding.column
-            if j not in shares:
+            if not coding.shape.levels or (j not in shares and np.isfinite(values[:, j]).any()):
                 made[column.name] = from_numbers(column, _bounded(column, values[:, j]), np.isfinite(values[:, j]))
+            elif j not in shares:
+                continue
             elif _is_mean(column, self.table.column(column.name).type):
                 named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
                 made[column.name] = arrow().array(shares[j] @ named, arrow().float64())
@@ -71,10 +73,9 @@ class Gaps:
     def _fill(self, made: dict[str, Any]) -> Any:
         table = self.table
         for column in self._filled:
-            cells = self.cells[column.name]
-            if not cells.any():
+            cells, new = self.cells[column.name], made.get(column.name)
+            if not cells.any() or (new is None and column.modelled):
                 continue
-            new = made.get(column.name)
             new = made_anew(column, len(cells)) if new is None else new
             place = table.column_names.index(column.name)
             table = table.set_column(place, column.name, _replace(table.column(place), cells, one_chunk(new)))

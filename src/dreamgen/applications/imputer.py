@@ -14,6 +14,7 @@ from dreamgen.applications.coverage import LEVEL, Coverage, measure
 from dreamgen.applications.filling import Floats, blocks
 from dreamgen.applications.gaps import Gaps, find_gaps
 from dreamgen.applications.imputer_files import load_models, save_models
+from dreamgen.applications.log_imputer import LogImputer
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
@@ -26,11 +27,13 @@ from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema
 from dreamgen.training import Record
 from dreamgen.training.fit import split_rows
 
-_STEPS = 4000
+STEPS = 4000
+_LOG_SAMPLES = 50  # a row about each gap is one of many
 _INDICATOR = "missingindicator_"
+_LOG = "log"
 
 
-def filling_settings(rows: int, columns: int, missing: float) -> Settings:
+def filling_settings(rows: int, columns: int, missing: float, steps: int = STEPS) -> Settings:
     """Settings for filling a table of so many rows and modelled columns, of whose cells a share is missing.
 
     The bound is the importance-weighted one, for fillings are made by the same weights. A table with many gaps shows
@@ -44,7 +47,7 @@ def filling_settings(rows: int, columns: int, missing: float) -> Settings:
         masking={"kind": "random", "whole": 0.5, "most": most},
         hidden_dim=[128, 128] if columns <= 50 else [256, 256],
         batch_size=batch,
-        epochs=max(1, round(_STEPS * batch / (kept + batch) + 0.5)) if kept > batch else _STEPS // 8,
+        epochs=max(1, round(steps / -(-kept // batch))),
         learning_rate=2e-3,
     )
 
@@ -65,7 +68,12 @@ class Imputer(Estimator):
         models: how many are trained, each without another part of the rows, and averaged.
         add_indicator: further columns that say what was filled, for the columns that had gaps in training.
         sample_posterior: `transform` returns one draw instead of means.
+        window: the table is a log: the gaps of its columns of numbers are filled from what lies up to so many rows
+            before and after, and from the other columns at that time; None: rows stand for themselves.
+        time: with `window`, the column by which rows are ordered; None: they are in order.
+        group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
+        steps: of the training; None: 4,000.
         settings: of the training; None: `filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
@@ -89,7 +97,11 @@ class Imputer(Estimator):
         models: int = 1,
         add_indicator: bool = False,
         sample_posterior: bool = False,
+        window: int | None = None,
+        time: str | None = None,
+        group: str | None = None,
         schema: Schema | None = None,
+        steps: int | None = None,
         settings: Settings | Mapping[str, Any] | None = None,
         device: str = "auto",
         random_state: int | None = None,
@@ -98,7 +110,11 @@ class Imputer(Estimator):
         self.models = models
         self.add_indicator = add_indicator
         self.sample_posterior = sample_posterior
+        self.window = window
+        self.time = time
+        self.group = group
         self.schema = schema
+        self.steps = steps
         self.settings = settings
         self.device = device
         self.random_state = random_state
@@ -110,6 +126,7 @@ class Imputer(Estimator):
         X: Any,
         y: Any = None,
         *,
+        asked: Sequence[str] | None = None,
         stop: Callable[[], bool] = lambda: False,
         on_record: Callable[[Record], None] = lambda record: None,
     ) -> "Imputer":
@@ -118,6 +135,7 @@ class Imputer(Estimator):
         Args:
             X: any frame or file of n rows.
             y: not used.
+            asked: the columns that will be asked for, on which intervals are checked; by default all.
             stop, on_record: as `DreamGenerator.fit` has them.
 
         Raises:
@@ -139,13 +157,32 @@ class Imputer(Estimator):
         self.n_features_in_ = len(self.feature_names_in_)
         self.models_: list[TableModel] = []
         self.coverage_ = Coverage()
-        if self.codec_.codings:
-            self._train(gaps.rows, stop, on_record)
+        self.log_: LogImputer | None = None
+        if self.window is not None:
+            self._fit_log(frame.table, self.window, stop=stop, on_record=on_record)
+        elif self.codec_.codings:
+            self._train(gaps.rows, asked, stop, on_record)
         return self
 
-    def _train(self, rows: Batch, stop: Callable[[], bool], on_record: Callable[[Record], None]) -> None:
+    def _fit_log(self, table: Any, window: int, **run: Any) -> None:
+        if window < 1:
+            raise SettingsError(f"window: expected 1 or more, got {window}")
+        inner = Imputer(
+            samples=min(self.samples, _LOG_SAMPLES),
+            models=self.models,
+            steps=self.steps,
+            settings=self.settings,
+            device=self.device,
+            random_state=self.seed_,
+        )
+        self.log_ = LogImputer.fit(inner, self.codec_, table, window, self.time, self.group, seed=self.seed_, **run)
+        self.coverage_ = inner.coverage_
+
+    def _train(
+        self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]
+    ) -> None:
         missing = 0.0 if rows.mask is None else 1 - float(rows.mask.float().mean())
-        settings = filling_settings(len(rows), rows.x.shape[1], missing)
+        settings = filling_settings(len(rows), rows.x.shape[1], missing, self.steps or STEPS)
         if isinstance(self.settings, Settings):
             settings = self.settings
         elif self.settings:
@@ -157,14 +194,16 @@ class Imputer(Estimator):
         held_out = []
         for number in range(self.models):
             seed = self.seed_ if number == 0 else derive_seed(self.seed_, "model", number) % 2**31
-            self.models_.append(
-                TableModel.fit_rows(
+            with warnings.catch_warnings():
+                # Columns that know little of each other need few latents: no cure is called for.
+                warnings.filterwarnings("ignore", message="the posterior has collapsed")
+                model = TableModel.fit_rows(
                     self.codec_, taught, settings=settings, seed=seed, device=self.device, stop=stop, on_record=on_record
                 )
-            )
+            self.models_.append(model)
             held_out.append(taught[split_rows(len(taught), settings.validation, seed)[0]])
         share = min(0.9, max(0.2, missing))
-        self.coverage_ = measure(self.models_, held_out, share, self.samples, self.seed_)
+        self.coverage_ = measure(self.models_, held_out, share, self.samples, self.seed_, asked)
 
     def _check_rows(self, frame: Frame) -> None:
         if not frame.table.num_rows:
@@ -181,6 +220,8 @@ class Imputer(Estimator):
         frame, gaps = self._gaps(X)
         if self.sample_posterior:
             filled = self._drawn(gaps, 1)[0]
+        elif self.log_ is not None:
+            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer._expected(rows)[0]])[0]
         else:
             filled = gaps.with_numbers(*self._expected(gaps.rows))
         return frame.like(self._with_indicators(filled, gaps))
@@ -209,10 +250,12 @@ class Imputer(Estimator):
             raise SettingsError(f"level: expected 0 < level < 1, got {level}")
         frame, gaps = self._gaps(X)
         central = self.coverage_.level(level)
-        ends = self._quantiles(gaps.rows, (0.5 - central / 2, 0.5 + central / 2))
-        shares = self._expected(gaps.rows)[1]
-        named = {j: value for j, value in shares.items()}
-        low, high = (gaps.with_numbers(values, named) for values in ends)
+        levels = (0.5 - central / 2, 0.5 + central / 2)
+        if self.log_ is not None:
+            low, high = self._bridged(gaps, self.log_, lambda log, rows: log.imputer._quantiles(rows, levels))
+        else:
+            shares = self._expected(gaps.rows)[1]
+            low, high = (gaps.with_numbers(values, shares) for values in self._quantiles(gaps.rows, levels))
         return frame.like(low), frame.like(high)
 
     def conditional(
@@ -229,6 +272,8 @@ class Imputer(Estimator):
         self._check_fitted()
         if m < 1:
             raise SettingsError(f"m: expected 1 or more, got {m}")
+        if self.log_ is not None:
+            raise SettingsError("conditional: a log is filled by `transform` or `draws`; fit an Imputer without window")
         frame = read_frame(X)
         self._check_rows(frame)
         there = [name for name in self.codec_.names if name in frame.table.column_names]
@@ -304,7 +349,20 @@ class Imputer(Estimator):
                 start += block.real
         return made
 
+    def _bridged(
+        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]
+    ) -> list[Any]:
+        """The log with what is guessed for rows about its gaps."""
+        made, notes = log.fill(gaps, lambda rows: guess(log, rows))
+        self.notes_.update(notes)
+        return [gaps.with_numbers(values, {}) for values in made]
+
     def _drawn(self, gaps: Gaps, m: int) -> list[Any]:
+        if self.log_ is not None:
+            codec = self.log_.imputer.codec_
+            return self._bridged(
+                gaps, self.log_, lambda log, rows: [codec.natural(x) for x in log.imputer._draw_rows(rows, m)]
+            )
         drawn = self._draw_rows(gaps.rows, m)
         return [gaps.with_rows(x, derive_seed(self.seed_, "rare", number)) for number, x in enumerate(drawn)]
 
@@ -362,7 +420,10 @@ class Imputer(Estimator):
             "columns": list(self.feature_names_in_),
             "missing": self.missing_,
             "coverage": self.coverage_.to_dict(),
+            "log": {} if self.log_ is None else self.log_.to_dict(),
         }
+        if self.log_ is not None:
+            self.log_.imputer.save(Path(folder) / _LOG)
         save_models(Path(folder), self.models_, self.codec_, kept)
 
     @classmethod
@@ -381,7 +442,10 @@ class Imputer(Estimator):
         made.missing_, made.coverage_ = kept["missing"], Coverage.from_dict(kept["coverage"])
         made.feature_names_in_ = np.array(kept["columns"], dtype=object)
         made.n_features_in_ = len(kept["columns"])
-        made.notes_ = Notes()
+        made.notes_, made.log_ = Notes(), None
+        if kept["log"]:
+            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"])
+            made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
         return made
 
 

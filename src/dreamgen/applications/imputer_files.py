@@ -19,6 +19,7 @@ _TYPES: dict[str, type] = {
     "columns": list,
     "missing": dict,
     "coverage": dict,
+    "log": dict,
 }
 _MOST_MODELS = 100
 
