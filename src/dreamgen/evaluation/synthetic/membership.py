@@ -2,8 +2,8 @@
 
 Two attacks. By distance: the nearer a person to a synthetic row, the likelier a member. By density ratio: how much
 denser the synthetic rows are around a person than other real rows, which the attacker also holds, are (DOMIAS,
-2023, https://arxiv.org/abs/2302.12580), with densities from the distance to the k-th neighbour. Half members, half not;
-an AUC of 1/2 is blind guessing, and the true positives at 1% false say what happens to the few at most risk
+2023, https://arxiv.org/abs/2302.12580), with densities from the distance to the k-th neighbour. Half members, half
+not; an AUC of 1/2 is blind guessing, and the true positives at 1% false say what happens to the few at most risk
 (Membership Inference Attacks From First Principles, 2022, https://arxiv.org/abs/2112.03570).
 """
 

@@ -1,8 +1,8 @@
 """How like each pair of columns is to the real pair.
 
 Two numbers: 1 - |r_real - r_synthetic| / 2 of Pearson's correlations. A pair with a category: 1 - the total variation
-distance of the tables of both, with numbers in ten bins of equal width between the real column's extremes. As SDMetrics
-defines its CorrelationSimilarity and ContingencySimilarity (https://docs.sdv.dev/sdmetrics).
+distance of the tables of both, with numbers in ten bins of equal width between the real column's extremes. As
+SDMetrics defines its CorrelationSimilarity and ContingencySimilarity (https://docs.sdv.dev/sdmetrics).
 """
 
 from itertools import combinations
