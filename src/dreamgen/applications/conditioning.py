@@ -1,12 +1,14 @@
 """True conditional sampling: codes from p(z | the conditions), then cells from the decoder.
 
-A condition says which values a column may take. Given z the columns are independent, so P(conditions | z) is a product
-that the decoder knows exactly, and p(z | conditions) is the prior times that. Codes from a proposal are weighed,
-drawn anew by their weights, and moved by a Markov chain that leaves p(z | conditions) as it is, so that no code is
-there twice. Nothing is drawn and thrown away: a condition that one row in a million meets costs as much as any other.
+A condition says which values a column may take. Given z the columns are independent, so P(conditions | z) is a
+product that the decoder knows exactly, and p(z | conditions) is the prior times that. Codes from a proposal are
+weighed, drawn anew by their weights, and moved by a Markov chain that leaves p(z | conditions) as it is, so that no
+code is there twice. Nothing is drawn and thrown away: a condition that one row in a million meets costs as much as
+any other.
 
-The chain's steps are differences of two codes of the pool (A Markov Chain Monte Carlo version of the genetic algorithm
-Differential Evolution, 2006, https://doi.org/10.1007/s11222-006-8769-1): symmetric, and of the right scale.
+The chain's steps are differences of two codes of the pool (A Markov Chain Monte Carlo version of the genetic
+algorithm Differential Evolution, 2006, https://doi.org/10.1007/s11222-006-8769-1): symmetric, and of the right
+scale.
 """
 
 import math
@@ -38,18 +40,20 @@ class Condition:
     Attributes:
         column: its number.
         codes: of a column of categories.
+        weights: what share of each code's rows is allowed, where a code stands for several categories; () for all.
         low, high: of a column of numbers; equal for one exact value of a continuous column.
     """
 
     column: int
     codes: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
     low: float = -math.inf
     high: float = math.inf
 
     def log_mass(self, p: Columns) -> Tensor:
         """log P(the column is allowed | z), (K, B); of one exact value the log density."""
         if self.codes:
-            return p.probs(self.column)[..., list(self.codes)].sum(-1).clamp(min=1e-30).log()
+            return self._chances(p).sum(-1).clamp(min=1e-30).log()
         if self.low == self.high:
             return self._at(p.log_prob, p, self.low)
         return (self._at(p.cdf, p, self.high) - self._at(p.cdf, p, self.low)).clamp(min=1e-30).log()
@@ -58,13 +62,18 @@ class Condition:
         """Cells of the column from p(x | z, allowed), (K, B); x are draws without the condition, (K, B, d)."""
         u = noise.uniform(x.shape[:-1])
         if self.codes:
-            chances = p.probs(self.column)[..., list(self.codes)]
+            chances = self._chances(p)
             below = chances.cumsum(-1) < u.unsqueeze(-1) * chances.sum(-1, keepdim=True)
             return torch.tensor(self.codes, dtype=x.dtype)[below.sum(-1).clamp(max=len(self.codes) - 1)]
         if self.low == self.high:
             return torch.full_like(u, self.low)
         start, stop = (self._at(p.cdf, p, end) for end in (self.low, self.high))
         return self._quantile(p, x, start + u * (stop - start))
+
+    def _chances(self, p: Columns) -> Tensor:
+        """The probability of each allowed code, (K, B, codes)."""
+        chances = p.probs(self.column)[..., list(self.codes)]
+        return chances * torch.tensor(self.weights) if self.weights else chances
 
     def _at(self, function: Callable[[Tensor], Tensor], p: Columns, value: float) -> Tensor:
         if math.isinf(value):
@@ -131,8 +140,8 @@ def conditional_codes(
         conditions: all of which hold.
         n: how many.
         noise: what is drawn is a function of it.
-        proposal: where rows that meet the conditions have their codes: loc and scale, (C, D), of an even mixture; half
-            of the pool is drawn from it. None: all from the prior.
+        proposal: where rows that meet the conditions have their codes: loc and scale, (C, D), of an even mixture, from
+            which half of the pool is drawn. None: all from the prior.
         moves: steps of the chain.
 
     Raises:
@@ -228,7 +237,7 @@ def _move(
 
 @torch.no_grad()
 def rows_of_codes(decode: Decode, z: Tensor, conditions: Sequence[Condition], noise: Noise) -> Tensor:
-    """A row for each code, (n, d): conditioned columns within their conditions, the others as the decoder has them."""
+    """A row for each code, (n, d): conditioned columns within their conditions, others as the decoder has them."""
     blocks = []
     for block in z.split(_BLOCK):
         p = decode(block.unsqueeze(0))
