@@ -17,7 +17,12 @@ LEVELS: list[set[str]] = [
     {"errors"},
     {"registry", "files", "tensors"},
     {"config", "walks", "estimator", "devices"},
+<<<<<<< HEAD
+    {"distributions", "nn", "data"},
+    {"tables"},
+=======
     {"distributions", "nn", "data", "tables"},
+>>>>>>> frames
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},

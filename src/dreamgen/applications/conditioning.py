@@ -140,8 +140,8 @@ def conditional_codes(
         conditions: all of which hold.
         n: how many.
         noise: what is drawn is a function of it.
-        proposal: where rows that meet the conditions have their codes: loc and scale, (C, D), of an even mixture, from
-            which half of the pool is drawn. None: all from the prior.
+        proposal: where rows that meet the conditions have their codes: loc and scale, (C, D), of an even mixture,
+            from which half of the pool is drawn. None: all from the prior.
         moves: steps of the chain.
 
     Raises:
