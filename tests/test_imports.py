@@ -17,12 +17,8 @@ LEVELS: list[set[str]] = [
     {"errors"},
     {"registry", "files", "tensors"},
     {"config", "walks", "estimator", "devices"},
-<<<<<<< HEAD
     {"distributions", "nn", "data"},
     {"tables"},
-=======
-    {"distributions", "nn", "data", "tables"},
->>>>>>> frames
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},
