@@ -3,14 +3,15 @@
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dreamgen.config import Settings
-from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.batch import Batch
+from dreamgen.data.columns import ColumnShape
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
@@ -33,34 +34,42 @@ _MOST_WEIGHTS = 1 << 30  # 4 GiB, and three times as much to train them; what a 
 
 def fit_model(
     settings: Settings,
-    x: Tensor,
+    data: Batch,
     labels: Tensor | None,
     *,
     seed: int,
     device: torch.device,
+    columns: Sequence[ColumnShape] = (),
     out: Path | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> SavedModel:
-    """Train a model on rows x, (n, *event); see `DreamGenerator.fit` for the rest."""
-    held_out, kept = _split(len(x), settings.validation, seed)
+    """Train a model on rows; see `DreamGenerator.fit` for the rest.
+
+    Args:
+        data: n examples; an element that was not observed is 0.
+        labels: (n,), kept to colour maps with.
+        columns: the columns of a table, where an example is a row of one.
+    """
+    x = data.x
+    held_out, kept = split_rows(len(x), settings.validation, seed)
     settings = settings.resolve(len(kept))
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
-    _check_size(settings, event_shape)
-    model = build_model(settings, event_shape, seed=seed)
+    _check_size(settings, event_shape, columns)
+    model = build_model(settings, event_shape, seed=seed, columns=columns)
     if settings.start == "mean":
-        start_at_mean(model, as_float(x[kept[:_MEAN_ROWS]]).mean(0))
+        start_at_mean(model, data[kept[:_MEAN_ROWS]])
     run = Run(
         model=model.to(device),
         settings=settings,
-        data=Batch(x.to(device)),
+        data=data.to(device),
         rows=kept,
-        validation=Batch(x[held_out].to(device)) if len(held_out) else None,
+        validation=data[held_out].to(device) if len(held_out) else None,
         seed=seed,
-        data_hash=_hash(x),
+        data_hash=_hash(data),
     )
     with locked(out) if out else contextlib.nullcontext():
         checkpoints = Checkpoints(out) if out else None
@@ -68,8 +77,7 @@ def fit_model(
             _start(checkpoints, run, resume)
         for record in train(run, checkpoints, stop):
             on_record(record)
-    rows = x[kept[:_RATE_ROWS]]
-    q = encode_rows(run.model, rows)
+    q = encode_rows(run.model, data[kept[:_RATE_ROWS]])
     units = rate_per_unit(q, run.model.prior(None))
     if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
         warnings.warn(collapse, stacklevel=3)
@@ -81,7 +89,8 @@ def fit_model(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
-        unit_range=bool(x.dtype == torch.uint8 or (x.min() >= 0 and x.max() <= 1)),
+        columns=tuple(columns),
+        unit_range=not columns and bool(x.dtype == torch.uint8 or (x.min() >= 0 and x.max() <= 1)),
         origin={
             "seed": seed,
             "data": {"sha256": run.data_hash, "rows": len(x), "dtype": str(x.dtype).removeprefix("torch.")},
@@ -101,26 +110,28 @@ def fit_model(
     )
 
 
-def _check_size(settings: Settings, event_shape: tuple[int, ...]) -> None:
+def _check_size(settings: Settings, event_shape: tuple[int, ...], columns: Sequence[ColumnShape]) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
     with torch.device("meta"):
-        weights = sum(p.numel() for p in build_model(settings, event_shape).parameters())
+        weights = sum(p.numel() for p in build_model(settings, event_shape, columns=columns).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
         )
 
 
-def _split(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers held out and kept: a function of the seed. A single row is always kept."""
     order = torch.randperm(rows, generator=generator(seed, "validation"))
     held_out = min(int(rows * share), rows - 1)
     return order[:held_out], order[held_out:]
 
 
-def _hash(x: Tensor) -> str:
-    digest = hashlib.sha256(f"{tuple(x.shape)} {x.dtype};".encode())
-    digest.update(x.contiguous().numpy().data)
+def _hash(data: Batch) -> str:
+    digest = hashlib.sha256(f"{tuple(data.x.shape)} {data.x.dtype};".encode())
+    digest.update(data.x.contiguous().numpy().data)
+    if data.mask is not None:
+        digest.update(data.mask.contiguous().numpy().data)
     return digest.hexdigest()
 
 
