@@ -22,7 +22,7 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots", "plots_experiments", "charts"},
+    {"evaluation", "filling", "plots", "plots_experiments", "charts"},
     {"training"},
     {"generator"},
     {"export", "experiments"},

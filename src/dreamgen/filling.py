@@ -5,23 +5,21 @@ p(x_seen, z) / q(z|x_seen). `dreamgen.evaluation.conditional` measures just this
 https://arxiv.org/abs/1812.02633, section 3.)
 """
 
-import math
-
 import torch
 from torch import Tensor
 
-from dreamgen.data.batch import Batch, as_float
-from dreamgen.distributions import RowNoise, derive_seed, draw
-from dreamgen.evaluation.conditional import require_independent, rows_mask
-from dreamgen.evaluation.likelihood import batches, device_of, noise_of
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import derive_seed, draw
+from dreamgen.evaluation.conditional import require_independent
+from dreamgen.evaluation.likelihood import batches, noise_of
 from dreamgen.models import VAE, Trace
 
-_ROWS = 16  # rows filled at once
+_DECODED = 1024  # (sample, row) pairs decoded at once
 
 
 @torch.no_grad()
 def fill_rows(
-    model: VAE, x: Tensor, mask: Tensor, m: int = 1, seed: int = 0, sample: bool = False, samples: int = 100
+    model: VAE, parts: Batch, m: int = 1, seed: int = 0, sample: bool = False, samples: int = 100
 ) -> Tensor:
     """Examples with their missing elements filled in; what was seen comes back as it was.
 
@@ -29,8 +27,7 @@ def fill_rows(
 
     Args:
         model: in evaluation mode; its likelihood's elements are independent given z.
-        x: bytes or floats, (n, *event); what stands at missing elements is not read.
-        mask: the elements that are seen, bool, (n, *event) or (*event).
+        parts: n examples, bytes or floats, with the mask of what is seen; what stands elsewhere is not read.
         m: how many fillings.
         seed: of the draws.
         sample: draw elements from p(x|z) instead of taking its mean.
@@ -42,16 +39,17 @@ def fill_rows(
 
     Raises:
         SettingsError: a likelihood whose elements depend on each other.
-        DataError: a mask of another shape.
     """
     require_independent(model)
-    mask = rows_mask(mask, x)
-    filled = torch.empty(m, *x.shape)
-    start = 0
-    for seen, real in batches(Batch(x, mask), _ROWS, device_of(model)):
-        block = _mean(model, seen, samples, seed) if m == 1 and not sample else None
-        if block is None:
+    mask = torch.ones_like(parts.x, dtype=torch.bool) if parts.mask is None else parts.mask
+    filled = torch.empty(m, *parts.x.shape)
+    start, rows = 0, max(1, _DECODED // samples)
+    for seen, real in batches(Batch(parts.x, mask, parts.context), rows, next(model.parameters()).device):
+        if m == 1 and not sample:
+            block = _mean(model, seen, samples, seed)
+        else:
             block = _draws(model, seen, m, samples, seed, sample)
+        assert seen.mask is not None
         filled[:, start : start + real] = torch.where(seen.mask, seen.x, block)[:, :real].float().cpu()
         start += real
     return filled
@@ -81,7 +79,6 @@ def _draws(model: VAE, seen: Batch, m: int, samples: int, seed: int, sample: boo
         uniform = noise_of(seen, f"pick {own}").uniform((1, len(seen)))[0]
         pick = (weights.cumsum(0) < uniform).sum(0).clamp(max=samples - 1)  # (B,)
         z = trace.latents[0].z[pick, torch.arange(len(seen), device=pick.device)]
-        p = model.decoder(z.unsqueeze(0), seen.context)
-        x = draw(p, noise_of(seen, f"pixels {own}"), 1)[0, 0] if sample else p.mean[0]
-        fillings.append(x)
+        p = model.decoder(z, seen.context)
+        fillings.append(draw(p, noise_of(seen, f"elements {own}"), 1)[0] if sample else p.mean)
     return torch.stack(fillings)

@@ -7,8 +7,8 @@ w(z) = p(x_seen, z) / q(z|x_seen), and x_missing is drawn from p(x_missing|z). T
 
     q_K(z|x_seen) = p(x_seen, z) E[ 1 / ((w(z) + w(z_2) + ... + w(z_K)) / K) ],    z_2 ... z_K ~ q(z|x_seen),
 
-which sums to one, and so does p_K(x_missing|x_seen) = ∫ q_K(z|x_seen) p(x_missing|z) dz. With z'_1 ... z'_K drawn from
-q(z|x), where all of x is known, an unbiased estimate of it is
+which sums to one, and so does p_K(x_missing|x_seen) = ∫ q_K(z|x_seen) p(x_missing|z) dz. With z'_1 ... z'_K drawn
+from q(z|x), where all of x is known, an unbiased estimate of it is
 
     (1/K) Σ_l  p(x, z'_l) / q(z'_l|x)  /  ((w(z'_l) + w(z_2) + ... + w(z_K)) / K).
 
@@ -25,9 +25,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Delta
+from dreamgen.distributions import Delta, Noise
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.evaluation.likelihood import batches, chunks, device_of, noise_of
+from dreamgen.evaluation.likelihood import batches, noise_of
 from dreamgen.models import VAE, Latent, Trace
 
 _ROWS = 64  # rows encoded at once
@@ -79,7 +79,7 @@ def conditional_log_likelihood(
     require_independent(model)
     rows = max(1, min(_ROWS, _DECODED // samples))
     done, parts = 0, []
-    for part, real in batches(Batch(x, rows_mask(mask, x)), rows, device_of(model)):
+    for part, real in batches(Batch(x, rows_mask(mask, x)), rows, next(model.parameters()).device):
         parts.append([values[:real].cpu() for values in _score_block(model, part, samples, seed)])
         done += real
         progress(done)
@@ -129,9 +129,9 @@ def _score_block(model: VAE, seen: Batch, samples: int, seed: int) -> tuple[Tens
     return log_likelihood, ratio
 
 
-def _with_noise(batch: Batch, seed: str, samples: int, size: int) -> Iterator[tuple[object, int]]:
+def _with_noise(batch: Batch, seed: str, samples: int, size: int) -> Iterator[tuple[Noise, int]]:
     noise = noise_of(batch, seed)
-    return ((noise, k) for k in chunks(samples, size))
+    return ((noise, min(size, samples - start)) for start in range(0, samples, size))
 
 
 def _reweighted(trace: Trace, seen: Batch, q: Distribution) -> Tensor:
