@@ -132,6 +132,17 @@ def score_rows(
     return Scores(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
+@torch.no_grad()
+def explain_rows(model: VAE, data: Tensor | Batch, samples: int, seed: int = 0) -> Iterator[tuple[Trace, int]]:
+    """Traces of blocks of rows with K = `samples` latents each, and how many rows of a block are real.
+
+    Blocks have one shape, the last one padded, and noise is keyed by a row's content.
+    """
+    rows = max(1, min(_ROWS, _DECODED // samples))
+    for batch, real in batches(data, rows, _device(model)):
+        yield model.explain(batch, model.encoder(batch), noise_of(batch, seed), samples), real
+
+
 def _chunks(total: int, size: int) -> Iterator[int]:
     for start in range(0, total, size):
         yield min(size, total - start)
