@@ -21,7 +21,9 @@ from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.conditional import conditional_log_likelihood
 from dreamgen.filling import fill_rows
 from dreamgen.models import VAE
-from dreamgen.training import MASKINGS
+from dreamgen.objectives import build_objective
+from dreamgen.training import MASKINGS, UPDATES
+from dreamgen.training.fit import fit_model
 from oracle import LATENT, SEEN, SIGMA, LinearGaussian
 
 SHOWN = np.array([True, False, True, True, False])
@@ -280,6 +282,43 @@ def test_training_sees_the_pieces_alone(digits: Dataset) -> None:
 
     # Half of a picture is seen on average where none is whole.
     assert 0.35 < loss(0.0) / loss(1.0) < 0.65
+
+
+def test_posterior_matching_finds_the_posterior_of_a_part() -> None:
+    """Of a linear Gaussian model with one latent, from wrong q(z|x_seen) and with the decoder held still."""
+    model, x = one_latent(rows=3000)
+    w = model.decoder.network.out.weight.detach()[:, 0]
+    settings = Settings(
+        latent_dim=1, hidden_dim=[], encoder={"kind": "mlp", "mask": True}, posterior="gaussian", batch_size=500,
+        likelihood={"kind": "gaussian", "scale": SIGMA}, update="posterior-matching", learning_rate=0.05, epochs=40,
+    )  # fmt: skip
+    learner = build_model(settings, (SEEN,), seed=0).double()
+    update = UPDATES.build(settings.update, model=learner, settings=settings)
+    with torch.no_grad():
+        learner.decoder.network.out.weight.copy_(w[:, None])
+        learner.decoder.network.out.bias.zero_()
+    learner.decoder.requires_grad_(False)
+    shown = torch.from_numpy(SHOWN)
+    rows = torch.from_numpy(x)
+    for step in range(150):
+        noise = StepNoise(0, step)
+        batch = rows[step % 6 * 500 :][:500]
+        update(learner, build_objective(settings), Batch(batch, shown.expand(batch.shape)), noise, step, 150)
+    exact_q = model.encoder(Batch(rows, shown.expand(rows.shape)))
+    q = learner.encoder(Batch(rows, shown.expand(rows.shape)))
+    assert torch.abs(q.mean - exact_q.mean).mean() < 0.1 * exact_q.stddev.mean()
+    torch.testing.assert_close(q.stddev, exact_q.stddev, rtol=0.1, atol=0.0)
+
+
+def test_posterior_matching_needs_data_without_gaps(digits: Dataset) -> None:
+    settings = Settings(update="posterior-matching", hidden_dim=4, epochs=1)
+    rows = Batch(torch.zeros(300, 8, 8), torch.ones(300, 8, 8, dtype=torch.bool))
+    with pytest.raises(SettingsError, match="data without gaps"):
+        fit_model(settings, rows, None, seed=0, device=torch.device("cpu"))
+    with pytest.raises(SettingsError, match="a density"):
+        DreamGenerator(2, 4, 0.0, posterior="point", update="posterior-matching", epochs=1).fit(digits.train.x)
+    with pytest.raises(SettingsError, match="weight: expected more than 0"):
+        DreamGenerator(2, 4, update={"kind": "posterior-matching", "weight": 0.0}).fit(digits.train.x)
 
 
 def test_the_verb(model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,14 +59,15 @@ _LONG = _MNIST.replace(
 )
 # Deeper, since it has to read any part of a picture, and with more latents, since parts are less certain.
 _PIECES = _LONG.replace(
-    masking="pieces",
+    masking={"kind": "pieces", "whole": 0.0},
+    update="posterior-matching",
     encoder={"kind": "mlp", "mask": True},
     hidden_dim=[500, 500],
-    latent_dim=50,
+    latent_dim=40,
     start="mean",
     batch_size=250,
     learning_rate=2e-3,
-    epochs=80,
+    epochs=100,
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -88,7 +89,7 @@ RECIPES: dict[str, Recipe] = {
     "mnist-pieces": Recipe(
         "halves, quadrants and scattered pixels explain the rest of the digit: `dreamgen fill`",
         _PIECES,
-        "MIWAE, 2018, https://arxiv.org/abs/1812.02633",
+        "Posterior Matching for Arbitrary Conditioning, 2022, https://arxiv.org/abs/2201.12414",
     ),
     "autoencoder": Recipe(
         "a plain autoencoder: a point for a posterior, and no rate",

@@ -3,6 +3,7 @@
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.loop import Record, train
 from dreamgen.training.masking import MASKINGS, Masking
+from dreamgen.training.matching import PosteriorMatching
 from dreamgen.training.optimizer import OPTIMIZERS
 from dreamgen.training.pieces import Pieces
 from dreamgen.training.run import Run
@@ -15,6 +16,7 @@ __all__ = [
     "Checkpoints",
     "Masking",
     "Pieces",
+    "PosteriorMatching",
     "Record",
     "Run",
     "Update",
