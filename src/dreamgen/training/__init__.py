@@ -3,7 +3,8 @@
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.loop import Record, train
 from dreamgen.training.optimizer import OPTIMIZERS
+from dreamgen.training.private import PrivateUpdate
 from dreamgen.training.run import Run
 from dreamgen.training.update import UPDATES, Update
 
-__all__ = ["OPTIMIZERS", "UPDATES", "Checkpoints", "Record", "Run", "Update", "train"]
+__all__ = ["OPTIMIZERS", "UPDATES", "Checkpoints", "PrivateUpdate", "Record", "Run", "Update", "train"]

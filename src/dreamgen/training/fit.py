@@ -5,6 +5,7 @@ import hashlib
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -68,23 +69,22 @@ def fit_model(
             _start(checkpoints, run, resume)
         for record in train(run, checkpoints, stop):
             on_record(record)
-    rows = x[kept[:_RATE_ROWS]]
-    q = encode_rows(run.model, rows)
-    units = rate_per_unit(q, run.model.prior(None))
-    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
-        warnings.warn(collapse, stacklevel=3)
-    largest = torch.finfo(torch.float16).max
-    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
-    if labels is not None:
-        codes["labels"] = labels[kept[:_CODES]]
+    facts = run.update.card()
+    private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
+    looked, codes = ({}, {}) if private else _look_at_codes(run, x[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
-        unit_range=bool(x.dtype == torch.uint8 or (x.min() >= 0 and x.max() <= 1)),
+        unit_range=bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
-            "seed": seed,
-            "data": {"sha256": run.data_hash, "rows": len(x), "dtype": str(x.dtype).removeprefix("torch.")},
+            # The seed of a private run is its noise.
+            "seed": None if private else seed,
+            "data": {
+                **({} if private else {"sha256": run.data_hash}),
+                "rows": len(x),
+                "dtype": str(x.dtype).removeprefix("torch."),
+            },
             "versions": versions(),
             "threads": torch.get_num_threads(),
             "device": device.type,
@@ -93,12 +93,27 @@ def fit_model(
             "epochs": len(run.history),
             "best_epoch": run.best.epoch or len(run.history),
             "validation_rows": len(held_out),
-            "active_units": active_units(q),
-            "rate_per_unit": None if units is None else units.tolist(),
+            **looked,
+            **facts,
         },
-        history=run.history,
+        history=[] if private else run.history,
         codes=codes,
     )
+
+
+def _look_at_codes(
+    run: Run, rows: Tensor, labels: Tensor | None, kept: Tensor
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the latents carry, for the card, and codes of some training rows."""
+    q = encode_rows(run.model, rows)
+    units = rate_per_unit(q, run.model.prior(None))
+    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
+        warnings.warn(collapse, stacklevel=4)
+    largest = torch.finfo(torch.float16).max
+    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
+    if labels is not None:
+        codes["labels"] = labels[kept[:_CODES]]
+    return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
 def _check_size(settings: Settings, event_shape: tuple[int, ...]) -> None:

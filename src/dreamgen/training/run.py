@@ -63,7 +63,14 @@ class Run:
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
         self.objective = build_objective(self.settings)
-        self.update = UPDATES.build(self.settings.update, model=self.model, settings=self.settings)
+        self.update = UPDATES.build(
+            self.settings.update,
+            model=self.model,
+            settings=self.settings,
+            rows=self.rows_per_epoch,
+            steps=self.total,
+            seed=self.seed,
+        )
         self.average = AveragedWeights(self.model, self.settings.average)
         device = self.data.x.device  # Apple's has no float64
         self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
@@ -88,6 +95,14 @@ class Run:
         """The rows in the order of one epoch, a function of (seed, epoch)."""
         order = torch.randperm(self.rows_per_epoch, generator=generator(self.seed, "order", epoch))
         return order if self.rows is None else self.rows[order]
+
+    def batch_rows(self, order: Tensor) -> Tensor:
+        """The rows of the next step, given the epoch's order; the update may draw them itself."""
+        drawn = self.update.sample(self.step)
+        if drawn is not None:
+            return (drawn if self.rows is None else self.rows[drawn]).to(order.device)
+        start = self.step % self.steps_per_epoch * self.settings.batch_size
+        return order[start : start + self.settings.batch_size]
 
     def noise(self, step: int) -> StepNoise:
         """The noise of one step, a function of (seed, step)."""
