@@ -16,7 +16,7 @@ Bits for Differential Privacy, 2012).
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -149,14 +149,14 @@ class PrivateUpdate:
 
 def row_gradients(
     model: VAE,
-    parameters: dict[str, Tensor],
+    parameters: Mapping[str, Tensor],
     objective: Objective,
     batch: Batch,
     draws: Sequence[Tensor],
     step: int,
     total: int,
 ) -> dict[str, Tensor]:
-    """The gradient of each row's own loss, (B, *parameter), by parameter; each of `draws` is noise, (K, B, *event)."""
+    """The gradient of each row's own loss, (B, *parameter), by parameter; `draws` is noise, (K, B, *event) each."""
     from torch.func import functional_call, grad, vmap
 
     infer = _Infer(model)
