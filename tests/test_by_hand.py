@@ -132,7 +132,7 @@ def test_the_slope_of_the_bounded_log_variance() -> None:
 def test_a_model_can_start_at_the_mean_of_the_data(likelihood: object) -> None:
     model = build_model(Settings.of({"likelihood": likelihood}), SHAPE, seed=0)
     mean = torch.tensor([[0.1, 0.5], [0.9, 0.3], [0.02, 0.7]])
-    start_at_mean(model, mean)
+    start_at_mean(model, Batch(mean.unsqueeze(0)))
     with torch.no_grad():
         for parameter in model.decoder.network.layers.parameters():  # type: ignore[union-attr]
             parameter.zero_()
@@ -142,7 +142,7 @@ def test_a_model_can_start_at_the_mean_of_the_data(likelihood: object) -> None:
 def test_bfloat16_still_moves_pixels_that_are_nearly_right() -> None:
     # Next to 1 bfloat16 knows only every 256th: sigmoid(8) would be 1, and a white background would learn no further.
     model = build_model(Settings(latent_dim=2, hidden_dim=16), (28, 28), seed=0)
-    start_at_mean(model, torch.full((28, 28), 0.999))
+    start_at_mean(model, Batch(torch.full((1, 28, 28), 0.999)))
     objective, batch = build_objective(Settings()), Batch(torch.ones(32, 28, 28))
     norms = {}
     for dtype in (torch.float32, torch.bfloat16):

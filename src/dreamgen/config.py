@@ -46,6 +46,7 @@ class Settings:
 
     # The data
     binarise: Literal["none", "dynamic"] = "none"  # dynamic: grey pixels are drawn as 0 or 1, anew each step
+    masking: Part = "none"  # which observed elements a training step hides, so that any part explains any other
     validation: float = 0.05  # share of the training part held out for early stopping
 
     # The training

@@ -15,7 +15,7 @@ from torch.distributions import Distribution
 from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
-from dreamgen.data.batch import as_float
+from dreamgen.data.batch import Batch, as_float
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, PortableNoise, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
@@ -65,6 +65,7 @@ class DreamGenerator(Estimator):
         objective: Part = "elbo",
         free_bits: float = 0.0,
         binarise: str = "none",
+        masking: Part = "none",
         validation: float = 0.05,
         start: str = "random",
         update: Part = "plain",
@@ -91,6 +92,7 @@ class DreamGenerator(Estimator):
         self.objective = objective
         self.free_bits = free_bits
         self.binarise = binarise
+        self.masking = masking
         self.validation = validation
         self.start = start
         self.update = update
@@ -152,7 +154,7 @@ class DreamGenerator(Estimator):
             warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
-            to_tensor(x),
+            Batch(to_tensor(x)),
             labels,
             seed=self.seed_,
             device=device,

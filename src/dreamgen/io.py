@@ -5,13 +5,14 @@ config.json         settings, shape of the data, seed, data hash, versions
 card.json           what it is, how it was made, measured figures, limits
 history.json        the records of training
 codes.safetensors   posterior means (and labels) of some training rows, to colour maps with; optional
+*.json, *.safetensors   what a use of the model keeps beside it: the schema of a table, thresholds
 manifest.json       SHA-256 of each file; its rename commits a save
 """
 
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,15 @@ from torch import Tensor
 
 from dreamgen import __version__
 from dreamgen.config import Settings
+from dreamgen.data.columns import ColumnShape
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
 from dreamgen.models import VAE, build_model
-from dreamgen.registry import check_type
+from dreamgen.registry import check_type, shorten
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
+_OWN = ("model.safetensors", "config.json", "card.json", "history.json", "codes.safetensors")
+_MOST_COLUMNS, _MOST_LEVELS, _MOST_ATOMS = 1 << 16, 1 << 16, 1 << 10
 _CODE_TYPES, _FARTHEST = (torch.float16, torch.float32, torch.float64), 1e6  # what a map can be drawn of
 _DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
 
@@ -44,6 +48,8 @@ class SavedModel:
         card: measured figures and limits.
         history: one record for each epoch.
         codes: `loc` (n, D) and, if there were labels, `labels` (n,) of training rows; empty if not kept.
+        columns: the columns, where an example is a row of a table.
+        more: further files by name, which whoever keeps them there reads and checks.
     """
 
     model: VAE
@@ -54,6 +60,8 @@ class SavedModel:
     card: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     codes: dict[str, Tensor] = field(default_factory=dict)
+    columns: tuple[ColumnShape, ...] = ()
+    more: dict[str, bytes] = field(default_factory=dict)
 
 
 def versions() -> dict[str, str]:
@@ -78,12 +86,14 @@ def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
     for name, value in weights.items():
         if not is_finite(value):
             raise ModelFileError(f"{name} is not finite{' in 16 bits: save it without `half`' if half else ''}")
-    config = {
+    config: dict[str, Any] = {
         "settings": saved.settings.to_dict(),
         "event_shape": list(saved.event_shape),
         "unit_range": saved.unit_range,
         "origin": saved.origin,
     }
+    if saved.columns:
+        config["columns"] = [asdict(column) for column in saved.columns]
     contents = {
         "model.safetensors": dump_tensors(weights),
         "config.json": dump_json(config),
@@ -92,6 +102,9 @@ def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
     }
     if saved.codes:
         contents["codes.safetensors"] = dump_tensors(saved.codes)
+    if taken := saved.more.keys() & {*_OWN, MANIFEST}:
+        raise ModelFileError(f"{', '.join(sorted(taken))}: a model has such a file of its own")
+    contents |= saved.more
     write_folder(folder, contents)
 
 
@@ -113,9 +126,10 @@ def load_model(folder: Path) -> SavedModel:
             raise ModelFileError(f"{folder} is not a saved model: its manifest does not list {name}")
     config = _mapping(parse_json(contents["config.json"], "config.json"), "config.json")
     shape = _event_shape(config.get("event_shape"))
+    columns = _columns(config.get("columns", []), shape)
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
-        model = _rebuild(settings, shape, parse_tensors(contents["model.safetensors"], "model.safetensors"))
+        model = _rebuild(settings, shape, columns, parse_tensors(contents["model.safetensors"], "model.safetensors"))
     except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
         # Settings from a file can be absurd in ways that only building shows.
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
@@ -133,20 +147,24 @@ def load_model(folder: Path) -> SavedModel:
         card=_check_card(_mapping(card, "card.json"), settings.latent_dim),
         history=history,
         codes=_check_codes(codes, settings.latent_dim),
+        columns=columns,
+        more={name: content for name, content in contents.items() if name not in _OWN},
     )
     check_manifest(folder)
     return loaded
 
 
-def _rebuild(settings: Settings, shape: Sequence[int], weights: dict[str, Tensor]) -> VAE:
+def _rebuild(
+    settings: Settings, shape: Sequence[int], columns: Sequence[ColumnShape], weights: dict[str, Tensor]
+) -> VAE:
     # First without memory: settings that promise a giant network are compared with the file before one is made.
     with torch.device("meta"):
-        expected = {k: tuple(v.shape) for k, v in build_model(settings, shape).state_dict().items()}
+        expected = {k: tuple(v.shape) for k, v in build_model(settings, shape, columns=columns).state_dict().items()}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if expected != found:
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
-    model = build_model(settings, shape, seed=0)
+    model = build_model(settings, shape, seed=0, columns=columns)
     model.load_state_dict(weights)  # casts to float32
     for name, value in model.state_dict().items():
         if not weights[name].is_floating_point() or not is_finite(value):
@@ -167,6 +185,33 @@ def _event_shape(value: Any) -> tuple[int, ...]:
     if math.prod(sizes) > _ELEMENTS:
         raise ModelFileError(f"config.json, event_shape: {value!r} is too large")
     return tuple(sizes)
+
+
+def _columns(value: Any, shape: Sequence[int]) -> tuple[ColumnShape, ...]:
+    """The columns of a table, which an example then has as many numbers as."""
+    if value == []:
+        return ()
+    try:
+        check_type("columns", value, list[dict[str, Any]])
+        if (len(value),) != tuple(shape) or len(value) > _MOST_COLUMNS:
+            raise ModelFileError(f"config.json, columns: expected as many as event_shape says, got {len(value)}")
+        return tuple(_column(entry) for entry in value)
+    except SettingsError as error:
+        raise ModelFileError(f"config.json, {error}") from error
+
+
+def _column(entry: dict[str, Any]) -> ColumnShape:
+    hints = {"levels": int, "atoms": list[float], "step": float, "floor": float}
+    if entry.keys() != hints.keys():
+        raise ModelFileError(f"config.json, columns: expected {', '.join(hints)}, got {shorten(list(entry))}")
+    for name, value in entry.items():
+        check_type(f"columns, {name}", value, hints[name])
+    column = ColumnShape(**{**entry, "atoms": tuple(entry["atoms"])})
+    if not 0 <= column.levels <= _MOST_LEVELS or len(column.atoms) > _MOST_ATOMS:
+        raise ModelFileError("config.json, columns: too many levels or atoms")
+    if column.step < 0 or column.floor <= 0:
+        raise ModelFileError("config.json, columns: expected a step of 0 or more and a floor of more than 0")
+    return column
 
 
 def _check_origin(origin: dict[str, Any]) -> dict[str, Any]:

@@ -132,6 +132,26 @@ RECIPES: dict[str, Recipe] = {
     ),
 }
 
+# Rows of a table are few beside pictures and their columns many kinds of things: wide layers, many small steps, and
+# weights averaged over them.
+_TABLE = Settings(
+    encoder="columns",
+    likelihood="columns",
+    latent_dim=16,
+    hidden_dim=[256, 256],
+    masking="random",
+    start="mean",
+    validation=0.1,
+    batch_size=256,
+    learning_rate=2e-3,
+    average=0.99,
+)
+RECIPES["table"] = Recipe(
+    "a table of mixed columns with gaps: a likelihood for each column, and any part explains any other",
+    _TABLE,
+    "Handling Incomplete Heterogeneous Data using VAEs, 2018, https://arxiv.org/abs/1807.03653",
+)
+
 
 def find_settings(recipe: str | None, data: str = "") -> Settings:
     """Settings of a recipe by name, or of a TOML file; None: the recipe named like the named set, or the default.

@@ -30,6 +30,11 @@ class Batch:
         optional = (self.mask, self.context, self.lengths)
         return Batch(_take(self.x, rows), *(value if value is None else _take(value, rows) for value in optional))
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same examples on a device."""
+        optional = (self.mask, self.context, self.lengths)
+        return Batch(self.x.to(device), *(value if value is None else value.to(device) for value in optional))
+
 
 def _take(values: Tensor, rows: Tensor | slice) -> Tensor:
     # Whole rows are copied as such; indexing by a tensor would go element by element.

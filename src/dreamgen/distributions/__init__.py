@@ -1,9 +1,11 @@
 """What torch.distributions lacks: explicit noise, points, and the heads that make distributions out of features."""
 
 from dreamgen.distributions.autoregressive import Autoregressive
+from dreamgen.distributions.columns import Columns, ColumnsLikelihood
 from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
+from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
 from dreamgen.distributions.priors import PRIORS, StandardNormal
@@ -15,10 +17,14 @@ __all__ = [
     "PRIORS",
     "Autoregressive",
     "BernoulliLikelihood",
+    "Columns",
+    "ColumnsLikelihood",
     "Delta",
     "DiagonalGaussian",
+    "GaussianMixture",
     "GreyBernoulli",
     "Likelihood",
+    "MixturePrior",
     "Noise",
     "PortableNoise",
     "RowNoise",

@@ -1,9 +1,11 @@
 """Likelihoods p(x|z): heads that turn a decoder's output into a distribution over data.
 
-Each says how many numbers it needs per element of x (`parameters_per_element`), which data it accepts (`check`),
+Each says how many numbers it needs per element of x (`parameters_per_element`, or `parameters_shape` where elements
+differ), which data it accepts (`check`),
 for which data its `log_prob` is a probability at all (`is_likelihood`), and whether it can say its mean (`has_mean`).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -34,9 +36,20 @@ class Likelihood(nn.Module):
         """Whether log_prob(x) is the logarithm of a probability or density, and not only a score."""
         return True
 
-    def raw(self, mean: Tensor) -> Tensor:
-        """The decoder's output, (*event), at which p(x|z) has this mean, (*event)."""
+    def parameters_shape(self, event_shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the decoder's output for one example."""
+        each = self.parameters_per_element
+        return (*event_shape, each) if each > 1 else tuple(event_shape)
+
+    def start(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The decoder's output at which p(x|z) has the marginals of rows x, (n, *event), where `mask` is true."""
         raise SettingsError(f"start 'mean' is not written for {type(self).__name__}; use start 'random'")
+
+
+def _mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    if mask is None:
+        return x.mean(0)
+    return torch.where(mask, x, 0.0).sum(0) / mask.sum(0).clamp(min=1)
 
 
 # e^-50 is nothing beside 1, even in float64. Beyond, exponentials become subnormal numbers, and processors take
@@ -99,9 +112,9 @@ class BernoulliLikelihood(Likelihood):
     def is_likelihood(self, x: Tensor) -> bool:
         return bool(((x == 0) | (x == 1)).all())
 
-    def raw(self, mean: Tensor) -> Tensor:
+    def start(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         # An element that never changed in the rows seen is not quite certain.
-        return torch.logit(mean, eps=1e-3)
+        return torch.logit(_mean(x, mask), eps=1e-3)
 
 
 @LIKELIHOODS.register("gaussian")
@@ -136,5 +149,5 @@ class GaussianLikelihood(Likelihood):
         scale = log_scale.exp()
         return Normal(at_least_float32(h), scale, validate_args=False)
 
-    def raw(self, mean: Tensor) -> Tensor:
-        return mean
+    def start(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return _mean(x, mask)

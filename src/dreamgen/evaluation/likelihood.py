@@ -56,12 +56,27 @@ def _device(model: VAE) -> torch.device:
     return next(model.parameters()).device
 
 
+def batches(data: Tensor | Batch, rows: int, device: torch.device) -> Iterator[tuple[Batch, int]]:
+    """`blocks` of examples as the model takes them: floats, on its device, with their masks."""
+    batch = data if isinstance(data, Batch) else Batch(data)
+    numbers = torch.arange(len(batch))
+    for block, real in blocks(numbers, rows):
+        part = batch[block].to(device)
+        yield Batch(as_float(part.x), part.mask, part.context, part.lengths), real
+
+
+def noise_of(batch: Batch, seed: int | str) -> RowNoise:
+    """The noise of a batch's rows: a function of the seed, and of what was observed in each."""
+    seen = batch.x if batch.mask is None else torch.where(batch.mask, batch.x, math.inf)
+    return RowNoise(seed, row_keys(seen), batch.x.device)
+
+
 @torch.no_grad()
-def encode_rows(model: VAE, x: Tensor) -> Distribution:
-    """q(z|x) of all rows, batch shape (n, D), on the CPU; x is bytes or floats, (n, *event)."""
+def encode_rows(model: VAE, data: Tensor | Batch) -> Distribution:
+    """q(z|x) of all rows, batch shape (n, D), on the CPU; the data are bytes or floats, (n, *event)."""
     device, parts = _device(model), []
-    for block, real in blocks(x, _ROWS):
-        q = model.encoder(Batch(as_float(block.to(device))))
+    for batch, real in batches(data, _ROWS, device):
+        q = model.encoder(batch)
         names = [name for name in ("loc", "scale") if name in q.arg_constraints]
         if not isinstance(q, Normal | Delta):
             raise TypeError(f"no way is written to join blocks of {type(q).__name__}")
@@ -85,7 +100,7 @@ def binarise_rows(x: Tensor, seed: int = 0) -> Tensor:
 @torch.no_grad()
 def score_rows(
     model: VAE,
-    x: Tensor,
+    data: Tensor | Batch,
     samples: int = 1,
     seed: int = 0,
     progress: Callable[[int], None] = lambda done: None,
@@ -94,7 +109,8 @@ def score_rows(
 
     Args:
         model: in evaluation mode.
-        x: bytes or floats, (n, *event), already binarised if it should be.
+        data: bytes or floats, (n, *event), already binarised if it should be; where some elements were not observed,
+            the bounds are of the others.
         samples: K, importance samples for each row.
         seed: of the samples.
         progress: told the number of rows done.
@@ -106,15 +122,25 @@ def score_rows(
         raise SettingsError(f"samples: expected 1 or more, got {samples}")
     device, done, parts = _device(model), 0, []
     rows = max(1, min(_ROWS, _DECODED // samples))
-    for block, real in blocks(x, rows):
-        batch = Batch(as_float(block.to(device)))
-        noise = RowNoise(seed, row_keys(batch.x), device)
+    for batch, real in batches(data, rows, device):
+        noise = noise_of(batch, seed)
         q = model.encoder(batch)
         traces = (model.explain(batch, q, noise, k) for k in _chunks(samples, max(1, _DECODED // rows)))
         parts.append([value[:real].cpu() for value in _accumulate(traces, samples)])
         done += real
         progress(done)
     return Scores(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def explain_rows(model: VAE, data: Tensor | Batch, samples: int, seed: int = 0) -> Iterator[tuple[Trace, int]]:
+    """Traces of blocks of rows with K = `samples` latents each, and how many rows of a block are real.
+
+    Blocks have one shape, the last one padded, and noise is keyed by a row's content.
+    """
+    rows = max(1, min(_ROWS, _DECODED // samples))
+    for batch, real in batches(data, rows, _device(model)):
+        yield model.explain(batch, model.encoder(batch), noise_of(batch, seed), samples), real
 
 
 def _chunks(total: int, size: int) -> Iterator[int]:

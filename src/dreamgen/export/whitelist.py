@@ -32,6 +32,7 @@ MAY_LEAVE = {
     "settings.beta": "how the rate was weighed: says how far from the prior codes may lie",
     "settings.free_bits": "which latents may be idle",
     "settings.binarise": "whether the decoder's means are chances of 0 or 1",
+    "settings.masking": "how the decoder was trained",
     "settings.validation": "how the decoder was trained: a share, not which rows",
     "settings.start": "how the decoder was trained",
     "settings.update": "how the decoder was trained",

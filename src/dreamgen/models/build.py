@@ -1,18 +1,27 @@
 """From settings to a model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from dreamgen.config import Settings
+from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
 from dreamgen.errors import SettingsError
 from dreamgen.models.vae import VAE, Decoder, Encoder
 from dreamgen.nn import DECODERS, ENCODERS
 
 
-def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int = 0, seed: int | None = None) -> VAE:
+def build_model(
+    settings: Settings,
+    event_shape: Sequence[int],
+    context_dim: int = 0,
+    seed: int | None = None,
+    columns: Sequence[ColumnShape] = (),
+) -> VAE:
     """Make a new model.
 
     Args:
@@ -21,6 +30,7 @@ def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int
         context_dim: C, how many numbers the model is conditioned on.
         seed: the initial weights are a function of it; torch's global generator is left as it was. None: from
             the global generator.
+        columns: the columns of a table, where an example is a row of one.
 
     Raises:
         SettingsError: a part or argument that does not exist.
@@ -29,28 +39,32 @@ def build_model(settings: Settings, event_shape: Sequence[int], context_dim: int
         if seed is not None:
             # The CPU's generator alone, which the fork restores; torch.manual_seed would reseed the devices' too.
             torch.default_generator.manual_seed(derive_seed(seed, "weights"))
-        sizes = {
+        sizes: dict[str, Any] = {
             "event_shape": tuple(event_shape),
             "context_dim": context_dim,
             "latent_dim": settings.latent_dim,
             "hidden": settings.hidden,
+            "columns": tuple(columns),
         }
         network = ENCODERS.build(settings.encoder, **sizes)
         posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
         prior = PRIORS.build(settings.prior, **sizes)
         likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
-        decoder = DECODERS.build(settings.decoder, **sizes, parameters_per_element=likelihood.parameters_per_element)
+        decoder = DECODERS.build(
+            settings.decoder, **sizes, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
+        )
         return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))
 
 
 @torch.no_grad()
-def start_at_mean(model: VAE, mean: Tensor) -> None:
-    """Set the decoder's last bias so that an untrained model answers with the mean of the data, (*event).
+def start_at_mean(model: VAE, rows: Batch) -> None:
+    """Set the decoder's last bias so that an untrained model answers with the marginals of some rows.
 
     The first steps of training would be spent on nothing else. Raises SettingsError where the likelihood or the
     decoder has no such bias.
     """
-    out, raw = getattr(model.decoder.network, "out", None), model.decoder.likelihood.raw(mean)
+    raw = model.decoder.likelihood.start(as_float(rows.x), rows.mask)
+    out = getattr(model.decoder.network, "out", None)
     if not isinstance(out, nn.Linear) or out.bias.shape != (raw.numel(),):
         raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
     out.bias.copy_(raw.flatten())

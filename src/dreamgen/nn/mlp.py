@@ -51,13 +51,20 @@ class MLPEncoder(nn.Module):
         context_dim: C, 0 for none.
         hidden: widths of the layers, from the outside in; none makes a linear encoder.
         activation: one of ACTIVATIONS.
+        mask: whether the network is told which elements were observed, which it needs where some are not.
     """
 
     def __init__(
-        self, event_shape: Sequence[int], context_dim: int, hidden: list[int], activation: str = "relu"
+        self,
+        event_shape: Sequence[int],
+        context_dim: int,
+        hidden: list[int],
+        activation: str = "relu",
+        mask: bool = False,
     ) -> None:
         super().__init__()
-        width = math.prod(event_shape) + context_dim
+        self.sees_mask = mask
+        width = math.prod(event_shape) * (2 if mask else 1) + context_dim
         self.layers = trunk(width, hidden, activation)
         self.features = hidden[-1] if hidden else width
 
@@ -65,6 +72,10 @@ class MLPEncoder(nn.Module):
         """A batch of B examples to features, (B, F)."""
         h = batch.x if batch.mask is None else torch.where(batch.mask, batch.x, 0.0)
         h = h.flatten(1)
+        if self.sees_mask:
+            h = torch.cat(
+                [h, torch.ones_like(h) if batch.mask is None else batch.mask.flatten(1).to(h.dtype)], dim=-1
+            )
         if batch.context is not None:
             h = torch.cat([h, batch.context], dim=-1)
         features: Tensor = self.layers(h)
@@ -77,9 +88,8 @@ class MLPDecoder(nn.Module):
 
     Args:
         latent_dim: D.
-        event_shape: shape of one example.
         context_dim: C, 0 for none.
-        parameters_per_element: P, what the likelihood asks for.
+        parameters_shape: what the likelihood asks for.
         hidden: widths of the layers, from the outside in (as the encoder's).
         activation: one of ACTIVATIONS.
     """
@@ -87,20 +97,19 @@ class MLPDecoder(nn.Module):
     def __init__(
         self,
         latent_dim: int,
-        event_shape: Sequence[int],
         context_dim: int,
-        parameters_per_element: int,
+        parameters_shape: Sequence[int],
         hidden: list[int],
         activation: str = "relu",
     ) -> None:
         super().__init__()
         width, inside_out = latent_dim + context_dim, list(reversed(hidden))
         self.layers = trunk(width, inside_out, activation)
-        self.shape = (*event_shape, parameters_per_element) if parameters_per_element > 1 else tuple(event_shape)
+        self.shape = tuple(parameters_shape)
         self.out = nn.Linear(inside_out[-1] if inside_out else width, math.prod(self.shape))
 
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """z (K, B, D) and context (B, C) to (K, B, *event), with P numbers behind each element where P > 1."""
+        """z (K, B, D) and context (B, C) to (K, B, *parameters_shape)."""
         if context is not None:
             z = torch.cat([z, context.expand(*z.shape[:-1], -1)], dim=-1)
         h: Tensor = self.out(self.layers(z))

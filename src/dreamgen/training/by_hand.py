@@ -70,6 +70,8 @@ class GradientsByHand:
         if not all(type(part) is kind for part, kind in parts):
             return False
         encoder, _, decoder = _networks(model)
+        if encoder.sees_mask:
+            return False
         return all(type(layer) in (nn.Linear, *_ACTIVATIONS) for layer in (*encoder.layers, *decoder.layers))
 
     def serve(self, objective: Objective, batch: Batch) -> TypeGuard[NegativeELBO]:

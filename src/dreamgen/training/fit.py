@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from dreamgen.config import Settings
-from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.batch import Batch
+from dreamgen.data.columns import ColumnShape
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
@@ -34,34 +35,46 @@ _MOST_WEIGHTS = 1 << 30  # 4 GiB, and three times as much to train them; what a 
 
 def fit_model(
     settings: Settings,
-    x: Tensor,
+    data: Batch,
     labels: Tensor | None,
     *,
     seed: int,
     device: torch.device,
+    columns: Sequence[ColumnShape] = (),
+    weights: Mapping[str, Tensor] | None = None,
     out: Path | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> SavedModel:
-    """Train a model on rows x, (n, *event); see `DreamGenerator.fit` for the rest."""
-    held_out, kept = _split(len(x), settings.validation, seed)
+    """Train a model on rows; see `DreamGenerator.fit` for the rest.
+
+    Args:
+        data: n examples; an element that was not observed is 0.
+        labels: (n,), kept to colour maps with.
+        columns: the columns of a table, where an example is a row of one.
+        weights: what the model begins with, in place of random numbers.
+    """
+    x = data.x
+    held_out, kept = split_rows(len(x), settings.validation, seed)
     settings = settings.resolve(len(kept))
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
-    _check_size(settings, event_shape)
-    model = build_model(settings, event_shape, seed=seed)
+    _check_size(settings, event_shape, columns)
+    model = build_model(settings, event_shape, seed=seed, columns=columns)
+    if weights is not None:
+        model.load_state_dict(weights)
     if settings.start == "mean":
-        start_at_mean(model, as_float(x[kept[:_MEAN_ROWS]]).mean(0))
+        start_at_mean(model, data[kept[:_MEAN_ROWS]])
     run = Run(
         model=model.to(device),
         settings=settings,
-        data=Batch(x.to(device)),
+        data=data.to(device),
         rows=kept,
-        validation=Batch(x[held_out].to(device)) if len(held_out) else None,
+        validation=data[held_out].to(device) if len(held_out) else None,
         seed=seed,
-        data_hash=_hash(x),
+        data_hash=_hash(data),
     )
     with locked(out) if out else contextlib.nullcontext():
         checkpoints = Checkpoints(out) if out else None
@@ -71,12 +84,13 @@ def fit_model(
             on_record(record)
     facts = run.update.card()
     private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
-    looked, codes = ({}, {}) if private else _look_at_codes(run, x[kept[:_RATE_ROWS]], labels, kept)
+    looked, codes = ({}, {}) if private else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
-        unit_range=bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
+        columns=tuple(columns),
+        unit_range=not columns and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
             # The seed of a private run is its noise.
             "seed": None if private else seed,
@@ -102,7 +116,7 @@ def fit_model(
 
 
 def _look_at_codes(
-    run: Run, rows: Tensor, labels: Tensor | None, kept: Tensor
+    run: Run, rows: Batch, labels: Tensor | None, kept: Tensor
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What the latents carry, for the card, and codes of some training rows."""
     q = encode_rows(run.model, rows)
@@ -116,26 +130,28 @@ def _look_at_codes(
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
-def _check_size(settings: Settings, event_shape: tuple[int, ...]) -> None:
+def _check_size(settings: Settings, event_shape: tuple[int, ...], columns: Sequence[ColumnShape]) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
     with torch.device("meta"):
-        weights = sum(p.numel() for p in build_model(settings, event_shape).parameters())
+        weights = sum(p.numel() for p in build_model(settings, event_shape, columns=columns).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
         )
 
 
-def _split(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
+def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     """Row numbers held out and kept: a function of the seed. A single row is always kept."""
     order = torch.randperm(rows, generator=generator(seed, "validation"))
     held_out = min(int(rows * share), rows - 1)
     return order[:held_out], order[held_out:]
 
 
-def _hash(x: Tensor) -> str:
-    digest = hashlib.sha256(f"{tuple(x.shape)} {x.dtype};".encode())
-    digest.update(x.contiguous().numpy().data)
+def _hash(data: Batch) -> str:
+    digest = hashlib.sha256(f"{tuple(data.x.shape)} {data.x.dtype};".encode())
+    digest.update(data.x.contiguous().numpy().data)
+    if data.mask is not None:
+        digest.update(data.mask.contiguous().numpy().data)
     return digest.hexdigest()
 
 

@@ -14,6 +14,7 @@ from dreamgen.errors import DivergedError
 from dreamgen.models import VAE
 from dreamgen.objectives import Objective, build_objective
 from dreamgen.training.average import AveragedWeights
+from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.update import UPDATES, Update, check_learning_rate
 
 _VALIDATION_ROWS = 1000  # rows scored at once
@@ -57,6 +58,7 @@ class Run:
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
     objective: Objective = field(init=False)
     update: Update = field(init=False)
+    masking: Masking = field(init=False)
     average: AveragedWeights = field(init=False)
     sums: Tensor = field(init=False)
 
@@ -71,6 +73,7 @@ class Run:
             steps=self.total,
             seed=self.seed,
         )
+        self.masking = MASKINGS.build(self.settings.masking)
         self.average = AveragedWeights(self.model, self.settings.average)
         device = self.data.x.device  # Apple's has no float64
         self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
@@ -109,14 +112,14 @@ class Run:
         return StepNoise(self.seed, "step", step, device=self.data.x.device)
 
     def prepare(self, batch: Batch, noise: Noise) -> Batch:
-        """What the model sees of some rows: floats, binarised anew if the settings say so."""
+        """What the model sees of some rows: floats, binarised anew and partly hidden if the settings say so."""
         x = as_float(batch.x)
         if self.settings.binarise == "dynamic":
             if x.device.type == "cpu" and batch.x.is_floating_point() and not x.sum().isfinite():
                 # A comparison turns NaN into 0, and the loss would never tell.
                 raise DivergedError(f"training diverged at step {self.step}: the data holds NaN or infinity")
             x = (noise.uniform((1, *x.shape))[0] < x).float()
-        return Batch(x, batch.mask, batch.context, batch.lengths)
+        return Batch(x, self.masking(batch, noise), batch.context, batch.lengths)
 
     @torch.no_grad()
     def validation_loss(self) -> float | None:
