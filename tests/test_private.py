@@ -284,7 +284,7 @@ def test_without_opacus_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
     monkeypatch.setitem(sys.modules, "opacus.accountants", None)
     with pytest.raises(DreamgenError, match=r"pip install 'dreamgen\[private\]'"):
-        private_run(update={"kind": "private", "epsilon": 1.0, "delta": 1e-3})
+        next(train(private_run(update={"kind": "private", "epsilon": 1.0, "delta": 1e-3})))
 
 
 def test_other_objectives_have_no_hidden_rows() -> None:

@@ -145,7 +145,7 @@ class DreamGenerator(Estimator):
         settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
         x = as_examples(X, "X")
         labels = None if y is None else labels_of(y, len(x))
-        check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:]), x)
+        check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=()), x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
         folder, device = None if out is None else Path(out), find_device(self.device)

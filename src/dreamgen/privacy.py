@@ -1,7 +1,7 @@
 """What privacy costs: a ledger of everything that was measured on people's rows, and the epsilon of all of it.
 
-Two tables are neighbours if they differ in one row's being there or being blank (zero-out adjacency), so the number
-of rows is public, and a row counts in everything that is measured or not at all. A mechanism M is (ε, δ)-private if
+Two tables are neighbours if they differ in whether one row counts (zero-out adjacency: passed over, it adds nothing
+to any sum), so the number of rows is public. A mechanism M is (ε, δ)-private if
 P(M(a) in S) <= e^ε P(M(b) in S) + δ for all neighbours a, b and all S.
 
 Everything here is one mechanism: a sum over rows, which one row moves by at most 1 (in L2, after scaling), plus
@@ -79,7 +79,7 @@ class Spending:
             "epsilon": self.epsilon(delta, accountant),
             "delta": delta,
             "accountant": accountant_name(accountant),
-            "neighbours": "tables that differ in one row's being there or blank; the number of rows is public",
+            "neighbours": "tables that differ in whether one row counts; the number of rows is public",
             "charges": each,
         }
 

@@ -17,6 +17,7 @@ Bits for Differential Privacy, 2012).
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -66,7 +67,8 @@ class PrivateUpdate:
         accountant: Accountant = "rdp",
         earlier: list[list[float]] | None = None,
     ) -> None:
-        _check(model, settings)
+        check_settings(settings)
+        _check_model(model)
         if (epsilon is None) == (noise is None):
             raise SettingsError("update 'private': expected either epsilon or noise, got both or none")
         if not 0 < clip < math.inf:
@@ -74,15 +76,22 @@ class PrivateUpdate:
         check_budget(1.0 if epsilon is None else epsilon, delta, rows)
         before = [Charge(f"before training, {i}", *_numbers(e)) for i, e in enumerate(earlier or [], 1)]
         self._rate = min(1.0, settings.batch_size / rows)
-        if noise is None:
-            assert epsilon is not None
-            noise = noise_for(epsilon, delta, self._rate, steps, before, accountant)
-        self._spending = Spending([*before, Charge("training", noise, self._rate, steps)])
+        if noise is not None:
+            Charge("training", noise, self._rate, steps)  # its numbers are checked now
+        self._epsilon, self._given, self._before, self._steps = epsilon, noise, before, steps
         self._rows, self._seed, self._delta, self._accountant = rows, seed, delta, accountant
-        self._noise, self._clip, self._expected = noise, clip, self._rate * rows
+        self._clip, self._expected = clip, self._rate * rows
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
         self._schedule = learning_rate_schedule(settings.learning_rate)
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of the noise over `clip`. Opacus is needed from here on, not to read a settings file."""
+        if self._given is not None:
+            return self._given
+        assert self._epsilon is not None
+        return noise_for(self._epsilon, self._delta, self._rate, self._steps, self._before, self._accountant)
 
     def learning_rate(self, step: int, total: int) -> float:
         return self._schedule(step, total)
@@ -93,8 +102,8 @@ class PrivateUpdate:
         return (chance < self._rate).nonzero().flatten()
 
     def card(self) -> dict[str, Any]:
-        facts = self._spending.to_dict(self._delta, self._accountant)
-        return {"privacy": facts | {"clip": self._clip}}
+        spending = Spending([*self._before, Charge("training", self.noise, self._rate, self._steps)])
+        return {"privacy": spending.to_dict(self._delta, self._accountant) | {"clip": self._clip}}
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         if getattr(objective, "couples_rows", False):
@@ -114,7 +123,7 @@ class PrivateUpdate:
         """The noise of a step for each trained parameter, of standard deviation noise · clip, on the CPU."""
         source = generator(self._seed, "private noise", step)
         for parameter in self._trained.values():
-            yield torch.randn(parameter.shape, generator=source) * (self._noise * self._clip)
+            yield torch.randn(parameter.shape, generator=source) * (self.noise * self._clip)
 
     def clipped_sum(
         self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
@@ -221,8 +230,8 @@ def _numbers(values: list[float]) -> tuple[Any, ...]:
     return tuple(int(v) if i == 2 else v for i, v in enumerate(values))
 
 
-def _check(model: VAE, settings: Settings) -> None:
-    """Refuse whatever would look at the rows beside the gradients."""
+def check_settings(settings: Settings) -> None:
+    """Refuse settings that would look at the rows beside the gradients."""
     for name, expected, why in (
         ("validation", 0, "a choice by held-out rows is not counted"),
         ("patience", 0, "a choice by held-out rows is not counted"),
@@ -231,6 +240,10 @@ def _check(model: VAE, settings: Settings) -> None:
     ):
         if (got := getattr(settings, name)) != expected:
             raise SettingsError(f"update 'private', {name}: expected {expected!r} ({why}), got {got!r}")
+
+
+def _check_model(model: VAE) -> None:
+    """Refuse layers in which rows meet."""
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             raise SettingsError(f"update 'private': expected layers that treat rows apart, got batch norm at {name}")

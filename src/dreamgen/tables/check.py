@@ -1,0 +1,104 @@
+"""Whether a table fits a schema: errors for what cannot be used, counts for what is changed."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreamgen.errors import DataError
+from dreamgen.registry import nearest
+from dreamgen.tables.cells import Floats, coded, family, is_missing, numbers, one_chunk
+from dreamgen.tables.extras import arrow
+from dreamgen.tables.notes import Notes
+from dreamgen.tables.schema import LEVELS, Column, Schema
+from dreamgen.tables.types import parse_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_WORDS = {
+    "number": "numbers",
+    "boolean": "truths",
+    "text": "text",
+    "datetime": "points in time",
+    "null": "nothing",
+    "other": "other things",
+}
+_ALSO = {("boolean", "number"), ("number", "boolean"), ("datetime", "text"), ("text", "datetime")}
+
+
+def take(table: "pa.Table", column: Column) -> Any:
+    """A column of a table as one Arrow array, of the kind that was fitted; raises DataError."""
+    if column.name not in table.column_names:
+        raise DataError(f"the table has no column {column.name!r}: {nearest(column.name, table.column_names)}")
+    array = one_chunk(table.column(column.name))
+    now, before = family(array.type), family(parse_type(column.dtype))
+    also = (before, now) in _ALSO and ("text" not in (before, now) or column.kind == "datetime")
+    if now not in (before, "null") and not also and column.modelled:
+        raise DataError(
+            f"column {column.name!r}: expected {_WORDS[before]} ({column.dtype}), as in training, "
+            f"got {_WORDS[now]} ({array.type})"
+        )
+    return array
+
+
+def times(array: Any, column: Column) -> Floats:
+    """Numbers of a column, (n,); a text that is no date raises DataError."""
+    try:
+        return numbers(array)
+    except arrow().ArrowInvalid as error:
+        raise DataError(f"column {column.name!r}: expected dates such as 2024-01-31: {error}") from error
+
+
+def check_table(schema: Schema, table: "pa.Table") -> Notes:
+    """Count what of a table does not fit a schema.
+
+    Raises:
+        DataError: a missing column, or one that holds another kind of values than in training.
+    """
+    notes = Notes()
+    for name in table.column_names:
+        if name not in schema.names:
+            notes.column(name, "was not there in training; ignored")
+    empty = np.ones(table.num_rows, bool)
+    for column in schema.columns:
+        if column.modelled:
+            empty &= _check(column, take(table, column), notes)
+        elif column.name not in table.column_names:
+            notes.column(column.name, f"is not there; it is {_article(column.kind)}, and not needed")
+    if empty.any() and schema.modelled:
+        notes.add("rows", "{n} rows have no value that the model can see", int(empty.sum()))
+    return notes
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+
+
+def _check(column: Column, array: Any, notes: Notes) -> Any:
+    """Notes on one column; where it has no usable value, (n,)."""
+    if column.kind in LEVELS:
+        found = coded(array, [*column.categories, *column.rare])
+        if found.unseen.any():
+            where = np.flatnonzero(found.unseen)
+            examples = array.take(arrow().array(where[:1000])).to_pylist()
+            notes.column(
+                column.name, "{n} cells hold {s}, never seen in training; treated as missing", len(where), examples
+            )
+        gone = found.missing | found.unseen
+    else:
+        values = times(array, column)
+        infinite = np.isinf(values)
+        if infinite.any():
+            notes.column(column.name, "{n} cells are infinite; treated as missing", int(infinite.sum()))
+        gone = ~np.isfinite(values)
+        _check_bounds(column, values[~gone], notes)
+    if len(gone) and is_missing(array).all():
+        notes.column(column.name, "has no value at all, in {n} rows", len(gone))
+    return gone
+
+
+def _check_bounds(column: Column, values: Floats, notes: Notes) -> None:
+    if column.low is not None and (below := int((values < column.low).sum())):
+        notes.column(column.name, f"{{n}} cells lie below {column.low:g}, the least in training", below)
+    if column.high is not None and (above := int((values > column.high).sum())):
+        notes.column(column.name, f"{{n}} cells lie above {column.high:g}, the greatest in training", above)

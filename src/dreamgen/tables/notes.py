@@ -1,0 +1,67 @@
+"""What was dropped or changed on the way, counted and named: nothing vanishes in silence."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+_NAMED = 3  # examples in a line
+
+
+@dataclass
+class Notes:
+    """Lines such as "column 'workclass': 3 cells hold 'X', never seen in training; treated as missing".
+
+    Notes of the same subject and matter add up, so the notes of many batches read like those of one table.
+    """
+
+    _entries: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+
+    def add(self, subject: str, what: str, count: int = 0, examples: Iterable[object] = ()) -> None:
+        """Note that `count` cells, rows or columns met something.
+
+        Args:
+            subject: where, such as "column 'age'".
+            what: the matter, where `{n}` stands for the count and `{s}` for its examples.
+            count: how many; 0 where the note is no count.
+            examples: a few of what was met; kept as texts.
+        """
+        before, known = self._entries.get((subject, what), (0, ()))
+        texts = dict.fromkeys([*known, *(repr(e) for e in examples)])
+        self._entries[subject, what] = (before + int(count), tuple(texts)[: _NAMED + 1])
+
+    def column(self, name: str, what: str, count: int = 0, examples: Iterable[object] = ()) -> None:
+        """A note on a column."""
+        self.add(f"column {name!r}", what, count, examples)
+
+    def update(self, other: "Notes") -> None:
+        """Take over another's notes, counts added."""
+        for (subject, what), (count, examples) in other._entries.items():
+            before, known = self._entries.get((subject, what), (0, ()))
+            self._entries[subject, what] = (before + count, tuple(dict.fromkeys([*known, *examples]))[: _NAMED + 1])
+
+    def count(self, subject: str = "", what: str = "") -> int:
+        """The sum of counts of the notes whose subject and matter hold the given texts."""
+        return sum(n for (s, w), (n, _) in self._entries.items() if subject in s and what in w)
+
+    @property
+    def lines(self) -> list[str]:
+        """One line a note."""
+        return [
+            f"{s}: {w.format(n=n, s=_named(e))}" if s else w.format(n=n, s=_named(e)) for s, w, n, e in self._all()
+        ]
+
+    def _all(self) -> Iterator[tuple[str, str, int, tuple[str, ...]]]:
+        for (subject, what), (count, examples) in self._entries.items():
+            yield subject, what, count, examples
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+
+def _named(examples: tuple[str, ...]) -> str:
+    return ", ".join(examples[:_NAMED]) + (", ..." if len(examples) > _NAMED else "")

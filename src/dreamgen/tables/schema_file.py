@@ -1,0 +1,54 @@
+"""A schema as TOML: one table for each column, which a person reads and changes."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from dreamgen.errors import SettingsError
+from dreamgen.files import check_regular
+from dreamgen.registry import nearest
+from dreamgen.tables.schema import KINDS, Column, Schema
+
+_LARGEST = 64 << 20  # bytes
+_HEADER = """# What each column holds. Change a kind, a bound or a category, and hand the file in as the schema.
+# Kinds: {kinds}.
+"""
+
+
+def to_toml(schema: Schema) -> str:
+    """The schema as TOML: `[columns."name"]` for each column, in order."""
+    columns = {}
+    for column in schema.columns:
+        values = column.to_dict()
+        columns[values.pop("name")] = values
+    return _HEADER.format(kinds=", ".join(KINDS)) + "\n" + tomli_w.dumps({"columns": columns})
+
+
+def read_schema(path: str | Path) -> Schema:
+    """A schema from its TOML file; raises SettingsError that says what is wrong, with the nearest valid name."""
+    path = Path(path)
+    try:
+        check_regular(path)
+        if path.stat().st_size > _LARGEST:
+            raise SettingsError(f"{path}: expected a schema, got more than {_LARGEST} bytes")
+        values = tomllib.loads(path.read_text("utf-8"))
+    except SettingsError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{path}: not a readable TOML schema: {error}") from error
+    try:
+        return _schema(values)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def _schema(values: dict[str, Any]) -> Schema:
+    for name in values:
+        if name != "columns":
+            raise SettingsError(f"unknown entry {name!r}: {nearest(name, ['columns'])}")
+    columns = values.get("columns")
+    if not isinstance(columns, dict) or not all(isinstance(column, dict) for column in columns.values()):
+        raise SettingsError('expected a table [columns."name"] for each column')
+    return Schema(tuple(Column.from_dict({"name": name, **column}) for name, column in columns.items()))

@@ -1,0 +1,141 @@
+"""Tables to files, as a whole or not at all."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dreamgen.errors import OutputError
+from dreamgen.files import make_folder, writing
+from dreamgen.tables.cells import family, one_chunk
+from dreamgen.tables.extras import arrow, compute
+from dreamgen.tables.notes import Notes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SUFFIXES = (".csv", ".tsv", ".parquet")
+_FORMULA = r"^[=+\-@\t\r]"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+def write_table(path: str | Path, table: "pa.Table") -> Notes:
+    """Write a table as .parquet, .csv or .tsv (.gz too); raises OutputError.
+
+    In a text file, a cell of text that a spreadsheet would take for a formula gets an apostrophe before it; the
+    notes that come back count them.
+    """
+    with TableWriter(path) as writer:
+        writer.write(table)
+    return writer.notes
+
+
+class TableWriter:
+    """Writes batches of one table; the file appears under its name when all are written, and not before."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.notes = Notes()
+        self._kind = Path(self.path.name.lower().removesuffix(".gz")).suffix
+        if self._kind not in _SUFFIXES or (self._kind == ".parquet" and self.path.suffix.lower() == ".gz"):
+            raise OutputError(f"{self.path}: expected a name that ends in .parquet, .csv or .tsv")
+        self._next = self.path.with_name(self.path.name + ".next")
+        self._stack = contextlib.ExitStack()
+        self._writer: Any = None
+
+    def __enter__(self) -> "TableWriter":
+        make_folder(self.path.parent)
+        with writing(self.path):
+            self._next.unlink(missing_ok=True)
+            self._file = self._stack.enter_context(self._next.open("xb"))
+        return self
+
+    def write(self, table: "pa.Table") -> None:
+        """Write some rows; all calls need the same columns."""
+        with self._writing():
+            if self._kind != ".parquet":
+                table = _neutral(table, self.notes)
+            if self._writer is None:
+                self._open(table.schema)
+            self._writer.write_table(table)
+
+    def _open(self, schema: Any) -> None:
+        if self._kind == ".parquet":
+            from pyarrow.parquet import ParquetWriter
+
+            self._writer = ParquetWriter(self._file, schema)
+            return
+        from pyarrow import csv
+
+        target = self._file
+        if self.path.suffix.lower() == ".gz":
+            target = self._stack.enter_context(arrow().CompressedOutputStream(self._file, "gzip"))
+        options = csv.WriteOptions(delimiter="\t" if self._kind == ".tsv" else ",", quoting_style="needed")
+        self._writer = csv.CSVWriter(target, schema, write_options=options)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._writing():
+                if self._writer is not None:
+                    self._writer.close()
+                self._close(kind is None)
+        except BaseException:
+            self._drop()
+            raise
+        if kind is not None:
+            self._drop()
+
+    def _close(self, whole: bool) -> None:
+        if not whole:
+            return
+        compressed = self.path.suffix.lower() == ".gz"
+        if compressed:
+            self._stack.close()
+        else:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._stack.close()
+        if compressed:
+            with self._next.open("rb+") as file:
+                os.fsync(file.fileno())
+        self._next.replace(self.path)
+
+    def _drop(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stack.close()
+        with contextlib.suppress(OSError):
+            self._next.unlink()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        with writing(self.path):
+            try:
+                yield
+            except arrow().ArrowException as error:
+                raise OutputError(f"cannot write {self.path}: {error}") from error
+
+
+def _neutral(table: Any, notes: Notes) -> Any:
+    """Texts as a spreadsheet cannot run them; categories as texts."""
+    pa, pc = arrow(), compute()
+    for i, name in enumerate(table.column_names):
+        column = table.column(i)
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+            table = table.set_column(i, name, column)
+        if family(column.type) != "text":
+            continue
+        found = pc.and_(
+            pc.match_substring_regex(column, _FORMULA), pc.invert(pc.match_substring_regex(column, _NUMBER))
+        )
+        count = int(np.nansum(one_chunk(pc.fill_null(found, False)).to_numpy(zero_copy_only=False)))
+        if count:
+            table = table.set_column(i, name, pc.if_else(found, pc.binary_join_element_wise("'", column, ""), column))
+            notes.column(name, "{n} cells begin as a formula does; an apostrophe is put before them", count)
+    return table

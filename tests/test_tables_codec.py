@@ -1,0 +1,162 @@
+"""Schema and codec of tables: what is encoded comes back, and what is not says so."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from dreamgen.errors import DataError
+from dreamgen.tables import Codec, Schema, fit_codec, infer_schema, read_frame, read_schema
+
+DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
+TABLES = sorted([*DATA.glob("tabular/*.csv.gz"), *DATA.glob("timeseries/*.csv.gz")])
+
+
+def assert_comes_back(table: pa.Table, schema: Schema, back: pa.Table) -> None:
+    """Equal, but for float32 in numbers without a grid, and for which of the rare categories it is."""
+    for name in table.column_names:
+        column, before, after = schema[name], table.column(name), back.column(name)
+        assert before.type == after.type, name
+        assert before.null_count == after.null_count or column.kind == "constant", name
+        if before.combine_chunks() == after.combine_chunks():
+            continue
+        first, second = before.to_pandas(), after.to_pandas()
+        differ = (first != second) & ~first.isna()
+        if column.levels:
+            assert set(first[differ]) <= set(column.rare), name
+        elif column.kind != "constant":
+            assert column.low is not None
+            assert column.high is not None
+            assert np.abs(first - second).max() <= 1e-6 * (column.high - column.low), name
+
+
+@pytest.mark.skipif(not TABLES, reason="no tables in DREAMGEN_DATA")
+@pytest.mark.parametrize("transform", ["auto", "normal"])
+def test_every_table_comes_back(transform: str) -> None:
+    for path in TABLES:
+        table = read_frame(path).table
+        schema = infer_schema(table)
+        codec = Codec.from_dict(fit_codec(table, schema, transform).to_dict())
+        x, mask = codec.encode(table)
+        assert np.isfinite(x).all()
+        assert x.dtype == np.float32
+        assert_comes_back(table, schema, codec.decode(x, mask, source=table))
+
+
+def mixed(n: int = 400, seed: int = 0) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    gains = np.where(rng.random(n) < 0.8, 0.0, np.round(rng.lognormal(8, 1, n)))
+    place = rng.choice(["north", "south", "east"], n, p=[0.6, 0.3, 0.1])
+    place[:3] = ["atoll", "reef", "reef"]
+    return pa.table(
+        {
+            "id": pa.array(np.arange(n) + 7),
+            "height": pa.array(rng.normal(170, 9, n), mask=rng.random(n) < 0.1),
+            "gain": gains,
+            "grade": rng.integers(1, 6, n),
+            "member": rng.random(n) < 0.3,
+            "place": place.tolist(),
+            "year": pa.array(np.full(n, 2020)),
+            "when": pa.array(rng.integers(0, 10**6, n) * 60, pa.int64()).cast(pa.timestamp("s", tz="UTC")),
+        }
+    )
+
+
+def test_kinds_are_found() -> None:
+    table = mixed()
+    schema = infer_schema(table)
+    assert {c.name: c.kind for c in schema} == {
+        "id": "identifier",
+        "height": "positive",
+        "gain": "count",
+        "grade": "ordinal",
+        "member": "boolean",
+        "place": "categorical",
+        "year": "constant",
+        "when": "datetime",
+    }
+    assert schema["gain"].spikes == (0.0,)
+    assert schema["place"].categories == ("east", "north", "south")
+    assert schema["place"].rare == ("reef", "atoll")
+    assert schema["when"].step == 60
+    assert "column 'id'" in str(schema.notes)
+
+
+def test_a_mixed_table_comes_back_and_its_keys_are_made_anew() -> None:
+    table = mixed()
+    schema = infer_schema(table)
+    codec = fit_codec(table, schema)
+    x, mask = codec.encode(table)
+    assert (mask.all(0) == [False, True, True, True, True, True]).all()
+    assert_comes_back(table, schema, codec.decode(x, mask, source=table))
+    anew = codec.decode(x, mask)
+    assert anew.column("id").to_pylist() == list(range(1, table.num_rows + 1))
+    assert set(anew.column("year").to_pylist()) == {2020}
+    place = codec.names.index("place")
+    assert codec.shapes[place].levels == 4
+    noisy = codec.decode(np.tile(x[:1], (3000, 1)), noise=1)
+    drawn = noisy.column("place").to_pandas().value_counts(normalize=True)
+    assert drawn["reef"] == pytest.approx(2 / 3, abs=0.03)
+
+
+def test_normal_scores_are_normal() -> None:
+    rng = np.random.default_rng(1)
+    table = pa.table({"a": rng.lognormal(0, 2, 5000), "b": rng.random(5000) ** 3})
+    x, _ = fit_codec(table, infer_schema(table), "normal").encode(table)
+    for column in x.T:
+        assert stats.kstest(column, "norm").pvalue > 0.5
+
+
+def test_missing_and_changed_columns_are_errors() -> None:
+    table = mixed()
+    schema = infer_schema(table)
+    with pytest.raises(DataError, match="no column 'height': did you mean 'hight'"):
+        schema.check(table.rename_columns(["hight" if n == "height" else n for n in table.column_names]))
+    texts = table.set_column(1, "height", pa.array(["tall"] * len(table)))
+    with pytest.raises(DataError, match=r"column 'height': expected numbers \(double\).*got text"):
+        schema.check(texts)
+    with pytest.raises(DataError, match="'height'"):
+        fit_codec(table, schema).encode(texts)
+
+
+def test_what_is_new_is_counted() -> None:
+    table = mixed()
+    schema = infer_schema(table)
+    codec = fit_codec(table, schema)
+    new = table.set_column(5, "place", pa.array(["moon", "moon", "north", None] + ["south"] * (len(table) - 4)))
+    new = new.set_column(1, "height", pa.array([np.inf, 300.0] + [170.0] * (len(table) - 2)))
+    new = new.append_column("extra", pa.array([1] * len(table)))
+    notes = str(codec.check(new))
+    assert "column 'place': 2 cells hold 'moon', never seen in training; treated as missing" in notes
+    assert "column 'height': 1 cells are infinite" in notes
+    assert "column 'extra': was not there in training; ignored" in notes
+    assert codec.check(new).count("height", "above") == 1
+    _, mask = codec.encode(new)
+    place = codec.names.index("place")
+    assert mask[:4, place].tolist() == [False, False, True, False]
+    assert codec.unseen(new)[:4, place].tolist() == [True, True, False, False]
+
+
+def test_a_schema_is_a_file(tmp_path: Path) -> None:
+    schema = infer_schema(mixed())
+    path = tmp_path / "schema.toml"
+    path.write_text(schema.to_toml())
+    assert read_schema(path) == schema
+    assert '[columns.height]\nkind = "positive"' in schema.to_toml()
+
+
+def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:
+    table = mixed(2000)
+    for transform in ("auto", "normal"):
+        codec = fit_codec(table, infer_schema(table), transform).shareable()
+        text = str(codec.to_dict())
+        heights = table.column("height").drop_null().to_numpy()
+        for secret in ("reef", "atoll", repr(heights.min()), repr(heights.max()), "summary"):
+            assert secret not in text
+        x, mask = codec.encode(table)
+        back = codec.decode(x, mask).column("height").drop_null().to_numpy()
+        inside = np.abs(heights - 170) < 15
+        assert np.abs(back - heights)[inside].max() < 0.1
