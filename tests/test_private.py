@@ -13,6 +13,7 @@ from scipy import stats
 
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
+from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DreamgenError, Interrupted, SettingsError
 from dreamgen.files import sha256
@@ -20,6 +21,7 @@ from dreamgen.io import load_model, save_model
 from dreamgen.objectives import build_objective
 from dreamgen.privacy import Charge, Spending, epsilon_of, noise_for
 from dreamgen.training import Checkpoints, PrivateUpdate, Run, train
+from dreamgen.training.private_layers import rows_stay_apart
 
 pytest.importorskip("opacus")
 
@@ -46,19 +48,29 @@ def update_of(run: Run) -> PrivateUpdate:
 @pytest.mark.parametrize("objective", ["elbo", {"kind": "iwae", "samples": 3}])
 @pytest.mark.parametrize("clip", [1e9, 0.3])
 @pytest.mark.parametrize("with_mask", [False, True])
-def test_the_sum_is_that_of_autograds_rows_each_clipped(objective: object, clip: float, with_mask: bool) -> None:
-    asked = settings(objective=objective, likelihood="gaussian", update=PRIVATE | {"clip": clip})
-    run = Run(
-        build_model(asked, (4,), seed=0).double(),
-        asked,
-        Batch(torch.randn(ROWS, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))),
-        None,
-        seed=0,
-    )
+@pytest.mark.parametrize("parts", [{"likelihood": "gaussian"}, {"encoder": "columns", "likelihood": "columns"}])
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_the_sum_is_that_of_autograds_rows_each_clipped(
+    objective: object, clip: float, with_mask: bool, parts: dict[str, Any], by_rows: bool
+) -> None:
+    asked = settings(objective=objective, update=PRIVATE | {"clip": clip}, **parts)
+    x = torch.randn(ROWS, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    columns = [ColumnShape(levels=3), ColumnShape(levels=3), ColumnShape(), ColumnShape(atoms=(0.0,), step=0.1)]
+    if parts["likelihood"] == "columns":
+        x[:, :2] = x[:, :2].abs().clamp(max=2).floor()
+    else:
+        columns = []
+    run = Run(build_model(asked, (4,), seed=0, columns=columns).double(), asked, Batch(x), None, seed=0)
     batch = run.data[:7]
     if with_mask:
         batch = Batch(batch.x, mask=batch.x > -0.3)
-    _, sums = update_of(run).clipped_sum(run.model, run.objective, batch, StepNoise(3), 0, 1)
+    update, given = update_of(run), (run.model, run.objective, batch, StepNoise(3), 0, 1)
+    if by_rows:
+        _, sums = update.clipped_sum_of_rows(*given)
+    else:
+        assert rows_stay_apart(run.model, run.objective)
+        terms, sums = update.clipped_sum(*given)
+        assert not terms.loss.requires_grad
 
     # Independently: the rows' losses in one graph, one backward pass for each.
     losses = run.objective(run.model.infer(batch, StepNoise(3), run.objective.samples), 0, 1).loss

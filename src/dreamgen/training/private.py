@@ -31,9 +31,10 @@ from dreamgen.models import VAE
 from dreamgen.objectives import Objective, Terms, learning_rate_schedule
 from dreamgen.privacy import Accountant, Charge, Spending, check_budget, noise_for
 from dreamgen.training.optimizer import OPTIMIZERS
+from dreamgen.training.private_layers import clipped_sum_of_layers, rows_stay_apart
 from dreamgen.training.update import UPDATES
 
-_AT_ONCE = 1 << 24  # numbers in the gradients of the rows that are held at once: 64 MiB
+_AT_ONCE = 1 << 22  # numbers in the gradients of the rows that are held at once: 16 MiB
 
 
 @UPDATES.register("private")
@@ -132,6 +133,14 @@ class PrivateUpdate:
 
         A row whose gradient is not finite counts as nothing, so no row can do more than its share, nor stop the run.
         """
+        if len(batch) and rows_stay_apart(model, objective) and len(self._trained) == len(list(model.parameters())):
+            return clipped_sum_of_layers(model, objective, batch, noise, step, total, self._clip)
+        return self.clipped_sum_of_rows(model, objective, batch, noise, step, total)
+
+    def clipped_sum_of_rows(
+        self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
+    ) -> tuple[Terms, dict[str, Tensor]]:
+        """The same for any model: the gradients of some rows at a time are written out."""
         seen = _Recorded(noise)
         with torch.no_grad():
             terms = objective(model.infer(batch, seen, objective.samples), step, total)
