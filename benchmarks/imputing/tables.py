@@ -70,7 +70,9 @@ class Table:
 
     def frame(self) -> pd.DataFrame:
         """The same for a person: numbers as floats, categories as words, gaps as NaN and None."""
-        columns: dict[str, object] = {name: self.numbers[:, i] for i, name in enumerate(self.names[: self.numbers.shape[1]])}
+        columns: dict[str, object] = {
+            name: self.numbers[:, i] for i, name in enumerate(self.names[: self.numbers.shape[1]])
+        }
         for i, name in enumerate(self.names[self.numbers.shape[1] :]):
             column = self.codes[:, i]
             columns[name] = pd.Series([f"c{code}" if code >= 0 else None for code in column], dtype=object)
