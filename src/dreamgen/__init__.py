@@ -17,6 +17,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
     from dreamgen.applications.anomaly import AnomalyDetector
+    from dreamgen.applications.imputer import Imputer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
     from dreamgen.errors import DreamgenError
@@ -33,6 +34,7 @@ _HOMES = {
     "Batch": "data",
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
+    "Imputer": "applications.imputer",
     "Settings": "config",
     "Trace": "models",
     "build_model": "models",
@@ -48,6 +50,7 @@ __all__ = [
     "Batch",
     "DreamGenerator",
     "DreamgenError",
+    "Imputer",
     "Settings",
     "Trace",
     "build_model",

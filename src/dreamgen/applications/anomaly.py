@@ -2,7 +2,7 @@
 
 import secrets
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from dreamgen.training import Record
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ALL = (*SCORES, "combined")
 _LEAST_ROWS = 8
 _ROWS = 8192  # judged at once
 _FACTS, _NUMBERS = "detector.json", "detector.safetensors"
@@ -121,8 +122,7 @@ class AnomalyDetector(Estimator):
             raise SettingsError(f"contamination: expected a share, 0 < share < 1, got {self.contamination!r}")
         if not 0 <= self.trim < 0.5:
             raise SettingsError(f"trim: expected a share, 0 <= share < 0.5, got {self.trim!r}")
-        if self.score not in (*SCORES, "combined"):
-            raise SettingsError(f"unknown score {self.score!r}: {nearest(self.score, [*SCORES, 'combined'])}")
+        _check_score(self.score)
 
     def _learn(self, table: "pa.Table", on_record: Callable[[Record], None]) -> None:
         codec = fit_codec(table, self.schema_, transform="affine")
@@ -160,9 +160,15 @@ class AnomalyDetector(Estimator):
     # The threshold
 
     @property
+    def held_out_scores_(self) -> Floats:
+        """What the threshold and the p-values rest on: scores of training rows by judges that did not see them,
+        ascending."""
+        return self._calibration[self.score]
+
+    @property
     def calibration_rows_(self) -> int:
-        """How many held-out rows the threshold and the p-values rest on."""
-        return len(self._calibration[self.score])
+        """How many they are."""
+        return len(self.held_out_scores_)
 
     def threshold(self, rate: float) -> float:
         """The score that a share `rate` of normal rows exceeds: of n held-out rows the one of rank
@@ -170,7 +176,7 @@ class AnomalyDetector(Estimator):
         """
         if not 0 < rate < 1:
             raise SettingsError(f"rate: expected a share, 0 < rate < 1, got {rate!r}")
-        return threshold_at(self._calibration[self.score], rate)
+        return threshold_at(self.held_out_scores_, rate)
 
     def set_threshold(self, rate: float) -> "AnomalyDetector":
         """Flag this share of normal rows from now on, without a new fit."""
@@ -178,12 +184,19 @@ class AnomalyDetector(Estimator):
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
 
+    def set_score(self, score: str) -> "AnomalyDetector":
+        """Judge by another score from now on, without a new fit. Raises SettingsError."""
+        _check_score(score)
+        self.score = score
+        self._keep_scores(self.training_scores_)
+        return self
+
     # Judging
 
     def score_table(self, X: Any) -> Scores:
         """Every score by name, (n,) each, as mean surprise: -log of the share of held-out rows that score as high."""
         check_fitted(self)
-        return self._score(self._table(X))
+        return self._score(self._table(X), ALL)
 
     def _table(self, X: Any) -> "pa.Table":
         check_plain(X)
@@ -191,14 +204,14 @@ class AnomalyDetector(Estimator):
         check_width(self, X, frame.table.num_columns)
         return frame.table
 
-    def _score(self, table: "pa.Table") -> Scores:
-        parts = [self._score_part(part) for part in _parts(table)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
+    def _score(self, table: "pa.Table", names: Sequence[str]) -> Scores:
+        parts = [self._score_part(part, names) for part in _parts(table)]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _score_part(self, table: "pa.Table") -> Scores:
+    def _score_part(self, table: "pa.Table", names: Sequence[str]) -> Scores:
         codec = self.judges_[0].model.codec
         rows, strange = rows_of(codec, table), strange_cells(codec, table).sum(1).astype(np.float64)
-        found = [judge.scores(judge.views(rows, strange)) for judge in self.judges_]
+        found = [judge.scores(judge.views(rows, strange), names=names) for judge in self.judges_]
         return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
 
     def decision_function(self, X: Any) -> Floats:
@@ -207,7 +220,8 @@ class AnomalyDetector(Estimator):
         Raises:
             DataError: columns are missing or of another kind than in training.
         """
-        return self.score_table(X)[self.score]
+        check_fitted(self)
+        return self._score(self._table(X), [self.score])[self.score]
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for odd rows, 0 for others, (n,)."""
@@ -221,14 +235,14 @@ class AnomalyDetector(Estimator):
     def p_values(self, X: Any) -> Floats:
         """(r + 1) / (n + 1) of each row, where r of n held-out rows are as odd or odder, (n,)."""
         scores = self.decision_function(X)
-        return p_values_of(self._calibration[self.score], scores)
+        return p_values_of(self.held_out_scores_, scores)
 
     def predict_proba(self, X: Any) -> Floats:
         """Of being normal and of being odd, (n, 2): one half at the threshold, the logistic function of the distance
         from it in units of the held-out rows' spread. No frequency is promised; `p_values` are for that.
         """
         check_fitted(self)
-        spread = max(float(np.std(self._calibration[self.score])), 1e-12)
+        spread = max(float(np.std(self.held_out_scores_)), 1e-12)
         u = np.clip((self.decision_function(X) - self.threshold_) / spread, -500, 500)
         odd = 1 / (1 + np.exp(-u))
         return np.stack([1 - odd, odd], axis=1)
@@ -243,10 +257,9 @@ class AnomalyDetector(Estimator):
         """
         check_fitted(self)
         table = self._table(X)
-        chosen = self.predict(X).astype(bool) if rows is None else np.zeros(len(table), bool)
-        if rows is not None:
-            chosen[rows] = True
-        found: list[list[Oddity]] = [[] for _ in range(len(table))]
+        chosen = np.zeros(table.num_rows, bool)
+        chosen[self.predict(table) == 1 if rows is None else rows] = True
+        found: list[list[Oddity]] = [[] for _ in range(table.num_rows)]
         where = np.flatnonzero(chosen)
         if len(where):
             for place, oddities in zip(where, oddities_of(self.judges_[0], table.take(where), most), strict=True):
@@ -312,6 +325,11 @@ class AnomalyDetector(Estimator):
         tags.input_tags.string = True
         tags.input_tags.three_d_array = False
         return tags
+
+
+def _check_score(score: Any) -> None:
+    if score not in ALL:
+        raise SettingsError(f"unknown score {score!r}: {nearest(str(score), ALL)}")
 
 
 def _parts(table: "pa.Table") -> Iterator["pa.Table"]:

@@ -1,7 +1,7 @@
 """A trained model that judges rows: its geometry, and the scale of its scores on rows that it never saw."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +48,14 @@ class Judge:
         """What the model makes of rows."""
         return view(self.model, self.space, self.marginals, rows, strange, self.seed)
 
-    def scores(self, views: Views, own: NDArray[np.int64] | None = None) -> Scores:
-        """Every score by name, each as surprise, which is the same scale for all judges."""
-        raw = table_of(views, self.geometry, own)
-        found = {name: self.scales[name](values) for name, values in raw.items()}
-        return {**found, "combined": combine(raw, self.scales, COMBINED)}
+    def scores(
+        self, views: Views, own: NDArray[np.int64] | None = None, names: Sequence[str] = (*SCORES, "combined")
+    ) -> Scores:
+        """Some scores by name, each as surprise, which is the same scale for all judges."""
+        needed = {part for name in names for part in (COMBINED if name == "combined" else (name,))}
+        raw = table_of(views, self.geometry, own, sorted(needed))
+        found = {name: self.scales[name](raw[name]) for name in names if name != "combined"}
+        return found | ({"combined": combine(raw, self.scales, COMBINED)} if "combined" in names else {})
 
 
 def judges_for(rows: int) -> tuple[int, float]:

@@ -137,9 +137,11 @@ def rows(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
     return geometry.distance("flat", views, own)
 
 
-def table_of(views: Views, geometry: Geometry, own: Indices | None = None) -> dict[str, Floats]:
-    """Every score of n rows, by name."""
-    return {name: np.asarray(SCORES[name](views, geometry, own), np.float64) for name in SCORES}
+def table_of(
+    views: Views, geometry: Geometry, own: Indices | None = None, names: Sequence[str] | None = None
+) -> dict[str, Floats]:
+    """Scores of n rows by name; by default all."""
+    return {name: np.asarray(SCORES[name](views, geometry, own), np.float64) for name in names or SCORES}
 
 
 @dataclass(frozen=True)
