@@ -12,12 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-LARGE = (
-    "cover donors http InternetAds ALOI letter magic.gamma mnist musk optdigits annthyroid satimage-2 shuttle skin smtp "
-    "thyroid Waveform yeast campaign cardio celeba"
-).split()
-SMALL = "glass Hepatitis Ionosphere Lymphography Pima Stamps WBC WDBC WPBC breastw".split()
-QUICK = "InternetAds letter donors thyroid cardio http smtp glass Ionosphere Pima WBC".split()
+LARGE = [
+    "cover",
+    "donors",
+    "http",
+    "InternetAds",
+    "ALOI",
+    "letter",
+    "magic.gamma",
+    "mnist",
+    "musk",
+    "optdigits",
+    "annthyroid",
+    "satimage-2",
+    "shuttle",
+    "skin",
+    "smtp",
+    "thyroid",
+    "Waveform",
+    "yeast",
+    "campaign",
+    "cardio",
+    "celeba",
+]
+SMALL = ["glass", "Hepatitis", "Ionosphere", "Lymphography", "Pima", "Stamps", "WBC", "WDBC", "WPBC", "breastw"]
+QUICK = ["InternetAds", "letter", "donors", "thyroid", "cardio", "http", "smtp", "glass", "Ionosphere", "Pima", "WBC"]
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ def from_tensors(
         arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
         names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
         scales = {
-            name: Scale(*arrays[f"scale.{name}"], spread=float(arrays[f"spread.{name}"][0])) for name in SCORES
+            name: Scale(arrays[f"scale.{name}"][0], arrays[f"scale.{name}"][1], float(arrays[f"spread.{name}"][0]))
+            for name in SCORES
         }
         return Judge(
             own,

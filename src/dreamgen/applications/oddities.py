@@ -1,7 +1,7 @@
 """Which cells made a row odd: each against what the model expects there, given all the others.
 
-The oddness of a cell is -log p(cell | the rest of the row) less what its column costs on average by itself, in nats. The
-conditional comes from latents that are weighted by how well they explain the rest: the cell itself is hidden.
+The oddness of a cell is -log p(cell | the rest of the row) less what its column costs on average by itself, in nats.
+The conditional comes from latents that are weighted by how well they explain the rest: the cell itself is hidden.
 """
 
 from dataclasses import dataclass

@@ -39,8 +39,8 @@ class Geometry:
 
     @classmethod
     def of(cls, views: Views, seed: int, kept: Indices | None = None) -> "Geometry":
-        """Fitted to the views of the training rows; the covariances to those of them that are `kept`, so that held-out
-        rows lie in the geometry as new ones do. All are neighbours."""
+        """Fitted to the views of the training rows, all of which are neighbours; the covariances are of those that
+        are `kept`, so that held-out rows lie in the geometry as new ones do."""
         tensors: dict[str, Any] = {}
         part = views if kept is None else views.take(kept)
         for name, values in (("input", part.points), ("latent", part.latent), ("residual", part.residual)):
@@ -104,13 +104,15 @@ SCORES: Registry[Floats] = Registry("score")
 @SCORES.register("reconstruction")
 def reconstruction(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
     """Root of the summed squared residuals: the mission's own score."""
-    return np.sqrt(np.square(views.residual).sum(1) + 2 * views.strange)
+    found: Floats = np.sqrt(np.square(views.residual).sum(1) + 2 * views.strange)
+    return found
 
 
 @SCORES.register("likelihood")
 def likelihood(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
     """-log p(x), importance-weighted; a value never seen in n rows has a probability of about 1 / (n + 1)."""
-    return -views.log_likelihood + views.strange * np.log(geometry.rows + 1.0)
+    found: Floats = -views.log_likelihood + views.strange * np.log(geometry.rows + 1.0)
+    return found
 
 
 @SCORES.register("ratio")
@@ -122,7 +124,8 @@ def ratio(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
 @SCORES.register("latent")
 def latent(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
     """Mahalanobis distance of the posterior mean from the mean of the training rows', full covariance."""
-    return np.sqrt(np.square(geometry.latent(views)).sum(1))
+    found: Floats = np.sqrt(np.square(geometry.latent(views)).sum(1))
+    return found
 
 
 @SCORES.register("neighbours")
