@@ -1,7 +1,7 @@
 """The ADBench sets, split so that nothing leaks.
 
 Rows that are equal to another row are removed before the split, so no copy of a test row is in the training part; the
-standardisation is the training part's. Half of the normal rows are trained on; the rest and all anomalies are the test.
+standardisation is the training part's. Half of the normal rows train; the rest and all anomalies are judged.
 """
 
 import os
