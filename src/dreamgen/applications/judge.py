@@ -55,7 +55,7 @@ class Judge:
         needed = {part for name in names for part in (COMBINED if name == "combined" else (name,))}
         raw = table_of(views, self.geometry, own, sorted(needed))
         found = {name: self.scales[name](raw[name]) for name in names if name != "combined"}
-        return found | ({"combined": combine(raw, self.scales, COMBINED)} if "combined" in names else {})
+        return found | ({"combined": combine(raw, self.scales)} if "combined" in names else {})
 
 
 def judges_for(rows: int) -> tuple[int, float]:
