@@ -2,14 +2,18 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
 from dreamgen.errors import SettingsError
 from dreamgen.files import check_regular
 from dreamgen.registry import nearest
-from dreamgen.tables.schema import KINDS, Column, Schema
+from dreamgen.tables.infer import infer_schema
+from dreamgen.tables.schema import KINDS, LEVELS, Column, Schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LARGEST = 64 << 20  # bytes
 _HEADER = """# What each column holds. Change a kind, a bound or a category, and hand the file in as the schema.
@@ -26,8 +30,16 @@ def to_toml(schema: Schema) -> str:
     return _HEADER.format(kinds=", ".join(KINDS)) + "\n" + tomli_w.dumps({"columns": columns})
 
 
-def read_schema(path: str | Path) -> Schema:
-    """A schema from its TOML file; raises SettingsError that says what is wrong, with the nearest valid name."""
+def read_schema(path: str | Path, table: "pa.Table | None" = None) -> Schema:
+    """A schema from its TOML file.
+
+    Args:
+        path: of the file.
+        table: where the categories of a column come from whose kind was changed to one that has them.
+
+    Raises:
+        SettingsError: says what is wrong, with the nearest valid name.
+    """
     path = Path(path)
     try:
         check_regular(path)
@@ -39,9 +51,20 @@ def read_schema(path: str | Path) -> Schema:
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not a readable TOML schema: {error}") from error
     try:
-        return _schema(values)
+        return _complete(_schema(values), table)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
+
+
+def _complete(schema: Schema, table: "pa.Table | None") -> Schema:
+    bare = {column.name: column.kind for column in schema.columns if column.kind in LEVELS and not column.levels}
+    if bare and table is None:
+        name, kind = next(iter(bare.items()))
+        raise SettingsError(f"column {name!r}: expected categories for the kind {kind}, or a table to take them from")
+    if not bare or table is None:
+        return schema
+    found = infer_schema(table.select(list(bare)), bare)
+    return Schema(tuple(found[c.name] if c.name in bare else c for c in schema.columns), found.notes)
 
 
 def _schema(values: dict[str, Any]) -> Schema:
