@@ -148,6 +148,14 @@ def test_a_schema_is_a_file(tmp_path: Path) -> None:
     path.write_text(schema.to_toml())
     assert read_schema(path) == schema
     assert '[columns.height]\nkind = "positive"' in schema.to_toml()
+    assert '[columns.place]\nkind = "categorical"\ndtype = "string"\ncategories = ["east", "north", "south"]' in (
+        schema.to_toml()
+    )
+    # Facts are found again, so that what is shared has no exact extremes even then.
+    again = fit_codec(mixed(), read_schema(path))
+    assert again.schema["height"].summary == schema["height"].summary
+    assert again.schema["place"].summary == schema["place"].summary
+    assert again.shareable().to_dict() == fit_codec(mixed(), schema).shareable().to_dict()
 
 
 def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:

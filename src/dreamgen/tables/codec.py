@@ -5,7 +5,7 @@ never seen is masked. Decoding rounds, bounds and names again, and puts back wha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from dreamgen.tables.coding import (
     natural_column,
 )
 from dreamgen.tables.extras import arrow
+from dreamgen.tables.infer_plain import summarise
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.restore import made_anew
 from dreamgen.tables.schema import LEVELS, Column, Schema
@@ -185,6 +186,7 @@ def fit_codec(
         raise SettingsError(f"floor: expected 0 < floor < 1, got {shorten(floor)}")
     if ordinal not in ORDINALS:
         raise SettingsError(f"unknown way {ordinal!r} of ordinal columns: {nearest(ordinal, ORDINALS)}")
+    schema = Schema(tuple(_with_facts(column, table) for column in schema.columns), schema.notes)
     numeric = [c.kind == "ordinal" and c.step > 0 and ordinal == "numbers" for c in schema.modelled]
     codings = [
         fit_coding(column, take(table, column), transform, floor)
@@ -193,6 +195,12 @@ def fit_codec(
         for column, as_number in zip(schema.modelled, numeric, strict=True)
     ]
     return Codec(schema, tuple(codings))
+
+
+def _with_facts(column: Column, table: Any) -> Column:
+    if column.summary or not column.modelled:
+        return column
+    return replace(column, summary=summarise(column, take(table, column)))
 
 
 def _beside(column: Column, n: int, source: Any) -> Any:

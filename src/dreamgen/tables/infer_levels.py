@@ -9,7 +9,7 @@ from dreamgen.errors import DataError
 from dreamgen.tables.cells import Floats, Mask, Value, family, numbers
 from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.grid import decimals_of, grid_of
-from dreamgen.tables.infer_plain import summary
+from dreamgen.tables.infer_plain import TOP, summary
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import Column
 
@@ -20,11 +20,11 @@ FEW_LEVELS = 50  # kept where no category has its share of the rows
 def infer_levels(name: str, array: Any, kind: str, missing: Mask, notes: Notes) -> Column:
     """Categories, those of few rows apart from the others."""
     if family(array.type) == "text":
-        values, counts = _count_texts(array)
+        values, counts = count_texts(array)
     else:
         held = numbers(array)
         found, each = np.unique(held[np.isfinite(held)], return_counts=True)
-        values, counts = [plain_value(v, array) for v in found], [int(n) for n in each]
+        values, counts = [as_value(v, array) for v in found], [int(n) for n in each]
     if kind == "boolean" and len(values) > 2:
         raise DataError(f"column {name!r}: expected two values for the kind boolean, got {len(values)}")
     few = [] if kind == "boolean" else _few(counts, len(missing))
@@ -33,7 +33,7 @@ def infer_levels(name: str, array: Any, kind: str, missing: Mask, notes: Notes) 
         notes.column(name, what, len(few), [values[i] for i in few[:4]])
     as_number = kind == "ordinal" and family(array.type) == "number" and not arrow().types.is_dictionary(array.type)
     facts = _number_facts(np.array(values, np.float64), array, sum(counts)) if as_number else {}
-    apart, top = set(few), sorted(range(len(values)), key=lambda i: -counts[i])[:10]
+    apart, top = set(few), sorted(range(len(values)), key=lambda i: -counts[i])[:TOP]
     return Column(
         name,
         kind,
@@ -62,7 +62,7 @@ def _number_facts(distinct: Floats, array: Any, count: int) -> dict[str, Any]:
     return {"low": float(distinct[0]), "high": float(distinct[-1]), "decimals": decimals, "step": step}
 
 
-def _count_texts(array: Any) -> tuple[list[Value], list[int]]:
+def count_texts(array: Any) -> tuple[list[Value], list[int]]:
     """Texts in order, and how many rows each has: the order of an ordered category, else the alphabet's."""
     ordered = arrow().types.is_dictionary(array.type) and array.type.ordered
     found = compute().value_counts(array.drop_null())
@@ -71,8 +71,8 @@ def _count_texts(array: Any) -> tuple[list[Value], list[int]]:
     return list(names), [counts.get(name, 0) for name in names]
 
 
-def plain_value(value: float, array: Any) -> Value:
-    """A number as the truth or the whole number that it is."""
+def as_value(value: float, array: Any) -> Value:
+    """A number as the kind of value that an array holds."""
     if family(array.type) == "boolean":
         return bool(value)
     return int(value) if value == np.rint(value) and abs(value) < 2**53 else float(value)

@@ -9,7 +9,7 @@ from dreamgen.errors import DataError
 from dreamgen.tables.cells import Floats, Mask, family, numbers
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.grid import decimals_of, grid_of
-from dreamgen.tables.infer_levels import infer_levels, plain_value
+from dreamgen.tables.infer_levels import as_value, infer_levels
 from dreamgen.tables.infer_plain import constant, identifier, moments, summary
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import Column
@@ -34,7 +34,7 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
     if kind == "identifier":
         return identifier(name, array, notes)
     if kind == "constant":
-        return constant(name, array, plain_value(distinct[counts.argmax()], array), missing, notes)
+        return constant(name, array, as_value(distinct[counts.argmax()], array), missing, notes)
     if kind in ("ordinal", "boolean"):
         return infer_levels(name, array, kind, missing, notes)
     if kind in ("positive", "count") and distinct[0] < 0:

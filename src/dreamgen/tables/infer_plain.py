@@ -4,11 +4,27 @@ from typing import Any
 
 import numpy as np
 
-from dreamgen.tables.cells import Floats, Mask, Value, family
+from dreamgen.tables.cells import Floats, Mask, Value, coded, family, is_missing
+from dreamgen.tables.check import times
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.schema import Column
+from dreamgen.tables.schema import LEVELS, Column
 
+TOP = 10  # categories in a summary
 INNER = 0.005  # share of the rows beyond either of the inner bounds
+
+
+def summarise(column: Column, array: Any) -> dict[str, Any]:
+    """The facts of a modelled column, where its schema came without, as a file's does."""
+    missing = is_missing(array)
+    if column.kind in LEVELS:
+        listed = [*column.categories, *column.rare]
+        codes = coded(array, listed).codes
+        counts = np.bincount(codes[codes >= 0], minlength=len(listed))
+        top = [[listed[i], int(counts[i])] for i in np.argsort(-counts, kind="stable")[:TOP]]
+        return summary(missing, distinct=int((counts > 0).sum()), top=top)
+    values = times(array, column)
+    values = values[np.isfinite(values)]
+    return summary(missing, **(moments(values, len(np.unique(values))) if len(values) else {}))
 
 
 def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -> Column:
@@ -20,7 +36,8 @@ def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -
 def identifier(name: str, array: Any, notes: Notes) -> Column:
     notes.column(name, "is a key, each value in one row only; left out of the model, and made anew or copied")
     text = family(array.type) == "text"
-    return Column(name, "identifier", str(array.type), pattern=name + "-{n:06d}" if text else "")
+    facts = summary(is_missing(array))
+    return Column(name, "identifier", str(array.type), summary=facts, pattern=name + "-{n:06d}" if text else "")
 
 
 def summary(missing: Mask, **facts: Any) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class Column:
     value: Value | None = None
     pattern: str = ""
     format: str = ""
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         for name, hint in _hints().items():
