@@ -32,6 +32,7 @@ _VERBS = {
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
     "impute": "dreamgen.cli.impute:impute",
+    "detect": "dreamgen.cli.detect:detect",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -56,6 +57,7 @@ _HELP = {
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
     "impute": "Fill the gaps of a table or a sensor log.",
+    "detect": "Find the odd rows of a table, and say why.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 
