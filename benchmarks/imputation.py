@@ -111,7 +111,9 @@ def logs_task(plan: Plan, cache: Cache) -> list[Found]:
         for method, fill in (ours | logs.peers(plan.seed)).items():
             measured = cache.get(
                 f"{name} {plan.seed} {method}",
-                functools.partial(lambda fill, log, hidden: logs.score(log, hidden, fill(log, hidden)), fill, log, hidden),
+                functools.partial(
+                    lambda fill, log, hidden: logs.score(log, hidden, fill(log, hidden)), fill, log, hidden
+                ),
             )
             found.append({"task": "logs", "table": name, "method": method, **measured})
     return found

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from dreamgen import Batch, Settings, build_model
+from dreamgen import RECIPES, Batch, DreamGenerator, Settings, build_model
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, GaussianMixture, MixturePrior, StepNoise, draw
 from dreamgen.errors import SettingsError
@@ -209,5 +209,7 @@ def test_what_does_not_go_is_refused(part: dict[str, object], words: str) -> Non
 def test_pictures_have_no_columns() -> None:
     with pytest.raises(SettingsError, match="explains tables"):
         build_model(Settings(likelihood="columns"), (8, 8))
+    with pytest.raises(SettingsError, match="explains tables"):
+        DreamGenerator.from_settings(RECIPES["table"].settings).fit(np.zeros((9, 4, 4)))
     with pytest.raises(SettingsError, match="most"):
         MASKINGS.build({"kind": "random", "most": 1.5})

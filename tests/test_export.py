@@ -174,7 +174,9 @@ def test_a_decoder_alone_dreams_the_same_bit_for_bit(likelihood: Any, tmp_path: 
     assert content(tmp_path / "again") == content(tmp_path / "d")
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize(
+    "recipe", [name for name, recipe in RECIPES.items() if recipe.settings.likelihood != "columns"]
+)
 def test_the_decoder_of_every_recipe_is_handed_over(recipe: str, tmp_path: Path) -> None:
     changes = {"latent_dim": 3, "hidden_dim": 8, "batch_size": 30, "epochs": 1}
     generator = DreamGenerator.from_settings(RECIPES[recipe].settings.replace(**changes), random_state=0)

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from imputing.tables import folder
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer
 from sklearn.linear_model import BayesianRidge
+
+from imputing.tables import folder
 
 SHARE = 0.2  # of each sensor's values that is hidden
 
@@ -130,7 +131,9 @@ def ours(seed: int, **settings: Any) -> Callable[[Log, pd.DataFrame], pd.DataFra
         from dreamgen import Imputer
 
         several = hidden["unit"].nunique() > 1
-        imputer = Imputer(window=log.window, time="time", group="unit" if several else None, random_state=seed, **settings)
+        imputer = Imputer(
+            window=log.window, time="time", group="unit" if several else None, random_state=seed, **settings
+        )
         rows = hidden if several else hidden.drop(columns="unit")
         filled = hidden.copy()
         filled[log.sensors] = imputer.fit_transform(rows)[log.sensors]

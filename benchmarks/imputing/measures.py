@@ -1,6 +1,7 @@
 """What is measured on the cells that were hidden."""
 
 import numpy as np
+
 from imputing.tables import Table
 
 

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from imputing.tables import Table
-
 from dreamgen import Imputer
+from imputing.tables import Table
 
 
 class Ours:

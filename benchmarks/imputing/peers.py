@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from imputing.tables import Table
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import (
@@ -23,6 +22,8 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import BayesianRidge, LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
+
+from imputing.tables import Table
 
 Array = NDArray[np.float64]
 _OFFSET = 1e6  # categories lie from here on, where no standardised number does: so a forest knows them

@@ -18,7 +18,7 @@ from dreamgen.applications.log_imputer import LogImputer
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import derive_seed, generator
+from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.recipes import RECIPES
@@ -198,7 +198,13 @@ class Imputer(Estimator):
                 # Columns that know little of each other need few latents: no cure is called for.
                 warnings.filterwarnings("ignore", message="the posterior has collapsed")
                 model = TableModel.fit_rows(
-                    self.codec_, taught, settings=settings, seed=seed, device=self.device, stop=stop, on_record=on_record
+                    self.codec_,
+                    taught,
+                    settings=settings,
+                    seed=seed,
+                    device=self.device,
+                    stop=stop,
+                    on_record=on_record,
                 )
             self.models_.append(model)
             held_out.append(taught[split_rows(len(taught), settings.validation, seed)[0]])
@@ -273,7 +279,9 @@ class Imputer(Estimator):
         if m < 1:
             raise SettingsError(f"m: expected 1 or more, got {m}")
         if self.log_ is not None:
-            raise SettingsError("conditional: a log is filled by `transform` or `draws`; fit an Imputer without window")
+            raise SettingsError(
+                "conditional: a log is filled by `transform` or `draws`; fit an Imputer without window"
+            )
         frame = read_frame(X)
         self._check_rows(frame)
         there = [name for name in self.codec_.names if name in frame.table.column_names]
@@ -314,7 +322,10 @@ class Imputer(Estimator):
     def _expected(self, rows: Batch) -> tuple[Floats, dict[int, Floats]]:
         """Means of numbers, (n, d), and the probabilities of levels by column."""
         levels = [j for j, shape in enumerate(self.codec_.shapes) if shape.levels]
-        numbers, shares = np.zeros(tuple(rows.x.shape)), {j: np.zeros((len(rows), self.codec_.shapes[j].levels)) for j in levels}
+        numbers, shares = (
+            np.zeros(tuple(rows.x.shape)),
+            {j: np.zeros((len(rows), self.codec_.shapes[j].levels)) for j in levels},
+        )
         for model in self.models_:
             start = 0
             for block in blocks(model, rows, self.samples, self.seed_):
@@ -349,9 +360,7 @@ class Imputer(Estimator):
                 start += block.real
         return made
 
-    def _bridged(
-        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]
-    ) -> list[Any]:
+    def _bridged(self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]) -> list[Any]:
         """The log with what is guessed for rows about its gaps."""
         made, notes = log.fill(gaps, lambda rows: guess(log, rows))
         self.notes_.update(notes)

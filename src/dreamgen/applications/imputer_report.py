@@ -125,7 +125,9 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         from dreamgen.reports.pictures import histograms
 
         shown = dict(list(panels.items())[:_PANELS])
-        note = "" if len(shown) == len(panels) else f"The first {_PANELS} of {len(panels)} columns of numbers with gaps."
+        note = (
+            "" if len(shown) == len(panels) else f"The first {_PANELS} of {len(panels)} columns of numbers with gaps."
+        )
         report.figure("Observed and filled", histograms(shown), "Histograms of numbers, observed and filled", note)
     return report
 

@@ -38,7 +38,14 @@ class LogImputer:
 
     @classmethod
     def fit(
-        cls, imputer: "Imputer", codec: Codec, table: Any, window: int, time: str | None, group: str | None, **run: Any
+        cls,
+        imputer: "Imputer",
+        codec: Codec,
+        table: Any,
+        window: int,
+        time: str | None,
+        group: str | None,
+        **run: Any,
     ) -> "LogImputer":
         """Train an unfitted imputer on rows about made-up gaps of a log; raises DataError where it has no sensors."""
         columns = [column for column in codec.schema.modelled if column.name not in (time, group)]
@@ -111,7 +118,14 @@ class LogImputer:
         """From plain values; raises ModelFileError."""
         try:
             mean = np.array([float(m) for m in values["mean"]])
-            made = cls(imputer, list(map(str, values["sensors"])), mean, int(values["window"]), values["time"], values["group"])
+            made = cls(
+                imputer,
+                list(map(str, values["sensors"])),
+                mean,
+                int(values["window"]),
+                values["time"],
+                values["group"],
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"expected facts about a log: {error}") from error
         right = len(mean) == len(made.sensors) and made.window >= 1 and bool(np.isfinite(mean).all())

@@ -122,7 +122,9 @@ class LogRows:
         after = np.where(has_after, log.values[np.minimum(after_row, n - 1), column], np.nan)
         span = np.where(has_before & has_after, after_row - before_row, 1)
         share = np.where(has_before & has_after, (t[:, None] - before_row) / span, 0.0)
-        line = np.where(has_before & has_after, before + share * (after - before), np.where(has_before, before, after))
+        line = np.where(
+            has_before & has_after, before + share * (after - before), np.where(has_before, before, after)
+        )
         line = np.where(np.isnan(line), self.mean, line)
         beyond = self._mean_beyond(least, left, right, most)
         parts = [log.values[t] - line, line, after - before, beyond - line]
@@ -165,4 +167,6 @@ def column_names(sensors: list[str], clock: int) -> list[str]:
 def as_table(columns: Floats, names: list[str]) -> Any:
     """Columns as an Arrow table, missing as null."""
     pa = arrow()
-    return pa.table({name: pa.array(columns[:, i], pa.float64(), mask=np.isnan(columns[:, i])) for i, name in enumerate(names)})
+    return pa.table(
+        {name: pa.array(columns[:, i], pa.float64(), mask=np.isnan(columns[:, i])) for i, name in enumerate(names)}
+    )

@@ -22,7 +22,9 @@ _BATCH = 16_384
 
 @click.command()
 @click.argument("data")
-@click.option("-m", "draws", type=click.IntRange(1), help="Files of draws, NAME-1 .. NAME-m, instead of one of means.")
+@click.option(
+    "-m", "draws", type=click.IntRange(1), help="Files of draws, NAME-1 .. NAME-m, instead of one of means."
+)
 @click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: fill with it, learn nothing.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this folder.")
 @click.option("--schema", type=click.Path(path_type=Path), help="A TOML file that says what the columns hold.")
@@ -89,7 +91,9 @@ def _lines(result: dict[str, Any], notes: "Notes") -> list[str]:
         *notes.lines,
         f"filled {result['filled']:,} of {result['missing']:,} empty cells in {result['rows']:,} rows, "
         f"{result['rows_per_second']:,.0f} rows a second",
-        "too few held-out numbers to check intervals" if held is None else f"90% intervals held {held:.1%} of held-out numbers",
+        "too few held-out numbers to check intervals"
+        if held is None
+        else f"90% intervals held {held:.1%} of held-out numbers",
         *result["out"],
     ]
 
