@@ -29,6 +29,7 @@ _VERBS = {
     "collapse": "dreamgen.cli.collapse:collapse",
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
+    "synthesize": "dreamgen.cli.synthesize:synthesize",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -50,6 +51,7 @@ _HELP = {
     "collapse": "Let a posterior collapse, and cure it.",
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
+    "synthesize": "Make rows like those of a table.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 
