@@ -16,18 +16,14 @@ SOURCE = Path(dreamgen.__file__).parent
 LEVELS: list[set[str]] = [
     {"errors"},
     {"registry", "files", "tensors"},
-    {"config", "walks", "estimator", "devices"},
-<<<<<<< HEAD
+    {"config", "walks", "estimator", "devices", "privacy"},
     {"distributions", "nn", "data"},
     {"tables"},
-=======
-    {"distributions", "nn", "data", "tables"},
->>>>>>> frames
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "plots", "plots_experiments", "charts", "reports"},
+    {"evaluation", "filling", "plots", "plots_experiments", "charts", "reports"},
     {"training"},
     {"generator"},
     {"export", "experiments"},

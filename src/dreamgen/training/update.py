@@ -38,6 +38,12 @@ class Update(Protocol):
     def learning_rate(self, step: int, total: int) -> float:
         """The rate at one step, for the records."""
 
+    def sample(self, step: int) -> Tensor | None:
+        """Which of the run's rows a step sees, as places from 0; None: the next ones in the epoch's order."""
+
+    def card(self) -> dict[str, Any]:
+        """Facts for the card of the saved model. With "privacy" among them nothing else about the rows is saved."""
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain values that a resumed run needs."""
 
@@ -71,6 +77,12 @@ class PlainUpdate:
     def learning_rate(self, step: int, total: int) -> float:
         return self._rate(step, total)
 
+    def sample(self, step: int) -> Tensor | None:
+        return None
+
+    def card(self) -> dict[str, Any]:
+        return {}
+
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         if self._by_hand and self._by_hand.serve(objective, batch):
             terms, finite = self._by_hand(objective, batch, noise, step, total)
@@ -92,12 +104,15 @@ class PlainUpdate:
         self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
     ) -> tuple[Terms, Tensor]:
         self._optimizer.zero_grad()
-        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            trace = model.infer(batch, noise, objective.samples)
-        terms = objective(trace, step, total)
+        terms = self._terms(model, objective, batch, noise, step, total)
         loss = terms.loss.mean()
         loss.backward()
         return terms, torch.isfinite(loss)
+
+    def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            trace = model.infer(batch, noise, objective.samples)
+        return objective(trace, step, total)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self._optimizer.state(), {}
