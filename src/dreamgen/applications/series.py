@@ -42,18 +42,20 @@ class LikelihoodDetector:
     Args:
         random_state: of weights, order and noise.
         samples: K of the importance-weighted bound.
+        epochs: of training; None: as many as a table of that length needs, 150 at most.
     """
 
-    def __init__(self, random_state: int = 0, samples: int = 16) -> None:
-        self.random_state, self.samples = random_state, samples
+    def __init__(self, random_state: int = 0, samples: int = 16, epochs: int | None = None) -> None:
+        self.random_state, self.samples, self.epochs = random_state, samples, epochs
 
     def fit(self, X: Any) -> "LikelihoodDetector":
         """Learn from the rows of a table."""
         from dreamgen.applications.table_model import TableModel
         from dreamgen.recipes import RECIPES
 
-        settings = RECIPES["table"].settings.replace(epochs=_epochs(len(X)))
-        self.model_ = TableModel.fit(read_frame(X).table, settings=settings, seed=self.random_state)
+        table = read_frame(X).table
+        settings = RECIPES["table"].settings.replace(epochs=self.epochs or _epochs(table.num_rows))
+        self.model_ = TableModel.fit(table, settings=settings, seed=self.random_state)
         return self
 
     def decision_function(self, X: Any) -> Floats:
@@ -72,7 +74,7 @@ class Span:
     Attributes:
         first, last: its first and last moment, counted in the order of time.
         begins, ends: their time stamps.
-        score: of its oddest window.
+        score: the oddness of its oddest moment.
     """
 
     first: int
@@ -90,7 +92,8 @@ class SeriesFindings:
         log: what was judged.
         windows: over it.
         scores: (w,) how odd each window is; higher is odder.
-        threshold: a window beyond it is flagged.
+        threshold: a window beyond it is odd; a moment is flagged where its windows are so on average, which is
+            nearer to the odd moment than all that its windows hold.
         oddness: (n,) of each moment, in order of time: the mean over the windows that hold it.
         spans: flagged stretches, in order of time.
         learned: moments that the model learned from, at the beginning of this log; 0: from another log.
@@ -108,7 +111,7 @@ class SeriesFindings:
 
     @property
     def flagged(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether each moment lies in a flagged window, in order of time."""
+        """(n,) whether each moment is flagged, in order of time."""
         inside = np.zeros(len(self.log), bool)
         for span in self.spans:
             inside[span.first : span.last + 1] = True
@@ -148,7 +151,7 @@ class SeriesFindings:
                 "series": len(log.names),
                 "windows": len(self.windows),
                 "moments in a window": self.windows.length,
-                "flagged windows": int((self.scores > self.threshold).sum()),
+                "odd windows": int((self.scores > self.threshold).sum()),
                 "flagged stretches": len(self.spans),
                 "threshold": self.threshold,
             }
@@ -209,13 +212,14 @@ def detect_in_series(
     windows = windows_of(len(judged), window, step)
     rows = describe(windows, judged.values, judged.names)
     scores = np.asarray(detector.decision_function({name: rows[name] for name in names}), np.float64)
+    oddness = windows.spread(scores)
     return SeriesFindings(
         judged,
         windows,
         scores,
         threshold,
-        windows.spread(scores),
-        _spans(windows, scores, threshold, judged.times),
+        oddness,
+        _spans(oddness, threshold, judged.times),
         learned if new is None else 0,
         tuple(names),
     )
@@ -242,14 +246,10 @@ def _learn(
     return float(scores[min(rank, len(scores) - 1)]), list(rows)
 
 
-def _spans(windows: Windows, scores: Floats, threshold: float, times: npt.NDArray[Any]) -> tuple[Span, ...]:
-    """Flagged windows that touch, as one stretch."""
-    spans: list[tuple[int, int, float]] = []
-    for window in np.flatnonzero(scores > threshold):
-        first, score = int(windows.starts[window]), float(scores[window])
-        last = first + windows.length - 1
-        if spans and first <= spans[-1][1] + 1:
-            spans[-1] = (spans[-1][0], last, max(score, spans[-1][2]))
-        else:
-            spans.append((first, last, score))
-    return tuple(Span(first, last, times[first], times[last], score) for first, last, score in spans)
+def _spans(oddness: Floats, threshold: float, times: npt.NDArray[Any]) -> tuple[Span, ...]:
+    """Runs of moments beyond the threshold."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], oddness > threshold, [False]]).astype(int)))
+    return tuple(
+        Span(first, end - 1, times[first], times[end - 1], float(oddness[first:end].max()))
+        for first, end in edges.reshape(-1, 2).tolist()
+    )
