@@ -21,7 +21,8 @@ from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Port
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
-from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, rows_of, to_tensor
+from dreamgen.filling import fill_rows
+from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, parts_of, rows_of, to_tensor
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
@@ -218,6 +219,42 @@ class DreamGenerator(Estimator):
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
         z = self.encode(X).mean
         return self._pictures(z, seed if sample else None)
+
+    def fill(
+        self,
+        X: npt.ArrayLike,
+        mask: npt.ArrayLike | None = None,
+        m: int = 1,
+        *,
+        seed: int = 0,
+        sample: bool = False,
+        samples: int = 100,
+    ) -> Floats:
+        """X with its missing elements filled in; seen elements come back as they were (of bytes, 255 as 1).
+
+        A model learns it best when trained on parts: `masking="pieces"` for pictures, "random" for anything, with
+        `encoder={"kind": "mlp", "mask": True}`.
+
+        Args:
+            X: (n, *event); what stands at missing elements is not read.
+            mask: true where seen, bool, of X's shape or of one example's; None: NaN is missing.
+            m: how many fillings.
+            seed: a row's filling is a function of it and of what is seen of the row.
+            sample: draw each element instead of taking its mean.
+            samples: candidates for each latent, of which one is picked by its weight.
+
+        Returns:
+            With m = 1, (n, *event): the conditional mean, or a draw with `sample`. Else m fillings, (m, n, *event),
+            each from a latent of its own.
+        """
+        if m < 1 or samples < 1:
+            raise SettingsError(f"m and samples: expected 1 or more, got {m} and {samples}")
+        saved = self.fitted()
+        parts = parts_of(X, mask, saved.event_shape, self._model.decoder.likelihood)
+        filled = fill_rows(self._model, parts, m, seed, sample, samples)
+        if saved.unit_range:
+            filled = filled.clamp_(0, 1)
+        return (filled[0] if m == 1 else filled).numpy()
 
     def morph(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int = 11, *, path: str = "linear") -> Floats:
         """Pictures on the way from a to b, (steps, *event).

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dreamgen.data.arrays import as_examples
-from dreamgen.data.batch import as_float
+from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Likelihood
 from dreamgen.errors import DataError, SettingsError
 
@@ -43,6 +43,33 @@ def rows_of(X: npt.ArrayLike, shape: tuple[int, ...], likelihood: Likelihood) ->
         raise DataError(f"X: expected rows of shape {shape}, got {x.shape[1:]}")
     check_range(likelihood, x)
     return to_tensor(x)
+
+
+def parts_of(X: npt.ArrayLike, mask: npt.ArrayLike | None, shape: tuple[int, ...], likelihood: Likelihood) -> Batch:
+    """Rows of which a part is seen, as the model takes them; what stands at missing elements is not read.
+
+    Args:
+        X: (n, *shape), flat or with its one channel left out or written out.
+        mask: true where seen, bool, of X's shape or of one row's; None: NaN is missing.
+        shape: of one example.
+        likelihood: whose range the seen elements are in.
+
+    Returns:
+        x (n, *shape), 0 where missing, and mask (n, *shape).
+
+    Raises:
+        DataError: as `rows_of`, and for a mask of another shape or type.
+    """
+    x = np.asarray(X)
+    if mask is None:
+        seen = ~np.isnan(x) if x.dtype.kind == "f" else np.ones(x.shape, bool)
+    else:
+        seen = np.asarray(mask)
+        if seen.dtype != bool or seen.shape not in (x.shape, x.shape[1:]):
+            raise DataError(f"mask: expected bool of shape {x.shape} or {x.shape[1:]}, got {seen.dtype} {seen.shape}")
+        seen = np.broadcast_to(seen, x.shape)
+    rows = rows_of(np.where(seen, x, np.zeros((), x.dtype)), shape, likelihood)
+    return Batch(rows, to_tensor(seen.reshape(rows.shape)))
 
 
 def one_of(x: npt.ArrayLike, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:

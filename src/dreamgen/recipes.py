@@ -57,6 +57,18 @@ _LONG = _MNIST.replace(
     epochs=300,
     average=0.999,
 )
+# Deeper, since it has to read any part of a picture, and with more latents, since parts are less certain.
+_PIECES = _LONG.replace(
+    masking={"kind": "pieces", "whole": 0.0},
+    update="posterior-matching",
+    encoder={"kind": "mlp", "mask": True},
+    hidden_dim=[500, 500],
+    latent_dim=40,
+    start="mean",
+    batch_size=250,
+    learning_rate=2e-3,
+    epochs=100,
+)
 
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("for pictures of any kind; as many epochs as their number asks for", Settings(), _KINGMA),
@@ -73,6 +85,11 @@ RECIPES: dict[str, Recipe] = {
         "the same network on binarised digits, trained for its likelihood; it ships as `mnist`",
         _LONG,
         "Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519",
+    ),
+    "mnist-pieces": Recipe(
+        "halves, quadrants and scattered pixels explain the rest of the digit: `dreamgen fill`",
+        _PIECES,
+        "Posterior Matching for Arbitrary Conditioning, 2022, https://arxiv.org/abs/2201.12414",
     ),
     "autoencoder": Recipe(
         "a plain autoencoder: a point for a posterior, and no rate",

@@ -14,6 +14,7 @@ _VERBS = {
     "train": "dreamgen.cli.train:train",
     "dream": "dreamgen.cli.dreams:dream",
     "reconstruct": "dreamgen.cli.dreams:reconstruct",
+    "fill": "dreamgen.cli.fill:fill",
     "morph": "dreamgen.cli.dreams:morph",
     "map": "dreamgen.cli.worlds:map_",
     "traverse": "dreamgen.cli.worlds:traverse",
@@ -29,12 +30,14 @@ _VERBS = {
     "collapse": "dreamgen.cli.collapse:collapse",
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
+    "impute": "dreamgen.cli.impute:impute",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
     "train": "Train a model on a named data set or your own files.",
     "dream": "Dream up new examples.",
     "reconstruct": "Send examples through the model and back.",
+    "fill": "Fill in the hidden part of pictures.",
     "morph": "Turn one example into another, step by step.",
     "map": "Decode a plane of the latent space.",
     "traverse": "Move one latent at a time.",
@@ -50,6 +53,7 @@ _HELP = {
     "collapse": "Let a posterior collapse, and cure it.",
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
+    "impute": "Fill the gaps of a table or a sensor log.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

@@ -73,6 +73,7 @@ class AutoregressiveLikelihood(BernoulliLikelihood):
     """
 
     has_mean = False
+    independent = False
 
     def __init__(self, event_shape: Sequence[int], width: int = 400) -> None:
         super().__init__()

@@ -2,7 +2,8 @@
 
 Each says how many numbers it needs per element of x (`parameters_per_element`, or `parameters_shape` where elements
 differ), which data it accepts (`check`),
-for which data its `log_prob` is a probability at all (`is_likelihood`), and whether it can say its mean (`has_mean`).
+for which data its `log_prob` is a probability at all (`is_likelihood`), whether it can say its mean (`has_mean`), and
+whether elements are independent given z, so that some can be left out (`independent`).
 """
 
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ class Likelihood(nn.Module):
 
     parameters_per_element = 1
     has_mean = True
+    independent = True
 
     def forward(self, h: Tensor) -> Distribution:
         """Decoder output, (..., *event), to p(x|z) with batch shape (..., *event)."""

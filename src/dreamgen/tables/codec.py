@@ -6,7 +6,7 @@ never seen is masked. Decoding rounds, bounds and names again, and puts back wha
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Array = NDArray[np.float32]
-Bend = Literal["auto", "normal", "affine"]
+BENDS = ("auto", "normal", "affine")
 FLOOR = 0.02
 _FINE = 8  # a grid this much finer than the floor is continuous to the model
 _FAR = 1e6  # model units; float32 squares it without overflow
@@ -167,7 +167,7 @@ class Codec:
         return cls(schema, codings)
 
 
-def fit_codec(table: "pa.Table", schema: Schema, transform: Bend = "auto", floor: float = FLOOR) -> Codec:
+def fit_codec(table: "pa.Table", schema: Schema, transform: str = "auto", floor: float = FLOOR) -> Codec:
     """Find the transforms of a table's columns.
 
     Args:
@@ -177,15 +177,15 @@ def fit_codec(table: "pa.Table", schema: Schema, transform: Bend = "auto", floor
             mapped to a standard normal through its quantiles; "affine": only standardised.
         floor: the least scale of the model's components around a number, in model units.
     """
-    if transform not in ("auto", "normal", "affine"):
-        raise SettingsError(f"unknown transform {transform!r}: {nearest(transform, ['auto', 'normal', 'affine'])}")
+    if transform not in BENDS:
+        raise SettingsError(f"unknown transform {transform!r}: {nearest(transform, BENDS)}")
     if not 0 < floor < 1:
         raise SettingsError(f"floor: expected 0 < floor < 1, got {shorten(floor)}")
     codings = [_fit(column, take(table, column), transform, floor) for column in schema.modelled]
     return Codec(schema, tuple(codings))
 
 
-def _fit(column: Column, array: Any, bend: Bend, floor: float) -> Coding:
+def _fit(column: Column, array: Any, bend: str, floor: float) -> Coding:
     if column.kind in LEVELS:
         return Coding(column, ColumnShape(levels=column.levels))
     values = times(array, column)

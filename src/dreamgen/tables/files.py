@@ -1,4 +1,4 @@
-"""Tables in files: which files a name means, and all of them as one table."""
+"""Tables in files: which files a name means, all of them as one table, or a few rows at a time."""
 
 import glob
 from collections.abc import Iterator, Sequence
@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from dreamgen.errors import DataError
 from dreamgen.files import check_regular
-from dreamgen.registry import nearest
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.frames import Frame, as_path_frame, read_frame
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.text import TextOptions, read_text
+from dreamgen.tables.parts import Part, find_parts
+from dreamgen.tables.text import TextOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from dreamgen.tables.schema import Schema
+
 _TEXTS = (".csv", ".tsv", ".txt")
-_SUFFIXES = (*_TEXTS, ".parquet", ".npz", ".npy")
+_ARRAYS = (".npz", ".npy")
+_SUFFIXES = (*_TEXTS, ".parquet", *_ARRAYS)
 
 
 def is_path(source: Any) -> bool:
@@ -32,13 +35,13 @@ def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     if not isinstance(source, str | Path):
         return [path for one in source for path in find_files(one)]
     text = str(source)
-    path = Path(text)
-    if path.is_file():
-        found = [path]
-    elif glob.has_magic(text):
+    try:
+        there = Path(text).exists()
+    except (OSError, ValueError):
+        there = False
+    found = [Path(text)]
+    if not there and glob.has_magic(text):
         found = [Path(name) for name in sorted(glob.glob(text, recursive=True))]  # noqa: PTH207 - absolute ones too
-    else:
-        found = [path]
     if not found:
         raise DataError(f"{text}: no file has such a name")
     for one in found:
@@ -58,46 +61,38 @@ def kind_of(path: Path) -> str:
     return ".csv" if suffix in _TEXTS else suffix
 
 
-def read_files(source: Any, **options: Any) -> Frame:
+def read_files(source: Any, schema: "Schema | None" = None, **options: Any) -> Frame:
     """All files as one table; their columns must agree. Raises DataError that names the file."""
-    pa = arrow()
-    paths = find_files(source)
-    notes = Notes()
-    if kind_of(paths[0]) in (".npz", ".npy"):
+    paths, notes = find_files(source), Notes()
+    if kind_of(paths[0]) in _ARRAYS:
         return _read_arrays(paths)
+    parts = _parts(paths, schema, options, notes, stream=False)
+    tables = [part.read(notes) for part in parts]
+    return as_path_frame(arrow().concat_tables(tables), notes, paths)
+
+
+def _parts(paths: Sequence[Path], schema: Any, options: Any, notes: Notes, stream: bool) -> list[Part]:
     given = TextOptions(**options)
-    tables: list[Any] = []
-    for path in paths:
-        table = _read_parquet(path) if kind_of(path) == ".parquet" else read_text(path, given, notes)
-        if tables:
-            _check_same(paths[0], tables[0].column_names, path, table.column_names)
-            table = table.select(tables[0].column_names)
-        tables.append(table)
-    try:
-        table = pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(f"{paths[0]} and {len(paths) - 1} more: columns of different types: {error}") from error
-    return as_path_frame(table, notes, paths)
+    if schema is not None and not given.types:
+        given = TextOptions(**{**options, "types": text_types(schema)})
+    return find_parts(paths, given, notes, stream)
 
 
-def _check_same(first: Path, expected: Sequence[str], path: Path, got: Sequence[str]) -> None:
-    for name in expected:
-        if name not in got:
-            raise DataError(f"{path} has no column {name!r}, which {first} has: {nearest(name, got)}")
-    for name in got:
-        if name not in expected:
-            raise DataError(f"{path} has a column {name!r}, which {first} has not")
+def text_types(schema: "Schema") -> dict[str, str]:
+    """The types that a text file's columns are to be read as, so that a category 7 stays the text "7"."""
+    return {column.name: _text_type(column.dtype) for column in schema.modelled}
 
 
-def _read_parquet(path: Path) -> "pa.Table":
-    pa = arrow()
-    from pyarrow.parquet import ParquetFile
+def _text_type(dtype: str) -> str:
+    from dreamgen.tables.cells import family
+    from dreamgen.tables.types import parse_type
 
-    try:
-        with ParquetFile(path, pre_buffer=False) as file:
-            return file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path}: not a readable Parquet file: {error}") from error
+    kind = parse_type(dtype)
+    if arrow().types.is_dictionary(kind):
+        kind = kind.value_type
+    if family(kind) == "number":
+        return "int64" if arrow().types.is_integer(kind) else "double"
+    return "string" if family(kind) == "text" else str(kind)
 
 
 def _read_arrays(paths: Sequence[Path]) -> Frame:
@@ -109,8 +104,40 @@ def _read_arrays(paths: Sequence[Path]) -> Frame:
     return read_frame(array.reshape(len(array), -1) if array.ndim > 2 else array)
 
 
-def read_batches(source: Any, rows: int = 65_536, **options: Any) -> "Iterator[pa.Table]":
-    """The rows of files, a table of at most `rows` at a time; what is resident does not grow with the files."""
-    from dreamgen.tables.batches import batches
+def read_batches(
+    source: Any,
+    rows: int = 65_536,
+    columns: Sequence[str] | None = None,
+    schema: "Schema | None" = None,
+    notes: Notes | None = None,
+    **options: Any,
+) -> "Iterator[pa.Table]":
+    """The rows of files, a table of at most `rows` at a time; what is resident does not grow with the files.
 
-    return batches(find_files(source), rows, TextOptions(**options))
+    A text file is read twice: once to find types that all its cells fit.
+
+    Args:
+        source: paths or a glob of .csv, .tsv or .parquet; anything else that `read_frame` takes is sliced.
+        rows: of a table; its last may be shorter.
+        columns: which to take; by default all.
+        schema: of the model that is to read them: text files then keep its types.
+        notes: gets what reading met.
+        options: as `read_frame` has them.
+
+    Raises:
+        DataError: as `read_frame`, when the first batch is asked for or the damaged one.
+    """
+    notes = Notes() if notes is None else notes
+    if not is_path(source) or kind_of(find_files(source)[0]) in _ARRAYS:
+        frame = read_frame(source, columns)
+        notes.update(frame.notes)
+        yield from _slices(frame.table, rows)
+        return
+    for part in _parts(find_files(source), schema, options, notes, stream=True):
+        for table in part.stream(rows, columns, notes):
+            yield from _slices(table, rows)
+
+
+def _slices(table: "pa.Table", rows: int) -> "Iterator[pa.Table]":
+    for start in range(0, table.num_rows, rows):
+        yield table.slice(start, rows)

@@ -2,9 +2,25 @@
 
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.loop import Record, train
+from dreamgen.training.masking import MASKINGS, Masking
+from dreamgen.training.matching import PosteriorMatching
 from dreamgen.training.optimizer import OPTIMIZERS
+from dreamgen.training.pieces import Pieces
 from dreamgen.training.private import PrivateUpdate
 from dreamgen.training.run import Run
 from dreamgen.training.update import UPDATES, Update
 
-__all__ = ["OPTIMIZERS", "UPDATES", "Checkpoints", "PrivateUpdate", "Record", "Run", "Update", "train"]
+__all__ = [
+    "MASKINGS",
+    "OPTIMIZERS",
+    "UPDATES",
+    "Checkpoints",
+    "Masking",
+    "Pieces",
+    "PosteriorMatching",
+    "PrivateUpdate",
+    "Record",
+    "Run",
+    "Update",
+    "train",
+]

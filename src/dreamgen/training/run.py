@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
-from dreamgen.errors import DivergedError
+from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
 from dreamgen.objectives import Objective, build_objective
 from dreamgen.training.average import AveragedWeights
@@ -73,6 +73,8 @@ class Run:
             steps=self.total,
             seed=self.seed,
         )
+        if getattr(self.update, "needs_whole", False) and self.data.mask is not None:
+            raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
         self.masking = MASKINGS.build(self.settings.masking)
         self.average = AveragedWeights(self.model, self.settings.average)
         device = self.data.x.device  # Apple's has no float64

@@ -104,12 +104,15 @@ class PlainUpdate:
         self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
     ) -> tuple[Terms, Tensor]:
         self._optimizer.zero_grad()
-        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            trace = model.infer(batch, noise, objective.samples)
-        terms = objective(trace, step, total)
+        terms = self._terms(model, objective, batch, noise, step, total)
         loss = terms.loss.mean()
         loss.backward()
         return terms, torch.isfinite(loss)
+
+    def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            trace = model.infer(batch, noise, objective.samples)
+        return objective(trace, step, total)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self._optimizer.state(), {}
