@@ -16,7 +16,7 @@ SOURCE = Path(dreamgen.__file__).parent
 LEVELS: list[set[str]] = [
     {"errors"},
     {"registry", "files", "tensors"},
-    {"config", "walks", "estimator", "devices"},
+    {"config", "walks", "estimator", "devices", "privacy"},
     {"distributions", "nn", "data"},
     {"tables"},
     {"models", "inputs"},

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
+    from dreamgen.applications.imputer import Imputer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
     from dreamgen.errors import DreamgenError
@@ -31,6 +32,7 @@ _HOMES = {
     "Batch": "data",
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
+    "Imputer": "applications.imputer",
     "Settings": "config",
     "Trace": "models",
     "build_model": "models",
@@ -45,6 +47,7 @@ __all__ = [
     "Batch",
     "DreamGenerator",
     "DreamgenError",
+    "Imputer",
     "Settings",
     "Trace",
     "build_model",

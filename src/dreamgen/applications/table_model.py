@@ -25,7 +25,6 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.models import Trace
 from dreamgen.recipes import RECIPES
 from dreamgen.tables import Codec, Schema, fit_codec, infer_schema
-from dreamgen.tables.codec import Bend
 from dreamgen.training import Record
 from dreamgen.training.fit import fit_model
 
@@ -53,7 +52,7 @@ class TableModel:
         table: "pa.Table",
         *,
         schema: Schema | None = None,
-        transform: Bend = "auto",
+        transform: str = "auto",
         settings: Settings | None = None,
         seed: int = 0,
         device: str = "auto",

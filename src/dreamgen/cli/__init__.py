@@ -30,6 +30,7 @@ _VERBS = {
     "collapse": "dreamgen.cli.collapse:collapse",
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
+    "impute": "dreamgen.cli.impute:impute",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -52,6 +53,7 @@ _HELP = {
     "collapse": "Let a posterior collapse, and cure it.",
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
+    "impute": "Fill the gaps of a table or a sensor log.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

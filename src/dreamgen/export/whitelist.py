@@ -52,6 +52,8 @@ MAY_LEAVE = {
     "card.active_units": "how many latents the decoder listens to",
     "card.rate_per_unit": "which latents carry most, so that maps and sliders begin with them",
     "card.test_loss": "how good the model is",
+    "card.privacy.epsilon": "how private the training was",
+    "card.privacy.delta": "how private the training was",
     "card.evaluation.nll": "how good the model is",
     "card.evaluation.bits_per_dim": "how good the model is",
 }

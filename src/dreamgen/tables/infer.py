@@ -97,7 +97,7 @@ def _numbers(name: str, array: Any, kind: str | None, missing: Mask, notes: Note
     if kind == "identifier":
         return _identifier(name, array, notes)
     if kind == "constant":
-        return _constant(name, array, _plain(distinct[counts.argmax()], array), missing, notes)
+        return _constant(name, array, as_value(distinct[counts.argmax()], array), missing, notes)
     if kind in ("ordinal", "boolean"):
         return _levels(name, array, kind, missing)
     if kind in ("positive", "count") and distinct[0] < 0:
@@ -208,7 +208,8 @@ def _date_format(array: Any) -> str:
     return f"%Y-%m-%d{first[1]}%H:%M" + (":%S" if first[2] else "")
 
 
-def _plain(value: float, array: Any) -> Value:
+def as_value(value: float, array: Any) -> Value:
+    """A number as the kind of value that an array holds."""
     if family(array.type) == "boolean":
         return bool(value)
     return int(value) if value == np.rint(value) and abs(value) < 2**53 else float(value)
@@ -217,11 +218,11 @@ def _plain(value: float, array: Any) -> Value:
 def _levels(name: str, array: Any, kind: str, missing: Mask) -> Column:
     """Categories, those of few rows apart from the others."""
     if family(array.type) == "text":
-        values, counts = _count_texts(array)
+        values, counts = count_texts(array)
     else:
         held = numbers(array)
         found, each = np.unique(held[np.isfinite(held)], return_counts=True)
-        values, counts = [_plain(v, array) for v in found], [int(n) for n in each]
+        values, counts = [as_value(v, array) for v in found], [int(n) for n in each]
     if kind == "boolean" and len(values) > 2:
         raise DataError(f"column {name!r}: expected two values for the kind boolean, got {len(values)}")
     least = max(RARE_ROWS, RARE_SHARE * len(missing))
@@ -239,7 +240,7 @@ def _levels(name: str, array: Any, kind: str, missing: Mask) -> Column:
     )
 
 
-def _count_texts(array: Any) -> tuple[list[Value], list[int]]:
+def count_texts(array: Any) -> tuple[list[Value], list[int]]:
     """Texts in order, and how many rows each has: the order of an ordered category, else the alphabet's."""
     ordered = arrow().types.is_dictionary(array.type) and array.type.ordered
     found = compute().value_counts(array.drop_null())

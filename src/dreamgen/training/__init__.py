@@ -6,6 +6,7 @@ from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.matching import PosteriorMatching
 from dreamgen.training.optimizer import OPTIMIZERS
 from dreamgen.training.pieces import Pieces
+from dreamgen.training.private import PrivateUpdate
 from dreamgen.training.run import Run
 from dreamgen.training.update import UPDATES, Update
 
@@ -17,6 +18,7 @@ __all__ = [
     "Masking",
     "Pieces",
     "PosteriorMatching",
+    "PrivateUpdate",
     "Record",
     "Run",
     "Update",

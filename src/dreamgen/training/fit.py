@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,6 +41,7 @@ def fit_model(
     seed: int,
     device: torch.device,
     columns: Sequence[ColumnShape] = (),
+    weights: Mapping[str, Tensor] | None = None,
     out: Path | None = None,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
@@ -51,6 +53,7 @@ def fit_model(
         data: n examples; an element that was not observed is 0.
         labels: (n,), kept to colour maps with.
         columns: the columns of a table, where an example is a row of one.
+        weights: what the model begins with, in place of random numbers.
     """
     x = data.x
     held_out, kept = split_rows(len(x), settings.validation, seed)
@@ -60,6 +63,8 @@ def fit_model(
     event_shape = tuple(x.shape[1:])
     _check_size(settings, event_shape, columns)
     model = build_model(settings, event_shape, seed=seed, columns=columns)
+    if weights is not None:
+        model.load_state_dict(weights)
     if settings.start == "mean":
         start_at_mean(model, data[kept[:_MEAN_ROWS]])
     run = Run(
@@ -77,23 +82,23 @@ def fit_model(
             _start(checkpoints, run, resume)
         for record in train(run, checkpoints, stop):
             on_record(record)
-    q = encode_rows(run.model, data[kept[:_RATE_ROWS]])
-    units = rate_per_unit(q, run.model.prior(None))
-    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
-        warnings.warn(collapse, stacklevel=3)
-    largest = torch.finfo(torch.float16).max
-    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
-    if labels is not None:
-        codes["labels"] = labels[kept[:_CODES]]
+    facts = run.update.card()
+    private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
+    looked, codes = ({}, {}) if private else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
         columns=tuple(columns),
-        unit_range=not columns and bool(x.dtype == torch.uint8 or (x.min() >= 0 and x.max() <= 1)),
+        unit_range=not columns and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
-            "seed": seed,
-            "data": {"sha256": run.data_hash, "rows": len(x), "dtype": str(x.dtype).removeprefix("torch.")},
+            # The seed of a private run is its noise.
+            "seed": None if private else seed,
+            "data": {
+                **({} if private else {"sha256": run.data_hash}),
+                "rows": len(x),
+                "dtype": str(x.dtype).removeprefix("torch."),
+            },
             "versions": versions(),
             "threads": torch.get_num_threads(),
             "device": device.type,
@@ -102,12 +107,27 @@ def fit_model(
             "epochs": len(run.history),
             "best_epoch": run.best.epoch or len(run.history),
             "validation_rows": len(held_out),
-            "active_units": active_units(q),
-            "rate_per_unit": None if units is None else units.tolist(),
+            **looked,
+            **facts,
         },
-        history=run.history,
+        history=[] if private else run.history,
         codes=codes,
     )
+
+
+def _look_at_codes(
+    run: Run, rows: Batch, labels: Tensor | None, kept: Tensor
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What the latents carry, for the card, and codes of some training rows."""
+    q = encode_rows(run.model, rows)
+    units = rate_per_unit(q, run.model.prior(None))
+    if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
+        warnings.warn(collapse, stacklevel=4)
+    largest = torch.finfo(torch.float16).max
+    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
+    if labels is not None:
+        codes["labels"] = labels[kept[:_CODES]]
+    return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
 def _check_size(settings: Settings, event_shape: tuple[int, ...], columns: Sequence[ColumnShape]) -> None:

@@ -73,7 +73,7 @@ def train(
         epoch, begun = divmod(run.step, run.steps_per_epoch)
         order = run.order(epoch).to(run.data.x.device)
         for index in range(begun, run.steps_per_epoch):
-            _take_step(run, order[index * run.settings.batch_size : (index + 1) * run.settings.batch_size])
+            _take_step(run, run.batch_rows(order))
             done, stopping = index + 1 == run.steps_per_epoch, stop()
             record = None
             if done or run.step % _STEPS_BETWEEN_RECORDS == 0:
@@ -102,7 +102,7 @@ def _take_step(run: Run, rows: torch.Tensor) -> None:
 
 
 def _record(run: Run, epoch: int, speed: float) -> Record:
-    loss, distortion, rate = (run.sums[:3] / run.sums[3]).tolist()
+    loss, distortion, rate = (run.sums[:3] / run.sums[3].clamp(min=1)).tolist()  # a drawn batch may be empty
     return Record(
         epoch=epoch,
         step=run.step,

@@ -65,7 +65,14 @@ class Run:
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
         self.objective = build_objective(self.settings)
-        self.update = UPDATES.build(self.settings.update, model=self.model, settings=self.settings)
+        self.update = UPDATES.build(
+            self.settings.update,
+            model=self.model,
+            settings=self.settings,
+            rows=self.rows_per_epoch,
+            steps=self.total,
+            seed=self.seed,
+        )
         if getattr(self.update, "needs_whole", False) and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
         self.masking = MASKINGS.build(self.settings.masking)
@@ -93,6 +100,14 @@ class Run:
         """The rows in the order of one epoch, a function of (seed, epoch)."""
         order = torch.randperm(self.rows_per_epoch, generator=generator(self.seed, "order", epoch))
         return order if self.rows is None else self.rows[order]
+
+    def batch_rows(self, order: Tensor) -> Tensor:
+        """The rows of the next step, given the epoch's order; the update may draw them itself."""
+        drawn = self.update.sample(self.step)
+        if drawn is not None:
+            return (drawn if self.rows is None else self.rows[drawn]).to(order.device)
+        start = self.step % self.steps_per_epoch * self.settings.batch_size
+        return order[start : start + self.settings.batch_size]
 
     def noise(self, step: int) -> StepNoise:
         """The noise of one step, a function of (seed, step)."""

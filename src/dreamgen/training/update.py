@@ -38,6 +38,12 @@ class Update(Protocol):
     def learning_rate(self, step: int, total: int) -> float:
         """The rate at one step, for the records."""
 
+    def sample(self, step: int) -> Tensor | None:
+        """Which of the run's rows a step sees, as places from 0; None: the next ones in the epoch's order."""
+
+    def card(self) -> dict[str, Any]:
+        """Facts for the card of the saved model. With "privacy" among them nothing else about the rows is saved."""
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and plain values that a resumed run needs."""
 
@@ -70,6 +76,12 @@ class PlainUpdate:
 
     def learning_rate(self, step: int, total: int) -> float:
         return self._rate(step, total)
+
+    def sample(self, step: int) -> Tensor | None:
+        return None
+
+    def card(self) -> dict[str, Any]:
+        return {}
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         if self._by_hand and self._by_hand.serve(objective, batch):

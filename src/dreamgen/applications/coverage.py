@@ -1,0 +1,149 @@
+"""Intervals that hold what they promise: measured, and widened or narrowed, on held-out cells.
+
+In rows that were not trained on, observed numbers are hidden and predicted. A cell is inside the central interval of
+every level from s = max(1 - 2 F(x), 2 F(x-) - 1) on, so the share of cells with s <= a is the coverage of level a,
+and an interval that is to hold 90% of the cells is the central one of the level that 90% of the s do not exceed
+(Conformalized Quantile Regression, 2019, https://arxiv.org/abs/1905.03222, with the level in place of a margin).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dreamgen.applications.filling import blocks
+from dreamgen.applications.table_model import TableModel
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import generator
+from dreamgen.errors import ModelFileError
+
+Floats = NDArray[np.float64]
+LEVEL = 0.9  # of the coverage that is reported
+_CELLS, _ROUNDS, _ROWS = 3000, 20, 1000
+_FEWEST = 20  # cells that say anything about a level of 90%
+_KNOTS = 200
+_JUST_BELOW = 2e-4  # model units, beyond what a spike covers
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What held-out cells say of the model's own intervals.
+
+    Attributes:
+        levels: s at evenly spaced ranks from 0 to 1, rising; empty: nothing was held out, levels are taken as given.
+        cells: how many were hidden.
+        raw: share of them in the model's own 90% intervals.
+        calibrated: the same after calibration by the other half of the rows.
+        columns: the same of each column.
+    """
+
+    levels: tuple[float, ...] = ()
+    cells: int = 0
+    raw: float | None = None
+    calibrated: float | None = None
+    columns: dict[str, float] | None = None
+
+    def level(self, wanted: float) -> float:
+        """The level whose central intervals hold a share `wanted` of the cells."""
+        if not self.levels:
+            return wanted
+        # The rank of conformal prediction: one more than there are, so that few cells make for wide intervals.
+        rank = min(1.0, wanted * (1 + 1 / self.cells))
+        return float(np.clip(np.interp(rank, np.linspace(0, 1, len(self.levels)), self.levels), 0.0, 0.9999))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**self.__dict__, "levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, values: Any) -> "Coverage":
+        """From plain values; raises ModelFileError."""
+        try:
+            made = cls(**{**values, "levels": tuple(map(float, values["levels"]))})
+            if made.levels and not (np.diff(made.levels) >= 0).all():
+                raise ValueError("levels that do not rise")
+            return made
+        except (TypeError, ValueError, KeyError) as error:
+            raise ModelFileError(f"expected the coverage of intervals: {error}") from error
+
+
+def measure(
+    models: Sequence[TableModel],
+    held_out: Sequence[Batch],
+    share: float,
+    samples: int,
+    seed: int,
+    asked: Sequence[str] | None = None,
+) -> Coverage:
+    """Hide a share of the observed numbers of held-out rows, predict them, and see where they lie.
+
+    Args:
+        models: those that are averaged; of a row only the model is asked that did not see it.
+        held_out: for each model the rows it was not trained on.
+        share: of the cells that is hidden, as in the table to be filled.
+        samples: K.
+        seed: of the holes.
+        asked: the columns whose numbers are hidden; by default all.
+    """
+    codec = models[0].codec
+    pairs = zip(codec.names, codec.shapes, strict=True)
+    numbers = torch.tensor([not shape.levels and (asked is None or name in asked) for name, shape in pairs])
+    parts = [
+        _scores(model, rows[:_ROWS], numbers, share, samples, seed)
+        for model, rows in zip(models, held_out, strict=True)
+        if len(rows)
+    ]
+    if not parts:
+        return Coverage()
+    scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
+    if len(scores) < _FEWEST:
+        return Coverage()
+    odd = rows % 2 == 1
+    inside = np.zeros(len(scores), bool)
+    for half in (odd, ~odd):
+        if half.any() and (~half).any():
+            other = Coverage(_knots(scores[~half]), int((~half).sum()))
+            inside[half] = scores[half] <= other.level(LEVEL)
+    names = codec.names
+    each = {names[j]: round(float(inside[columns == j].mean()), 4) for j in np.unique(columns)}
+    return Coverage(
+        _knots(scores),
+        len(scores),
+        round(float((scores <= LEVEL).mean()), 4),
+        round(float(inside.mean()), 4) if odd.any() and not odd.all() else None,
+        each,
+    )
+
+
+def _knots(scores: Floats) -> tuple[float, ...]:
+    return tuple(float(s) for s in np.quantile(scores, np.linspace(0, 1, min(_KNOTS, len(scores)) + 1)))
+
+
+def _scores(
+    model: TableModel, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """s of each hidden cell, its column and its row."""
+    mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    expected = float((mask & numbers).sum()) * share
+    rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times
+    x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)
+    hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "holes")) < share)
+    high, low = _between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
+    score = np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)
+    row, column = np.nonzero((hidden & numbers).numpy())
+    return score[row, column], column, row % len(rows.x)
+
+
+@torch.no_grad()
+def _between(model: TableModel, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
+    """F(x) and F just below x, (n, d)."""
+    high, low, start = [], [], 0
+    for block in blocks(model, seen, samples, seed):
+        own = x[start : start + block.real]
+        high.append(block.cdf(own))
+        low.append(block.cdf(own - _JUST_BELOW * (1 + own.abs())))
+        start += block.real
+    return np.concatenate(high), np.concatenate(low)

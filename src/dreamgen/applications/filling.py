@@ -1,0 +1,129 @@
+"""What a model expects in the cells of a row that were not observed, given those that were.
+
+K latents are drawn from q(z|seen) and weighed by p(seen, z) / q(z|seen), the weights adding up to 1; then
+
+    E[x | seen] ≈ Σ_k w_k E[x | z_k],     F(x | seen) ≈ Σ_k w_k F(x | z_k)
+
+(MIWAE: Deep Generative Modelling and Imputation of Incomplete Data, 2018, https://arxiv.org/abs/1812.02633). A draw
+takes one of the latents by its weight and then every cell given it, so the cells of a draw belong together. Several
+models are averaged. Noise is keyed by what was observed in a row, so a row's numbers depend on no other row.
+
+Letters: K samples, B rows, d modelled columns, m draws.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dreamgen.applications.table_model import TableModel
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import Noise, draw
+from dreamgen.evaluation.likelihood import noise_of
+from dreamgen.models import Trace
+from dreamgen.tables.transforms import Affine
+
+Floats = NDArray[np.float64]
+_DRAWN = 2  # values for each latent where a mean or a quantile has no closed form
+
+
+class Several:
+    """Noise for distributions of batch shape (K, B, ...), where every draw of a row is its own."""
+
+    def __init__(self, noise: Noise) -> None:
+        self._noise = noise
+
+    def normal(self, shape: Sequence[int]) -> Tensor:
+        return self._noise.normal((shape[0] * shape[1], *shape[2:])).reshape(tuple(shape))
+
+    def uniform(self, shape: Sequence[int]) -> Tensor:
+        return self._noise.uniform((shape[0] * shape[1], *shape[2:])).reshape(tuple(shape))
+
+
+@dataclass(frozen=True)
+class Block:
+    """B rows as one model explains them.
+
+    Attributes:
+        model: the model.
+        trace: with K latents a row.
+        real: how many of the rows are no padding.
+        noise: for what is drawn.
+    """
+
+    model: TableModel
+    trace: Trace
+    real: int
+    noise: Noise
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """w, (K, B), adding up to 1 for each row."""
+        return self.trace.log_weight.softmax(0)
+
+    @cached_property
+    def p(self) -> Any:
+        """p(x|z), batch shape (K, B, d)."""
+        return self.trace.p
+
+    def means(self) -> Floats:
+        """Means of numbers in their own units, (real, d); what stands for categories has no meaning."""
+        weights = self.weights.unsqueeze(-1)
+        codec = self.model.codec
+        found = codec.natural((weights * self.p.mean).sum(0)[: self.real].double().cpu().numpy())
+        bent = [j for j, c in enumerate(codec.codings) if not isinstance(c.transform, Affine | None)]
+        if bent:  # the mean of what is bent is not the bent mean
+            values = self.values()
+            own = codec.natural(values.flatten(0, 1).double().cpu().numpy()).reshape(values.shape)
+            shares = (weights.expand(_DRAWN, *weights.shape).flatten(0, 1) / _DRAWN).double().cpu().numpy()
+            found[:, bent] = (shares * own[..., bent]).sum(0)[: self.real]
+        return found
+
+    def levels(self, column: int) -> Floats:
+        """Probabilities of the levels of a column of categories, (real, levels)."""
+        shares = (self.weights.unsqueeze(-1) * self.p.probs(column)).sum(0)
+        return shares[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+
+    def values(self) -> Tensor:
+        """Values drawn for each latent, in model units, (2K, B, d)."""
+        return draw(self.p, Several(self.noise), _DRAWN).flatten(0, 1)
+
+    @torch.no_grad()
+    def draws(self, count: int) -> Floats:
+        """Rows given what was observed of them, in model units, (count, real, d)."""
+        cumulative = self.weights.cumsum(0)
+        which = (cumulative.unsqueeze(0) < self.noise.uniform((count, len(self.trace.batch))).unsqueeze(1)).sum(1)
+        z = self.trace.latents[0].z
+        place = which.clamp(max=len(z) - 1).unsqueeze(-1).expand(-1, -1, z.shape[-1])
+        p = self.model.saved.model.decoder(z.gather(0, place))
+        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+
+    def quantiles(self, levels: Sequence[float]) -> list[Floats]:
+        """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
+        values = self.values()[:, : self.real]
+        weights = self.weights[:, : self.real].repeat(_DRAWN, 1) / _DRAWN
+        ordered, order = values.sort(0)
+        below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
+        found = []
+        for level in levels:
+            place = (below < level).sum(0, keepdim=True).clamp(max=len(values) - 1)
+            found.append(ordered.gather(0, place)[0].double().cpu().numpy())
+        return found
+
+    def cdf(self, x: Tensor) -> Floats:
+        """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units."""
+        padded = torch.cat([x, x[-1:].expand(len(self.trace.batch) - len(x), -1)]).to(self.weights.device)
+        found = (self.weights.unsqueeze(-1) * self.p.cdf(padded)).sum(0)
+        return found[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def blocks(model: TableModel, rows: Batch, samples: int, seed: int) -> Iterator[Block]:
+    """Rows explained by K = `samples` latents each, a block at a time, in order."""
+    for trace, real in model.traces(rows, samples, seed):
+        yield Block(model, trace, real, noise_of(trace.batch, f"{seed} fill"))

@@ -1,0 +1,134 @@
+"""A table with its gaps: where they are, and the same table with something put there.
+
+What was observed comes back as it was, bit for bit: only gaps are replaced, in the column's own dtype.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamgen.data.batch import Batch
+from dreamgen.tables import Codec, Column, Notes
+from dreamgen.tables.cells import family, is_missing, numbers, one_chunk
+from dreamgen.tables.extras import arrow, compute
+from dreamgen.tables.restore import from_levels, from_numbers, made_anew
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """A table to be filled.
+
+    Attributes:
+        codec: fitted.
+        table: an Arrow table with the codec's columns, and perhaps others.
+        rows: what the model sees of it; a category that was never seen is unobserved to the model, but no gap.
+    """
+
+    codec: Codec
+    table: Any
+    rows: Batch
+
+    @cached_property
+    def cells(self) -> dict[str, Mask]:
+        """Where a cell of a column has to be filled, (n,) by name: it has no value, or an infinite one."""
+        return {column.name: _gaps(self.table.column(column.name)) for column in self._filled}
+
+    @property
+    def _filled(self) -> list[Column]:
+        kinds = [c for c in self.codec.schema.columns if c.kind != "identifier" and c.name in self.table.column_names]
+        return [column for column in kinds if column.kind != "constant" or column.value is not None]
+
+    def with_numbers(self, values: Floats, shares: dict[int, Floats]) -> Any:
+        """The table with numbers, (n, d) in their own units, and the likeliest level of each column of `shares`.
+
+        Numbers keep their fractions wherever their dtype can hold them: they are means. So do ordinal columns of
+        numbers that are written as fractions.
+        """
+        made = {}
+        for j, coding in enumerate(self.codec.codings):
+            column = coding.column
+            if not coding.shape.levels or (j not in shares and np.isfinite(values[:, j]).any()):
+                made[column.name] = from_numbers(column, _bounded(column, values[:, j]), np.isfinite(values[:, j]))
+            elif j not in shares:
+                continue
+            elif _is_mean(column, self.table.column(column.name).type):
+                named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
+                made[column.name] = arrow().array(shares[j] @ named, arrow().float64())
+            else:
+                every = np.ones(len(values), bool)
+                made[column.name] = from_levels(column, shares[j].argmax(1), every, None)
+        return self._fill(made)
+
+    def with_rows(self, x: NDArray[Any], seed: int) -> Any:
+        """The table with rows of a model, (n, d) in model units: rounded to the column's grid, within its bounds."""
+        found = self.codec.decode(x, noise=seed)
+        return self._fill({name: found.column(name) for name in self.codec.names})
+
+    def _fill(self, made: dict[str, Any]) -> Any:
+        table = self.table
+        for column in self._filled:
+            cells, new = self.cells[column.name], made.get(column.name)
+            if not cells.any() or (new is None and column.modelled):
+                continue
+            new = made_anew(column, len(cells)) if new is None else new
+            place = table.column_names.index(column.name)
+            table = table.set_column(place, column.name, _replace(table.column(place), cells, one_chunk(new)))
+        return table
+
+    def notes(self) -> Notes:
+        """What stays empty, and what was infinite."""
+        notes = Notes()
+        for column in self.codec.schema.columns:
+            if column.name in self.cells or column.name not in self.table.column_names:
+                continue
+            empty = int(is_missing(self.table.column(column.name)).sum())
+            if empty:
+                why = "identifies rows" if column.kind == "identifier" else "had no value in training"
+                notes.column(column.name, f"{{n}} gaps stay, for it {why}", empty)
+        return notes
+
+
+def find_gaps(codec: Codec, table: Any) -> Gaps:
+    """A table as a model sees it; raises DataError for one that does not fit the codec."""
+    import torch
+
+    x, mask = codec.encode(table)
+    return Gaps(codec, table, Batch(torch.from_numpy(x), torch.from_numpy(mask)))
+
+
+def _gaps(column: Any) -> Mask:
+    missing = is_missing(column)
+    if family(one_chunk(column).type) != "number":
+        return missing
+    return missing | np.isinf(numbers(column))
+
+
+def _is_mean(column: Column, kind: Any) -> bool:
+    """Whether a column of levels takes a mean: whole numbers in order, in a dtype that holds fractions."""
+    plain = column.kind == "ordinal" and len(column.rare) <= 1 and not (column.other and not column.rare)
+    return plain and bool(arrow().types.is_floating(kind))
+
+
+def _bounded(column: Column, values: Floats) -> Floats:
+    if column.low is None and column.high is None:
+        return values
+    return np.clip(values, column.low, column.high)
+
+
+def _replace(column: Any, cells: Mask, new: Any) -> Any:
+    """Some cells of a column replaced, the others untouched, in the column's dtype."""
+    pa, pc = arrow(), compute()
+    old = one_chunk(column)
+    kind = old.type
+    if pa.types.is_dictionary(kind):
+        old, new = old.dictionary_decode(), new.dictionary_decode() if pa.types.is_dictionary(new.type) else new
+    if new.type != old.type:
+        new = new.cast(old.type, safe=False)
+    filled = pc.if_else(pa.array(cells), new, old)
+    return filled.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else filled

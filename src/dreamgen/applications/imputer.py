@@ -1,0 +1,465 @@
+"""Gaps of a table, filled by a model that was trained on the table with its gaps."""
+
+import secrets
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from dreamgen.applications.coverage import LEVEL, Coverage, measure
+from dreamgen.applications.filling import Floats, blocks
+from dreamgen.applications.gaps import Gaps, find_gaps
+from dreamgen.applications.imputer_files import load_models, save_models
+from dreamgen.applications.log_imputer import LogImputer
+from dreamgen.applications.table_model import TableModel
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import derive_seed
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.estimator import Estimator
+from dreamgen.recipes import RECIPES
+from dreamgen.registry import nearest
+from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
+from dreamgen.training import Record
+from dreamgen.training.fit import split_rows
+
+STEPS = 4000
+_LOG_SAMPLES = 50  # a row about each gap is one of many
+_INDICATOR = "missingindicator_"
+_LOG = "log"
+
+
+def filling_settings(rows: int, columns: int, missing: float, steps: int = STEPS) -> Settings:
+    """Settings for filling a table of so many rows and modelled columns, of whose cells a share is missing.
+
+    The bound is the importance-weighted one, for fillings are made by the same weights. A table with many gaps shows
+    the encoder all the patterns it will meet; one without gaps has to have some made.
+    """
+    most = round(max(0.0, 0.9 - 1.8 * missing), 2)
+    batch = 128 if rows < 20_000 else 512
+    kept = max(1, int(rows * 0.9))
+    return RECIPES["table"].settings.replace(
+        objective={"kind": "iwae", "samples": 5},
+        masking={"kind": "random", "whole": 0.5, "most": most},
+        hidden_dim=[128, 128] if columns <= 50 else [256, 256],
+        batch_size=batch,
+        epochs=max(1, round(steps / -(-kept // batch))),
+        learning_rate=2e-3,
+    )
+
+
+class Imputer(Estimator):
+    """Fill the gaps of tables: with what is expected, or with draws that belong together.
+
+    A pandas or polars frame, an Arrow table, a numpy array or a file goes in, and the same kind comes back. What was
+    observed is returned bit for bit; an infinite number counts as a gap. Numbers get their conditional mean,
+    categories their likeliest level (a category never seen in training stays, and the model does not look at it).
+    Whole numbers are rounded where the column's dtype holds no fractions. Identifiers, and columns that had no value
+    at all in training, keep their gaps.
+
+    MIWAE: Deep Generative Modelling and Imputation of Incomplete Data, 2018, https://arxiv.org/abs/1812.02633.
+
+    Args:
+        samples: latents drawn for each row.
+        models: how many are trained, each without another part of the rows, and averaged.
+        add_indicator: further columns that say what was filled, for the columns that had gaps in training.
+        sample_posterior: `transform` returns one draw instead of means.
+        window: the table is a log: the gaps of its columns of numbers are filled from what lies up to so many rows
+            before and after, and from the other columns at that time; None: rows stand for themselves.
+        time: with `window`, the column by which rows are ordered; None: they are in order.
+        group: with `window`, the column that tells several logs apart.
+        schema: what the columns hold; None: inferred.
+        steps: of the training; None: 4,000.
+        settings: of the training; None: `filling_settings`.
+        device: "auto", "cpu", "cuda".
+        random_state: seed of everything random; None: a fresh one, kept in `seed_`.
+
+    Attributes:
+        coverage_: what held-out cells say of the intervals; see `Coverage`.
+        notes_: what the last table met: dropped, changed or left as it was, counted and named.
+
+    >>> import numpy as np
+    >>> x = np.linspace(0, 1, 60)[:, None] * [1.0, -1.0]
+    >>> x[7, 1] = np.nan
+    >>> imputer = Imputer(settings={"epochs": 2}, samples=8, random_state=0)
+    >>> imputer.fit_transform(x).shape
+    (60, 2)
+    """
+
+    def __init__(
+        self,
+        *,
+        samples: int = 200,
+        models: int = 1,
+        add_indicator: bool = False,
+        sample_posterior: bool = False,
+        window: int | None = None,
+        time: str | None = None,
+        group: str | None = None,
+        schema: Schema | None = None,
+        steps: int | None = None,
+        settings: Settings | Mapping[str, Any] | None = None,
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.samples = samples
+        self.models = models
+        self.add_indicator = add_indicator
+        self.sample_posterior = sample_posterior
+        self.window = window
+        self.time = time
+        self.group = group
+        self.schema = schema
+        self.steps = steps
+        self.settings = settings
+        self.device = device
+        self.random_state = random_state
+
+    # Training
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        asked: Sequence[str] | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        on_record: Callable[[Record], None] = lambda record: None,
+    ) -> "Imputer":
+        """Learn from a table with gaps.
+
+        Args:
+            X: any frame or file of n rows.
+            y: not used.
+            asked: the columns that will be asked for, on which intervals are checked; by default all.
+            stop, on_record: as `DreamGenerator.fit` has them.
+
+        Raises:
+            DataError: a table that cannot be read, or that has no rows or columns.
+            SettingsError: a parameter is not valid.
+            DivergedError: a loss that is not finite.
+        """
+        if self.models < 1 or self.samples < 1:
+            raise SettingsError(f"models and samples: expected 1 or more, got {self.models} and {self.samples}")
+        frame = read_frame(X)
+        self._check_rows(frame)
+        self.seed_: int = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        schema = self.schema or infer_schema(frame.table)
+        self.codec_: Codec = fit_codec(frame.table, schema)
+        gaps = find_gaps(self.codec_, frame.table)
+        self.notes_: Notes = _notes(frame, schema.notes, schema.check(frame.table), gaps.notes())
+        self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
+        self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
+        self.n_features_in_ = len(self.feature_names_in_)
+        self.models_: list[TableModel] = []
+        self.coverage_ = Coverage()
+        self.log_: LogImputer | None = None
+        if self.window is not None:
+            self._fit_log(frame.table, self.window, stop=stop, on_record=on_record)
+        elif self.codec_.codings:
+            self._train(gaps.rows, asked, stop, on_record)
+        return self
+
+    def _fit_log(self, table: Any, window: int, **run: Any) -> None:
+        if window < 1:
+            raise SettingsError(f"window: expected 1 or more, got {window}")
+        inner = Imputer(
+            samples=min(self.samples, _LOG_SAMPLES),
+            models=self.models,
+            steps=self.steps,
+            settings=self.settings,
+            device=self.device,
+            random_state=self.seed_,
+        )
+        self.log_ = LogImputer.fit(inner, self.codec_, table, window, self.time, self.group, seed=self.seed_, **run)
+        self.coverage_ = inner.coverage_
+
+    def _train(
+        self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]
+    ) -> None:
+        missing = 0.0 if rows.mask is None else 1 - float(rows.mask.float().mean())
+        settings = filling_settings(len(rows), rows.x.shape[1], missing, self.steps or STEPS)
+        if isinstance(self.settings, Settings):
+            settings = self.settings
+        elif self.settings:
+            settings = settings.replace(**self.settings)
+        # A row without any value teaches nothing; the order of the others is kept.
+        taught = rows if rows.mask is None else rows[rows.mask.any(1)]
+        if not len(taught):
+            raise DataError("expected rows with values, got only gaps")
+        held_out = []
+        for number in range(self.models):
+            seed = self.seed_ if number == 0 else derive_seed(self.seed_, "model", number) % 2**31
+            with warnings.catch_warnings():
+                # Columns that know little of each other need few latents: no cure is called for.
+                warnings.filterwarnings("ignore", message="the posterior has collapsed")
+                model = TableModel.fit_rows(
+                    self.codec_,
+                    taught,
+                    settings=settings,
+                    seed=seed,
+                    device=self.device,
+                    stop=stop,
+                    on_record=on_record,
+                )
+            self.models_.append(model)
+            held_out.append(taught[split_rows(len(taught), settings.validation, seed)[0]])
+        share = min(0.9, max(0.2, missing))
+        self.coverage_ = measure(self.models_, held_out, share, self.samples, self.seed_, asked)
+
+    def _check_rows(self, frame: Frame) -> None:
+        if not frame.table.num_rows:
+            raise DataError(f"{frame.source}: expected a table with rows, got none")
+
+    # Filling
+
+    def transform(self, X: Any) -> Any:
+        """The table without its gaps, as the caller's kind; nothing is learned from it.
+
+        Raises:
+            DataError: a column is missing, or holds another kind of values than in training.
+        """
+        frame, gaps = self._gaps(X)
+        if self.sample_posterior:
+            filled = self._drawn(gaps, 1)[0]
+        elif self.log_ is not None:
+            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer._expected(rows)[0]])[0]
+        else:
+            filled = gaps.with_numbers(*self._expected(gaps.rows))
+        return frame.like(self._with_indicators(filled, gaps))
+
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """`fit(X)`, then `transform(X)`."""
+        return self.fit(X).transform(X)
+
+    def draws(self, X: Any, m: int = 5) -> list[Any]:
+        """m completed tables, each a draw from what the gaps may have held; cells of a row belong together.
+
+        Numbers are on their column's grid and within the bounds of the training table.
+        """
+        if m < 1:
+            raise SettingsError(f"m: expected 1 or more, got {m}")
+        frame, gaps = self._gaps(X)
+        return [frame.like(self._with_indicators(table, gaps)) for table in self._drawn(gaps, m)]
+
+    def intervals(self, X: Any, level: float = LEVEL) -> tuple[Any, Any]:
+        """Two tables: the lower and the upper ends of intervals that hold a gap's number with a chance of `level`.
+
+        Calibrated on held-out cells where there are enough (`coverage_`). What was observed has no width; a category
+        is the likeliest one in both.
+        """
+        if not 0 < level < 1:
+            raise SettingsError(f"level: expected 0 < level < 1, got {level}")
+        frame, gaps = self._gaps(X)
+        central = self.coverage_.level(level)
+        levels = (0.5 - central / 2, 0.5 + central / 2)
+        if self.log_ is not None:
+            low, high = self._bridged(gaps, self.log_, lambda log, rows: log.imputer._quantiles(rows, levels))
+        else:
+            shares = self._expected(gaps.rows)[1]
+            low, high = (gaps.with_numbers(values, shares) for values in self._quantiles(gaps.rows, levels))
+        return frame.like(low), frame.like(high)
+
+    def conditional(
+        self, X: Any, *, columns: Sequence[str] | None = None, given: Sequence[str] | None = None, m: int = 1
+    ) -> list[Any]:
+        """m draws of some columns given others, each a table of the given columns and the drawn ones.
+
+        Args:
+            X: rows with at least the given columns; their gaps are gaps.
+            columns: what to draw; by default every modelled column that is not given.
+            given: what is known; by default the columns of X that are not to be drawn.
+            m: how many draws.
+        """
+        self._check_fitted()
+        if m < 1:
+            raise SettingsError(f"m: expected 1 or more, got {m}")
+        if self.log_ is not None:
+            raise SettingsError(
+                "conditional: a log is filled by `transform` or `draws`; fit an Imputer without window"
+            )
+        frame = read_frame(X)
+        self._check_rows(frame)
+        there = [name for name in self.codec_.names if name in frame.table.column_names]
+        given = [name for name in there if name not in (columns or ())] if given is None else list(given)
+        drawn = [n for n in self.codec_.names if n not in given] if columns is None else list(columns)
+        for name in [*given, *drawn]:
+            if name not in self.codec_.names:
+                raise DataError(f"no column {name!r} in the model: {nearest(name, self.codec_.names)}")
+        for name in given:
+            if name not in there:
+                raise DataError(f"{frame.source} has no column {name!r}: {nearest(name, frame.table.column_names)}")
+        if both := [name for name in drawn if name in given]:
+            raise SettingsError(f"column {both[0]!r}: expected to be given or drawn, got both")
+        x, mask = self.codec_.encode(frame.table.select(given) if given else frame.table, partial=True)
+        mask &= np.array([name in given for name in self.codec_.names])
+        rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
+        made = []
+        for number, values in enumerate(self._draw_rows(rows, m)):
+            table = frame.table.select(given)
+            decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
+            for name in drawn:
+                table = table.append_column(name, decoded.column(name))
+            made.append(frame.like(table))
+        return made
+
+    def _gaps(self, X: Any) -> tuple[Frame, Gaps]:
+        self._check_fitted()
+        frame = read_frame(X)
+        notes = self.codec_.check(frame.table)
+        if isinstance(X, np.ndarray) and X.shape[1] != self.n_features_in_:
+            raise DataError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} features as input"
+            )
+        gaps = find_gaps(self.codec_, frame.table)
+        self.notes_ = _notes(frame, notes, gaps.notes())
+        return frame, gaps
+
+    def _expected(self, rows: Batch) -> tuple[Floats, dict[int, Floats]]:
+        """Means of numbers, (n, d), and the probabilities of levels by column."""
+        levels = [j for j, shape in enumerate(self.codec_.shapes) if shape.levels]
+        numbers, shares = (
+            np.zeros(tuple(rows.x.shape)),
+            {j: np.zeros((len(rows), self.codec_.shapes[j].levels)) for j in levels},
+        )
+        for model in self.models_:
+            start = 0
+            for block in blocks(model, rows, self.samples, self.seed_):
+                here = slice(start, start + block.real)
+                numbers[here] += block.means() / len(self.models_)
+                for j in levels:
+                    shares[j][here] += block.levels(j) / len(self.models_)
+                start += block.real
+        return numbers, shares
+
+    def _quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
+        """Quantiles of numbers in their own units, (n, d) each; those of several models are averaged."""
+        found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
+        for model in self.models_:
+            start = 0
+            for block in blocks(model, rows, self.samples, self.seed_):
+                for place, values in enumerate(block.quantiles(levels)):
+                    found[place][start : start + block.real] += self.codec_.natural(values) / len(self.models_)
+                start += block.real
+        return found
+
+    def _draw_rows(self, rows: Batch, m: int) -> Floats:
+        """Rows given what was observed of them, in model units, (m, n, d); the models take turns."""
+        made = np.zeros((m, *rows.x.shape))
+        for number, model in enumerate(self.models_):
+            mine = np.arange(m) % len(self.models_) == number
+            if not mine.any():
+                continue
+            start = 0
+            for block in blocks(model, rows, self.samples, self.seed_):
+                made[mine, start : start + block.real] = block.draws(int(mine.sum()))
+                start += block.real
+        return made
+
+    def _bridged(self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]) -> list[Any]:
+        """The log with what is guessed for rows about its gaps."""
+        made, notes = log.fill(gaps, lambda rows: guess(log, rows))
+        self.notes_.update(notes)
+        return [gaps.with_numbers(values, {}) for values in made]
+
+    def _drawn(self, gaps: Gaps, m: int) -> list[Any]:
+        if self.log_ is not None:
+            codec = self.log_.imputer.codec_
+            return self._bridged(
+                gaps, self.log_, lambda log, rows: [codec.natural(x) for x in log.imputer._draw_rows(rows, m)]
+            )
+        drawn = self._draw_rows(gaps.rows, m)
+        return [gaps.with_rows(x, derive_seed(self.seed_, "rare", number)) for number, x in enumerate(drawn)]
+
+    # scikit-learn's manners
+
+    def _with_indicators(self, filled: Any, gaps: Gaps) -> Any:
+        if self.add_indicator:
+            for name in self._indicated:
+                filled = filled.append_column(f"{_INDICATOR}{name}", [gaps.cells[name]])
+        return filled
+
+    @property
+    def _indicated(self) -> list[str]:
+        return [name for name, share in self.missing_.items() if share > 0]
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """The names of the columns that `transform` returns."""
+        self._check_fitted()
+        names = list(self.feature_names_in_)
+        if input_features is not None and list(input_features) != names:
+            raise SettingsError("input_features is not equal to feature_names_in_")
+        more = [f"{_INDICATOR}{name}" for name in self._indicated] if self.add_indicator else []
+        return np.array([*names, *more], dtype=object)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "models_")
+
+    def _check_fitted(self) -> None:
+        if hasattr(self, "models_"):
+            return
+        message = "this Imputer is not fitted yet: call fit first"
+        try:
+            from sklearn.exceptions import NotFittedError
+        except ImportError:
+            raise DataError(message) from None
+        raise NotFittedError(message)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.three_d_array = False
+        return tags
+
+    # Keeping
+
+    def save(self, folder: str | Path) -> None:
+        """Write a folder that `load` reads; raises OutputError."""
+        self._check_fitted()
+        kept = {
+            "seed": self.seed_,
+            "samples": self.samples,
+            "add_indicator": self.add_indicator,
+            "sample_posterior": self.sample_posterior,
+            "columns": list(self.feature_names_in_),
+            "missing": self.missing_,
+            "coverage": self.coverage_.to_dict(),
+            "log": {} if self.log_ is None else self.log_.to_dict(),
+        }
+        if self.log_ is not None:
+            self.log_.imputer.save(Path(folder) / _LOG)
+        save_models(Path(folder), self.models_, self.codec_, kept)
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> "Imputer":
+        """An imputer from a folder; nothing in it is executed. Raises ModelFileError."""
+        models, codec, kept = load_models(Path(folder), device)
+        made = cls(
+            samples=kept["samples"],
+            models=max(1, len(models)),
+            add_indicator=kept["add_indicator"],
+            sample_posterior=kept["sample_posterior"],
+            device=device,
+            random_state=kept["seed"],
+        )
+        made.seed_, made.models_, made.codec_ = kept["seed"], models, codec
+        made.missing_, made.coverage_ = kept["missing"], Coverage.from_dict(kept["coverage"])
+        made.feature_names_in_ = np.array(kept["columns"], dtype=object)
+        made.n_features_in_ = len(kept["columns"])
+        made.notes_, made.log_ = Notes(), None
+        if kept["log"]:
+            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"])
+            made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
+        return made
+
+
+def _notes(frame: Frame, *others: Notes) -> Notes:
+    notes = Notes()
+    for one in (frame.notes, *others):
+        notes.update(one)
+    return notes

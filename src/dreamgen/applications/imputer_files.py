@@ -1,0 +1,68 @@
+"""An imputer in a folder: its first model with the facts beside it, and further models in folders of their own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dreamgen.applications.table_model import TableModel
+from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.files import dump_json, parse_json, read_folder, write_folder
+from dreamgen.tables import Codec
+
+_FACTS, _CODEC = "imputer.json", "codec.json"
+_TYPES: dict[str, type] = {
+    "seed": int,
+    "samples": int,
+    "models": int,
+    "add_indicator": bool,
+    "sample_posterior": bool,
+    "columns": list,
+    "missing": dict,
+    "coverage": dict,
+    "log": dict,
+}
+_MOST_MODELS = 100
+
+
+def save_models(folder: Path, models: Sequence[TableModel], codec: Codec, facts: dict[str, Any]) -> None:
+    """Write a folder; the first model's manifest is the last thing written. Raises OutputError."""
+    content = dump_json({**facts, "models": len(models)})
+    for number, model in enumerate(models[1:], start=2):
+        model.save(folder / str(number))
+    if models:
+        models[0].save(folder, {_FACTS: content})
+    else:
+        write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict())})
+
+
+def load_models(folder: Path, device: str) -> tuple[list[TableModel], Codec, dict[str, Any]]:
+    """Models, codec and facts; raises ModelFileError."""
+    contents = read_folder(folder)
+    if _FACTS not in contents or _CODEC not in contents:
+        raise ModelFileError(f"{folder} is no imputer: it has no {_FACTS}")
+    facts = _check(parse_json(contents[_FACTS], _FACTS))
+    if not facts["models"]:
+        try:
+            return [], Codec.from_dict(parse_json(contents[_CODEC], _CODEC)), facts
+        except (SettingsError, DataError) as error:
+            raise ModelFileError(f"{_CODEC}: {error}") from error
+    models = [TableModel.load(folder, device)]
+    models += [TableModel.load(folder / str(number), device) for number in range(2, facts["models"] + 1)]
+    if any(model.codec.to_dict() != models[0].codec.to_dict() for model in models):
+        raise ModelFileError(f"{folder}: expected models of one codec")
+    return models, models[0].codec, facts
+
+
+def _check(facts: Any) -> dict[str, Any]:
+    if not isinstance(facts, dict) or facts.keys() != _TYPES.keys():
+        raise ModelFileError(f"{_FACTS}: expected {', '.join(_TYPES)}")
+    for name, kind in _TYPES.items():
+        if type(facts[name]) is not kind:
+            raise ModelFileError(f"{_FACTS}, {name}: expected {kind.__name__}, got {facts[name]!r}")
+    if not 0 <= facts["models"] <= _MOST_MODELS or facts["samples"] < 1:
+        raise ModelFileError(f"{_FACTS}: expected models and samples in their ranges")
+    if not all(isinstance(name, str) for name in facts["columns"]):
+        raise ModelFileError(f"{_FACTS}: expected names of columns")
+    if not all(isinstance(share, int | float) for share in facts["missing"].values()):
+        raise ModelFileError(f"{_FACTS}: expected shares of what is missing")
+    return facts

@@ -1,0 +1,136 @@
+"""What filling did to a table, column by column, collected while its rows go by."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dreamgen.applications.imputer import Imputer
+from dreamgen.reports import Report
+from dreamgen.tables.cells import Floats, family, is_missing, numbers, one_chunk
+
+_KEPT = 20_000  # numbers of a column that a histogram is drawn from
+_PANELS = 24
+
+
+@dataclass
+class ColumnTally:
+    """Counts of one column, and some of its numbers."""
+
+    missing: int = 0
+    left: int = 0
+    observed: list[Floats] = field(default_factory=list)
+    filled: list[Floats] = field(default_factory=list)
+
+    def keep(self, kept: list[Floats], values: Floats) -> None:
+        """The first numbers, up to a limit."""
+        room = _KEPT - sum(map(len, kept))
+        if room > 0 and len(values):
+            kept.append(values[:room])
+
+
+@dataclass
+class Tally:
+    """What came in and what went out, over all batches."""
+
+    rows: int = 0
+    columns: dict[str, ColumnTally] = field(default_factory=dict)
+
+    def add(self, before: Any, after: Any) -> None:
+        """Count a batch: Arrow tables before and after."""
+        self.rows += before.num_rows
+        for name in before.column_names:
+            tally = self.columns.setdefault(name, ColumnTally())
+            old, new = before.column(name), after.column(name)
+            gone = is_missing(old)
+            tally.missing += int(gone.sum())
+            tally.left += int(is_missing(new).sum())
+            if family(one_chunk(old).type) == "number":
+                values = numbers(new)
+                tally.keep(tally.observed, values[~gone & np.isfinite(values)])
+                tally.keep(tally.filled, values[gone & np.isfinite(values)])
+
+    @property
+    def missing(self) -> int:
+        """Empty cells that came in."""
+        return sum(column.missing for column in self.columns.values())
+
+    @property
+    def left(self) -> int:
+        """Empty cells that went out."""
+        return sum(column.left for column in self.columns.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts, ready for JSON."""
+        return {
+            "rows": self.rows,
+            "missing": self.missing,
+            "filled": self.missing - self.left,
+            "left": self.left,
+            "missing_by_column": {name: column.missing for name, column in self.columns.items() if column.missing},
+        }
+
+
+def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[str], draws: int | None) -> Report:
+    """A report: what was missing and filled, whether intervals hold, and the numbers before and after."""
+    coverage = imputer.coverage_
+    report = Report("Gaps filled", source)
+    facts: Mapping[str, Any] = {
+        "rows": tally.rows,
+        "columns": len(tally.columns),
+        "empty cells": tally.missing,
+        "filled": tally.missing - tally.left,
+        "still empty": tally.left,
+        "with": "the mean of numbers, the likeliest category" if draws is None else f"{draws} draws",
+        "seed": imputer.seed_,
+    }
+    report.facts(facts)
+    for note in notes:
+        report.warn(note)
+    report.section("Intervals")
+    if coverage.raw is None:
+        report.warn("Too few numbers were held out to say how far the intervals can be trusted.")
+    else:
+        report.say(
+            "Numbers of rows that no training saw were hidden and predicted. Intervals meant to hold 90% of them held:"
+        )
+        report.facts(
+            {
+                "as the model gives them": coverage.raw,
+                "after calibration, which is what `intervals` returns": coverage.calibrated,
+                "hidden numbers": coverage.cells,
+            }
+        )
+    report.section("Columns")
+    rows = [
+        {
+            "column": name,
+            "missing": column.missing,
+            "share": round(column.missing / max(tally.rows, 1), 4),
+            "still empty": column.left,
+            "90% intervals held": (coverage.columns or {}).get(name),
+            "mean observed": _mean(column.observed),
+            "mean filled": _mean(column.filled),
+        }
+        for name, column in tally.columns.items()
+    ]
+    report.table("Columns", rows)
+    panels = {
+        name: {"observed": np.concatenate(column.observed), "filled": np.concatenate(column.filled)}
+        for name, column in tally.columns.items()
+        if column.observed and column.filled
+    }
+    if panels:
+        from dreamgen.reports.pictures import histograms
+
+        shown = dict(list(panels.items())[:_PANELS])
+        note = (
+            "" if len(shown) == len(panels) else f"The first {_PANELS} of {len(panels)} columns of numbers with gaps."
+        )
+        report.figure("Observed and filled", histograms(shown), "Histograms of numbers, observed and filled", note)
+    return report
+
+
+def _mean(values: list[Floats]) -> float | None:
+    return float(np.concatenate(values).mean()) if values else None

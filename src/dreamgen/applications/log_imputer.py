@@ -1,0 +1,134 @@
+"""Gaps of a sensor log, filled by a model of rows about gaps (`dreamgen.applications.log_rows`)."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamgen.applications.gaps import Gaps, find_gaps
+from dreamgen.applications.log_rows import PARTS, LogRows, as_table, column_names, read_log
+from dreamgen.data.batch import Batch
+from dreamgen.errors import DataError, ModelFileError
+from dreamgen.tables import Codec, Notes, infer_schema
+from dreamgen.tables.cells import Floats, family
+from dreamgen.tables.types import parse_type
+
+if TYPE_CHECKING:
+    from dreamgen.applications.imputer import Imputer
+
+Ints = NDArray[np.int64]
+
+
+class LogImputer:
+    """What is put into the gaps of a log's sensors.
+
+    Args:
+        imputer: of rows about gaps.
+        sensors: the columns of numbers that are filled.
+        mean: of each in training.
+        window, time, group: as `Imputer` has them.
+    """
+
+    def __init__(
+        self, imputer: "Imputer", sensors: list[str], mean: Floats, window: int, time: str | None, group: str | None
+    ) -> None:
+        self.imputer, self.sensors, self.mean = imputer, sensors, mean
+        self.window, self.time, self.group = window, time, group
+
+    @classmethod
+    def fit(
+        cls,
+        imputer: "Imputer",
+        codec: Codec,
+        table: Any,
+        window: int,
+        time: str | None,
+        group: str | None,
+        **run: Any,
+    ) -> "LogImputer":
+        """Train an unfitted imputer on rows about made-up gaps of a log; raises DataError where it has no sensors."""
+        columns = [column for column in codec.schema.modelled if column.name not in (time, group)]
+        sensors = [c.name for c in columns if family(parse_type(c.dtype)) == "number"]
+        if not sensors:
+            raise DataError("expected a log with columns of numbers beside time and group, got none")
+        log = read_log(table, sensors, time, group)
+        mean = np.nanmean(log.values, 0)
+        names = column_names(sensors, log.clock.shape[1])
+        rows = as_table(LogRows(log, window, mean).training(run.pop("seed")), names)
+        imputer.schema = infer_schema(rows, dict.fromkeys(names, "real"))
+        imputer.fit(rows, asked=[f"{sensor} {PARTS[0]}" for sensor in sensors], **run)
+        imputer.schema = None
+        return cls(imputer, sensors, mean, window, time, group)
+
+    def fill(self, gaps: Gaps, guess: Callable[[Batch], list[Floats]]) -> tuple[list[Floats], Notes]:
+        """Numbers for the gaps of the sensors.
+
+        Args:
+            gaps: the log.
+            guess: numbers in their own units, (r, d) each, for rows about gaps.
+
+        Returns:
+            For each table that `guess` gives, numbers (n, d) of the log's columns, NaN where nothing is filled; and
+            what could not be bridged.
+        """
+        log = read_log(gaps.table, self.sensors, self.time, self.group)
+        rows = LogRows(log, self.window, self.mean)
+        found = [rows.gaps(i) for i in range(len(self.sensors))]
+        t, a, b = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        sensor = np.repeat(np.arange(len(self.sensors)), [len(part[0]) for part in found])
+        made = [np.full((len(log.order), len(gaps.codec.names)), np.nan) for _ in range(1)]
+        if len(t):
+            about = rows.about(t, a, b)
+            names = column_names(self.sensors, log.clock.shape[1])
+            guesses = guess(find_gaps(self.imputer.codec_, as_table(about, names)).rows)
+            rest = {name: j for j, name in enumerate(self.imputer.codec_.names)}
+            place = np.array([rest.get(f"{name} {PARTS[0]}", -1) for name in self.sensors])[sensor]
+            line = about[np.arange(len(t)), len(self.sensors) + sensor]
+            column = np.array([gaps.codec.names.index(name) for name in self.sensors])[sensor]
+            made = [np.full((len(log.order), len(gaps.codec.names)), np.nan) for _ in guesses]
+            for values, expected in zip(made, guesses, strict=True):
+                more = np.where(place >= 0, expected[np.arange(len(t)), np.maximum(place, 0)], 0.0)
+                values[log.order[t], column] = line + more
+        return made, self._notes(t, a, b, sensor)
+
+    def _notes(self, t: Ints, a: Ints, b: Ints, sensor: Ints) -> Notes:
+        notes = Notes()
+        far = (a > self.window) & (b > self.window)
+        for i in np.unique(sensor[far]):
+            notes.column(
+                self.sensors[i],
+                f"{{n}} cells have no value within {self.window} rows before or after; filled from other columns alone",
+                int((far & (sensor == i)).sum()),
+            )
+        return notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values beside the imputer, which is saved apart."""
+        return {
+            "sensors": self.sensors,
+            "mean": [float(m) for m in self.mean],
+            "window": self.window,
+            "time": self.time,
+            "group": self.group,
+        }
+
+    @classmethod
+    def from_dict(cls, imputer: "Imputer", values: Any) -> "LogImputer":
+        """From plain values; raises ModelFileError."""
+        try:
+            mean = np.array([float(m) for m in values["mean"]])
+            made = cls(
+                imputer,
+                list(map(str, values["sensors"])),
+                mean,
+                int(values["window"]),
+                values["time"],
+                values["group"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(f"expected facts about a log: {error}") from error
+        right = len(mean) == len(made.sensors) and made.window >= 1 and bool(np.isfinite(mean).all())
+        if not right or not all(name is None or isinstance(name, str) for name in (made.time, made.group)):
+            raise ModelFileError("expected facts about a log: sensors with their means, a window, names of columns")
+        return made

@@ -1,0 +1,386 @@
+"""Synthetic rows: learned from a table, drawn in its own form, and a model that may be handed on without the data."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from dreamgen.applications.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
+from dreamgen.applications.conditions import Asked, first_of, parse_conditions, rare_noise
+from dreamgen.applications.constraints import parse_constraints
+from dreamgen.applications.latent_prior import fit_prior
+from dreamgen.applications.missingness import Gaps
+from dreamgen.applications.table_model import TableModel, rows_of
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import PortableNoise, derive_seed
+from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.estimator import Estimator
+from dreamgen.files import dump_json, parse_json
+from dreamgen.recipes import RECIPES
+from dreamgen.registry import shorten
+from dreamgen.tables import Column, Notes, Schema, infer_schema, read_frame
+from dreamgen.training import Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dreamgen.reports import Report
+
+_FILE = "synthesizer.json"
+_ROUNDS = 20  # of drawing anew what broke a constraint; then it is mended
+_SAMPLE = 4096  # rows that one block of noise serves
+
+SETTINGS = RECIPES["table"].settings.replace(masking="none", beta=0.3)
+"""Settings of the model where the caller gives none."""
+
+
+class Synthesizer(Estimator):
+    """Learns a table, and draws rows like its own: same columns, dtypes, bounds, rounding and categories.
+
+    Keys are made anew, constants put back, and cells are missing as often as they were. What the rows give away of
+    those of the training is for `report` to say; a model by itself promises nothing.
+
+    Args:
+        schema: what the columns hold; None: inferred.
+        constraints: inequalities that every row keeps: "low <= high", "age >= 18".
+        settings: of the model, changes to those of SETTINGS.
+        components: sizes of the prior's mixture to choose from.
+        transform: of numbers, as the codec has it: "normal", "auto" or "affine".
+        device: "auto" (CUDA if there is one), "cpu", "cuda".
+        random_state: seed of weights, order and noise; None: a fresh one, kept in `seed_`.
+
+    Attributes:
+        notes_: what was dropped or changed, at the fit and at the last sample, a line each.
+        priors_: the held-out log density of codes by the prior's number of components; 0 is the standard normal.
+    """
+
+    def __init__(
+        self,
+        schema: Schema | None = None,
+        *,
+        constraints: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
+        components: Sequence[int] = (1, 10, 30, 60),
+        transform: str = "normal",
+        device: str = "auto",
+        random_state: int | None = None,
+    ) -> None:
+        self.schema = schema
+        self.constraints = constraints
+        self.settings = settings
+        self.components = components
+        self.transform = transform
+        self.device = device
+        self.random_state = random_state
+
+    # Training
+
+    def fit(
+        self,
+        X: Any,
+        y: object = None,
+        *,
+        out: Path | None = None,
+        resume: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        on_record: Callable[[Record], None] = lambda record: None,
+    ) -> "Synthesizer":
+        """Learn a table.
+
+        Args:
+            X: a pandas or polars frame, an Arrow table, an array, a mapping, or paths of files.
+            y: ignored; a target is a column like others.
+            out, resume, stop, on_record: as `DreamGenerator.fit` has them.
+
+        Raises:
+            DataError: no rows, or no column that varies.
+            SettingsError: a constraint or setting that is not valid.
+        """
+        frame = read_frame(X)
+        table = frame.table
+        schema = self.schema or infer_schema(table)
+        self.notes_ = Notes()
+        for notes in (frame.notes, schema.notes):
+            self.notes_.update(notes)
+        if not schema.modelled:
+            raise DataError("no column varies: there is nothing to learn")
+        self._constraints = parse_constraints(self.constraints, schema)
+        for constraint in self._constraints:
+            broken = int(constraint.broken(table).sum())
+            self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
+        self._gaps = Gaps.find(table, schema)
+        self.seed_ = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        changes = dict(self.settings or {})
+        self.model_ = TableModel.fit(
+            self._gaps.add(table.select(schema.names)),
+            schema=self._gaps.add_to_schema(schema),
+            transform=self.transform,
+            settings=SETTINGS.replace(**changes),
+            seed=self.seed_,
+            device=self.device,
+            out=out,
+            resume=resume,
+            stop=stop,
+            on_record=on_record,
+        )
+        self._fit_prior(table)
+        self._like: Callable[[Any], Any] = frame.like
+        self._form = _form_of(X)
+        return self
+
+    def _fit_prior(self, table: "pa.Table") -> None:
+        saved = self.model_.saved
+        rows = rows_of(self.model_.codec, self._gaps.add(table))
+        fitted = fit_prior(self.model_.posterior(rows), self.components, self.seed_)
+        self.priors_ = fitted.tried
+        saved.model.prior = fitted.prior.to(self.model_.device).eval()
+        prior = {"kind": "mixture", "components": len(fitted.prior.logits)}
+        saved.settings = saved.settings.replace(prior=prior)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "model_")
+
+    # Rows
+
+    def sample(self, n: int, conditions: Mapping[str, Any] | None = None, seed: int | None = None) -> Any:
+        """New rows, in the form in which the table came.
+
+        Args:
+            n: how many.
+            conditions: by column: a value, a list of categories, (low, high) of numbers with None for no end, or
+                None for an empty cell. Rows come from p(the other columns | the conditions); see `conditioning`.
+            seed: the rows are a function of it; None: fresh ones at every call.
+
+        Raises:
+            DataError: a category or number that the training never had, or conditions that no row meets.
+            SettingsError: n below 1, a condition on a column that is not modelled.
+        """
+        return self._like(self.sample_table(n, conditions, seed))
+
+    def sample_table(
+        self, n: int, conditions: Mapping[str, Any] | None = None, seed: int | None = None
+    ) -> "pa.Table":
+        """`sample` as an Arrow table."""
+        import pyarrow as pa
+
+        self._check_fitted()
+        if n < 1:
+            raise SettingsError(f"n: expected 1 or more, got {n}")
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        asked = parse_conditions(conditions or {}, self.model_.codec, self._gaps)
+        table, drawn = self._draw(n, asked, derive_seed(seed, 0)), 0
+        for attempt in range(1, _ROUNDS):
+            broken = np.flatnonzero(self._broken(table))
+            if not len(broken):
+                break
+            drawn += len(broken)
+            fresh = self._draw(len(broken), asked, derive_seed(seed, attempt))
+            place = np.arange(n)
+            place[broken] = n + np.arange(len(broken))
+            table = pa.concat_tables([table, fresh]).take(pa.array(place))
+        return self._keys(self._mend(table, drawn))
+
+    def _draw(self, n: int, asked: Asked, seed: int) -> "pa.Table":
+        """n rows, whatever the constraints say."""
+        codec = self.model_.codec
+        x = self._rows(n, asked, seed).cpu().double().numpy()
+        uniform = np.random.default_rng(derive_seed(seed, "rare")).random(x.shape)
+        rare_noise(asked, codec, uniform)
+        return self._gaps.put_back(codec.decode(x, noise=uniform), self._names)
+
+    @torch.no_grad()
+    def _rows(self, n: int, asked: Asked, seed: int) -> torch.Tensor:
+        """n rows of numbers, (n, d)."""
+        model = self.model_.saved.model
+        prior, device = model.prior(None), self.model_.device
+        if asked.conditions:
+            noise = PortableNoise(seed, "conditions", device=device)
+            self.found_: Found = conditional_codes(
+                prior, model.decoder, asked.conditions, n, noise, self._proposal(asked)
+            )
+            return rows_of_codes(model.decoder, self.found_.z, asked.conditions, noise)
+        blocks = []
+        for block in range(-(-n // _SAMPLE)):
+            # A block's noise is drawn whole, so that a row does not depend on how many others there are.
+            noise = PortableNoise(seed, "rows", block, device=device)
+            blocks.append(rows_of_codes(model.decoder, draw_codes(prior, _SAMPLE, noise), (), noise))
+        return torch.cat(blocks)[:n]
+
+    def _proposal(self, asked: Asked) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Where the encoder sees rows of which nothing but the conditions is known; None without an encoder."""
+        if self.shared:
+            return None
+        partial = first_of(asked, self.model_.codec)
+        x = torch.zeros(len(partial), len(self.model_.codec.names))
+        mask = torch.zeros_like(x, dtype=torch.bool)
+        for row, values in enumerate(partial):
+            for column, value in values.items():
+                x[row, column], mask[row, column] = value, True
+        q = self.model_.posterior(Batch(x, mask))
+        return q.mean.to(self.model_.device), q.stddev.to(self.model_.device)
+
+    def _broken(self, table: "pa.Table") -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        found = np.zeros(table.num_rows, bool)
+        for constraint in self._constraints:
+            found |= constraint.broken(table)
+        return found
+
+    def _mend(self, table: "pa.Table", drawn: int) -> "pa.Table":
+        """Rows that still break a constraint after all rounds, with cells moved; counted."""
+        left = int(self._broken(table).sum())
+        if drawn:
+            self.notes_.add("constraints", "{n} rows broke one and were drawn anew", drawn)
+        if left:
+            self.notes_.add("constraints", "{n} rows broke one every time; a cell of each was moved", left)
+        for _ in self._constraints:
+            for constraint in self._constraints:
+                table = constraint.mend(table, self.schema_)
+        if still := int(self._broken(table).sum()):
+            raise DataError(
+                f"{still} rows cannot keep all constraints at once: {', '.join(map(str, self._constraints))}"
+            )
+        return table
+
+    def _keys(self, table: "pa.Table") -> "pa.Table":
+        """Keys counted through, whatever rounds the rows came from."""
+        from dreamgen.tables.restore import made_anew
+
+        for place, column in enumerate(self._own):
+            if column.kind == "identifier":
+                table = table.set_column(place, column.name, made_anew(column, table.num_rows))
+        return table
+
+    # What it is made of
+
+    @property
+    def shared(self) -> bool:
+        """Whether this is a decoder alone, as `share` hands it over."""
+        return self.model_.saved.settings.encoder == "absent"
+
+    @property
+    def _own(self) -> tuple[Column, ...]:
+        """The columns of the table, without those that tell of gaps."""
+        telling = set(self._gaps.told_by.values())
+        return tuple(column for column in self.model_.codec.schema if column.name not in telling)
+
+    @property
+    def _names(self) -> list[str]:
+        return [column.name for column in self._own]
+
+    @property
+    def schema_(self) -> Schema:
+        """What the columns hold."""
+        return Schema(self._own)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            raise SettingsError("this Synthesizer is not fitted: call fit or load first")
+
+    # Saying what it is worth
+
+    def report(
+        self,
+        train: Any,
+        test: Any = None,
+        *,
+        target: str | None = None,
+        synthetic: Any = None,
+        rows: int | None = None,
+        seed: int = 0,
+        epsilon: tuple[float, float] | None = None,
+    ) -> "Report":
+        """Likeness, use and privacy of rows of this model, beside real rows.
+
+        Args:
+            train: the rows that it learned from.
+            test: real rows that it did not; without them there is no figure of use or privacy.
+            target: the column that judges predict.
+            synthetic: rows already drawn; None: draw as many as `train` has, or `rows`.
+            rows: how many to draw.
+            seed: of the rows, sub-samples and judges.
+            epsilon: of a private training, (epsilon, delta), for the card.
+        """
+        from dreamgen.applications.synthetic_report import write_report
+
+        frames = [None if one is None else read_frame(one).table for one in (train, test, synthetic)]
+        real, held_out, made = frames
+        assert real is not None
+        if made is None:
+            made = self.sample_table(rows or real.num_rows, seed=seed)
+        return write_report(self, real, held_out, made, target=target, seed=seed, epsilon=epsilon)
+
+    # Keeping
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything, encoder included; for the one who has the data. To hand it on, `share`.
+
+        Raises OutputError, ModelFileError.
+        """
+        self._check_fitted()
+        self.model_.save(folder, {_FILE: dump_json(self._facts())})
+
+    def share(self, folder: str | Path) -> list[str]:
+        """Write what another may have: the decoder, the prior, and a codec without what single rows give away.
+
+        Returns:
+            The names of the facts that left; `sharing.MAY_LEAVE` says why each may.
+
+        Raises:
+            OutputError: the folder holds something, or cannot be written.
+        """
+        from dreamgen.applications.sharing import hand_over
+
+        self._check_fitted()
+        return hand_over(self.model_, self._facts(), Path(folder), _FILE)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "constraints": [str(constraint) for constraint in self._constraints],
+            "gaps": self._gaps.told_by,
+            "form": self._form,
+        }
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> "Synthesizer":
+        """A synthesizer that was saved or shared; raises ModelFileError."""
+        model = TableModel.load(folder, device)
+        if _FILE not in model.saved.more:
+            raise ModelFileError(f"{folder} is no synthesizer: it has no {_FILE}")
+        facts = parse_json(model.saved.more[_FILE], _FILE)
+        try:
+            constraints, gaps, form = (facts[name] for name in ("constraints", "gaps", "form"))
+            names = model.codec.names
+            if not all(told in names and name in model.codec.schema.names for name, told in gaps.items()):
+                raise ModelFileError(f"{_FILE}, gaps: not columns of the model")
+            made = cls(constraints=[str(one) for one in constraints], device=device)
+            made.model_, made._gaps, made._form = model, Gaps(dict(gaps)), str(form)
+            made._constraints = parse_constraints(made.constraints, made.schema_)
+        except (KeyError, TypeError, AttributeError, SettingsError) as error:
+            raise ModelFileError(f"{_FILE}: expected a synthesizer's facts, got {shorten(facts)}: {error}") from error
+        made.notes_, made.priors_ = Notes(), {}
+        seed = model.saved.origin.get("seed")
+        made.seed_ = seed if isinstance(seed, int) else 0
+        made._like = _LIKE.get(made._form, _LIKE["arrow"])
+        return made
+
+
+def _form_of(source: Any) -> str:
+    """What kind of frame the caller uses, for a model that is loaded where there is none."""
+    module = type(source).__module__.split(".")[0]
+    return module if module in _LIKE else "arrow"
+
+
+def _to_pandas(table: "pa.Table") -> Any:
+    return table.to_pandas()
+
+
+def _to_polars(table: "pa.Table") -> Any:
+    import polars
+
+    return polars.from_arrow(table)
+
+
+_LIKE: dict[str, Callable[[Any], Any]] = {"pandas": _to_pandas, "polars": _to_polars, "arrow": lambda table: table}

@@ -1,0 +1,124 @@
+"""The report of a synthesizer: likeness, use and privacy, each with the figure that says it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from dreamgen.evaluation.synthetic import Kinds, kinds_of, measure
+from dreamgen.evaluation.synthetic.trends import correlation
+from dreamgen.evaluation.synthetic.view import labels, number
+from dreamgen.reports import Report
+from dreamgen.reports.pictures import bars, correlations, histograms
+
+if TYPE_CHECKING:
+    from dreamgen.applications.synthesizer import Synthesizer
+
+_LOWEST = 20  # pairs listed
+
+
+def write_report(
+    synthesizer: "Synthesizer",
+    train: pa.Table,
+    test: pa.Table | None,
+    synthetic: pa.Table,
+    *,
+    target: str | None,
+    seed: int,
+    epsilon: tuple[float, float] | None,
+) -> Report:
+    """The report of some synthetic rows; see `Synthesizer.report`."""
+    schema = synthesizer.schema_
+    kinds = kinds_of(train, {column.name: column.kind for column in schema})
+    found = measure(train, synthetic, kinds, test=test, target=target, seed=seed)
+    report = Report("Synthetic rows", f"{synthetic.num_rows:,} rows like {train.num_rows:,} real ones")
+    report.facts(
+        {
+            "column shape (1 is alike)": found["shape"],
+            "pair trend (1 is alike)": found["trend"],
+            "a logistic regression cannot tell (1) or can (0)": found["c2st"],
+            "boosted trees cannot tell (1) or can (0)": found["c2st_boosting"],
+            "rare categories, share that occurs": found["rare"]["covered"],
+            "seed": seed,
+        }
+    )
+    for line in synthesizer.notes_:
+        report.warn(line)
+    _use(report, found, target)
+    _privacy(report, found, epsilon)
+    _columns(report, found, train, synthetic, kinds)
+    return report
+
+
+def _use(report: Report, found: Mapping[str, Any], target: str | None) -> None:
+    report.section("Use")
+    if "synthetic" not in found:
+        report.say("Not measured: it takes real rows that the model did not see, and a target.")
+        return
+    rows = [{"trained on": name, **found[name]} for name in ("synthetic", "real")]
+    report.table(f"A judge of {target!r}, tested on real rows", rows, "HistGradientBoosting with its own settings.")
+
+
+def _privacy(report: Report, found: Mapping[str, Any], epsilon: tuple[float, float] | None) -> None:
+    report.section("Privacy")
+    if epsilon is not None:
+        report.facts({"epsilon": epsilon[0], "delta": epsilon[1]})
+    else:
+        report.say("The training was not differentially private: there is no bound, only what was measured.")
+    if "privacy" not in found:
+        report.warn("No attack was tried: it takes real rows that the model did not see. Nothing is known of safety.")
+        return
+    p = found["privacy"]
+    report.facts(
+        {
+            "membership inference, AUC of the better attack (0.5 is blind)": p["membership_auc"],
+            "its standard error where there is nothing to find": p["membership_auc_stderr"],
+            "members found at 1% false accusations": p["membership_tpr"],
+            "synthetic rows nearer to the training than to other real rows (0.5 is ideal)": p["share"],
+            "its standard error": p["stderr"],
+            "rows equal to a row of the training": p["copies"],
+            "rows equal to a row that was not in it": p["copies_of_holdout"],
+        }
+    )
+    report.say("Two attacks that fail are no proof that all do.")
+
+
+def _columns(report: Report, found: Mapping[str, Any], train: pa.Table, made: pa.Table, kinds: Kinds) -> None:
+    report.section("Columns")
+    missing = found["missing"]
+    report.table(
+        "Shape of each column",
+        [
+            {
+                "column": name,
+                "shape": value,
+                "missing, real": missing.get(name, (0.0, 0.0))[0],
+                "missing, synthetic": missing.get(name, (0.0, 0.0))[1],
+            }
+            for name, value in found["columns"].items()
+        ],
+    )
+    both = {"real": train, "synthetic": made}
+    if kinds.numbers:
+        panels = {name: {k: number(t, name) for k, t in both.items()} for name in kinds.numbers}
+        report.figure("Numbers", histograms(panels), "Histograms of each column, real and synthetic")
+    if kinds.categories:
+        shares = {name: {k: _shares(t, name) for k, t in both.items()} for name in kinds.categories}
+        report.figure("Categories", bars(shares), "Shares of each category, real and synthetic")
+    report.section("Pairs")
+    if len(kinds.numbers) > 1:
+        matrices = {k: _correlations(t, kinds.numbers) for k, t in both.items()}
+        report.figure("Correlations", correlations(matrices, kinds.numbers), "Correlations, real and synthetic")
+    pairs = sorted(found["pairs"].items(), key=lambda pair: pair[1])
+    report.table("The pairs that differ most", [{"pair": a, "trend": b} for a, b in pairs[:_LOWEST]])
+
+
+def _shares(table: pa.Table, name: str) -> dict[str, float]:
+    names, counts = np.unique(labels(table, name).astype(str), return_counts=True)
+    return {str(k) or "(missing)": float(c) / table.num_rows for k, c in zip(names, counts, strict=True)}
+
+
+def _correlations(table: pa.Table, names: tuple[str, ...]) -> Any:
+    columns = [number(table, name) for name in names]
+    return np.array([[correlation(a, b) for b in columns] for a in columns])

@@ -1,0 +1,205 @@
+"""`dreamgen impute`."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from dreamgen.applications.imputer import Imputer
+    from dreamgen.applications.imputer_report import Tally
+    from dreamgen.tables import Notes
+
+_FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
+_BATCH = 16_384
+
+
+@click.command()
+@click.argument("data")
+@click.option(
+    "-m", "draws", type=click.IntRange(1), help="Files of draws, NAME-1 .. NAME-m, instead of one of means."
+)
+@click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: fill with it, learn nothing.")
+@click.option("--save", type=click.Path(path_type=Path), help="Keep the model in this folder.")
+@click.option("--schema", type=click.Path(path_type=Path), help="A TOML file that says what the columns hold.")
+@click.option("--report", type=click.Path(path_type=Path), help="An .html or .json file on what was filled.")
+@click.option("--window", type=click.IntRange(1), help="DATA is a log: rows to look back and ahead over a gap.")
+@click.option("--time", "time_column", help="With --window: the column to order rows by.")
+@click.option("--group", help="With --window: the column that tells logs apart.")
+@click.option("--steps", type=click.IntRange(1), help="Steps of the training; by default 4,000.")
+@device_option
+@common_options(out="The filled table, .csv, .tsv or .parquet; by default DATA's name with -full.")
+def impute(
+    data: str,
+    draws: int | None,
+    model: Path | None,
+    save: Path | None,
+    schema: Path | None,
+    report: Path | None,
+    window: int | None,
+    time_column: str | None,
+    group: str | None,
+    steps: int | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Fill the gaps of DATA, a file or a glob (.csv, .tsv, .parquet).
+
+    Without -m, numbers get their conditional mean and categories their likeliest value. With -m 5, five files hold
+    draws, which keep the spread that means lose.
+    """
+    from dreamgen.applications.imputer_report import Tally, imputation_report
+
+    paths = _outputs(out or _default_out(data), draws)
+    if report and report.suffix.lower() not in (".html", ".htm", ".json"):
+        raise OutputError(f"{report}: expected a report's name, with .html or .json")
+    if window is None and (time_column or group):
+        raise SettingsError("--time and --group: expected --window with them")
+    with plain_warnings():
+        imputer, seconds = _fitted(data, model, schema, (window, time_column, group), steps, device, seed)
+        if save:
+            imputer.save(save)
+        tally, started = Tally(), time.perf_counter()
+        notes = _fill(imputer, data, paths, draws, tally)
+        filling = time.perf_counter() - started
+    if report:
+        imputation_report(imputer, tally, data, notes.lines, draws).write(report)
+    result = {
+        "out": [str(path) for path in paths],
+        **tally.to_dict(),
+        "draws": draws,
+        "coverage": imputer.coverage_.calibrated,
+        "fit_seconds": seconds,
+        "rows_per_second": tally.rows / max(filling, 1e-9),
+        "seed": seed,
+        "notes": notes.lines,
+    }
+    say(result, as_json, "\n".join(_lines(result, notes)))
+
+
+def _lines(result: dict[str, Any], notes: "Notes") -> list[str]:
+    held = result["coverage"]
+    return [
+        *notes.lines,
+        f"filled {result['filled']:,} of {result['missing']:,} empty cells in {result['rows']:,} rows, "
+        f"{result['rows_per_second']:,.0f} rows a second",
+        "too few held-out numbers to check intervals"
+        if held is None
+        else f"90% intervals held {held:.1%} of held-out numbers",
+        *result["out"],
+    ]
+
+
+def _default_out(data: str) -> Path:
+    name = Path(data).name
+    if any(sign in name for sign in "*?["):
+        return Path("full.parquet")
+    stem, _, suffix = name.removesuffix(".gz").rpartition(".")
+    return Path(f"{stem}-full.{suffix}")
+
+
+def _outputs(out: Path, draws: int | None) -> list[Path]:
+    """The files to be written, refused before any work is done."""
+    if out.is_dir():
+        raise OutputError(f"{out} is a folder; expected a file's name, such as {out / 'full.csv'}")
+    name = out.name.removesuffix(".gz")
+    if Path(name).suffix.lower() not in (".csv", ".tsv", ".parquet"):
+        raise OutputError(f"{out}: expected a name that ends in .parquet, .csv or .tsv")
+    if draws is None:
+        return [out]
+    stem, _, suffix = name.rpartition(".")
+    return [out.with_name(f"{stem}-{i + 1}.{suffix}{out.name[len(name) :]}") for i in range(draws)]
+
+
+def _fitted(
+    data: str,
+    model: Path | None,
+    schema: Path | None,
+    log: tuple[int | None, str | None, str | None],
+    steps: int | None,
+    device: str,
+    seed: int,
+) -> tuple["Imputer", float]:
+    from dreamgen.applications.imputer import Imputer
+    from dreamgen.tables import read_schema
+
+    if model:
+        for name, given in (("--schema", schema), ("--steps", steps), ("--window", log[0])):
+            if given:
+                raise SettingsError(f"{name}: the model in {model} has one already")
+        return Imputer.load(model, device), 0.0
+    imputer = Imputer(
+        schema=read_schema(schema) if schema else None,
+        steps=steps,
+        window=log[0],
+        time=log[1],
+        group=log[2],
+        device=device,
+        random_state=seed,
+    )
+    started = time.perf_counter()
+    imputer.fit(_some_rows(data, None if log[0] else _FIT_ROWS, seed))
+    return imputer, time.perf_counter() - started
+
+
+def _some_rows(data: str, most: int | None, seed: int) -> Any:
+    """All rows, or as many taken at random where there are more, in their order."""
+    import numpy as np
+    import pyarrow as pa
+
+    from dreamgen.tables import read_batches, read_frame
+
+    if most is None:
+        return read_frame(data).table
+    # Every row gets a random number, and those with the least are kept: one pass, flat memory.
+    random, kept, keys = np.random.default_rng(seed), [], []
+    count = 0
+    for batch in read_batches(data, _BATCH):
+        kept.append(batch)
+        keys.append(random.random(batch.num_rows))
+        count += batch.num_rows
+        if count > 2 * most:
+            kept, keys = _least(kept, keys, most)
+            count = most
+    if count > most:
+        kept, keys = _least(kept, keys, most)
+    return pa.concat_tables(kept, promote_options="permissive").combine_chunks()
+
+
+def _least(kept: list[Any], keys: list[Any], most: int) -> tuple[list[Any], list[Any]]:
+    import numpy as np
+    import pyarrow as pa
+
+    table, key = pa.concat_tables(kept, promote_options="permissive"), np.concatenate(keys)
+    rows = np.sort(np.argpartition(key, most)[:most])
+    return [table.take(pa.array(rows)).combine_chunks()], [key[rows]]
+
+
+def _fill(imputer: "Imputer", data: str, paths: list[Path], draws: int | None, tally: "Tally") -> "Notes":
+    """Fill the rows batch by batch into the files."""
+    from dreamgen.tables import Notes, read_batches, read_frame
+    from dreamgen.tables.write import TableWriter
+
+    notes, schema = Notes(), None
+    batches: Iterator[Any] = iter([read_frame(data).table]) if imputer.window else read_batches(data, _BATCH)
+    with contextlib.ExitStack() as stack:
+        writers = [stack.enter_context(TableWriter(path)) for path in paths]
+        for batch in batches:
+            filled = [imputer.transform(batch)] if draws is None else imputer.draws(batch, draws)
+            notes.update(imputer.notes_)
+            tally.add(batch, filled[0])
+            for writer, table in zip(writers, filled, strict=True):
+                schema = schema or table.schema
+                # A batch of a text file in which a column is empty, or has whole numbers only, has another type.
+                writer.write(table if table.schema == schema else table.cast(schema))
+    for writer in writers:
+        notes.update(writer.notes)
+    return notes
