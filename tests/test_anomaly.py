@@ -260,15 +260,8 @@ class TestCommand:
         new = pd.DataFrame({"city": ["Oslo", "=1+1", "Oslo"], "degrees": [2.0, 2.0, 40.0], "site": "A"})
         new.to_csv(tmp_path / "new.csv", index=False)
         out, report = tmp_path / "flagged.csv", tmp_path / "report.html"
+        judged = ["detect", str(tmp_path / "new.csv"), "--model", str(tmp_path / "model"), "--contamination", "0.02"]
         with pytest.raises(SystemExit) as end:
-            judged = [
-                "detect",
-                str(tmp_path / "new.csv"),
-                "--model",
-                str(tmp_path / "model"),
-                "--contamination",
-                "0.02",
-            ]
             main([*judged, "--out", str(out), "--report", str(report), "--json"])
         assert end.value.code == 0
         told = json.loads(capsys.readouterr().out)
