@@ -31,7 +31,9 @@ _VERBS = {
     "collapse": "dreamgen.cli.collapse:collapse",
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
+    "synthesize": "dreamgen.cli.synthesize:synthesize",
     "impute": "dreamgen.cli.impute:impute",
+    "detect": "dreamgen.cli.detect:detect",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -55,7 +57,9 @@ _HELP = {
     "collapse": "Let a posterior collapse, and cure it.",
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
+    "synthesize": "Make rows like those of a table.",
     "impute": "Fill the gaps of a table or a sensor log.",
+    "detect": "Find the odd rows of a table, and say why.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 
