@@ -115,8 +115,9 @@ def from_dict(values: Any) -> Transform:
     try:
         arguments = dict(values)
         part = _KINDS[arguments.pop("kind")]
-        made = part(**{k: tuple(map(float, v)) if isinstance(v, list) else float(v) for k, v in arguments.items()})
-    except (KeyError, TypeError, ValueError) as error:
+        several = {"natural", "model"}
+        made = part(**{k: tuple(map(float, v)) if k in several else float(v) for k, v in arguments.items()})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"expected a transform, got {shorten(values)}") from error
     _check(made)
     return made  # type: ignore[no-any-return]
