@@ -95,11 +95,12 @@ def goals(results: Results, seen: bool) -> str:
             best = max((values[name], name) for name in peers if name in values)
             lines.append(f"{group}: combined {100 * ours:.2f}, the best peer ({best[1]}) {100 * best[0]:.2f}")
             continue
-        lines.append(f"{group}: combined {100 * ours:.2f}, 5-NN {100 * values['5-NN']:.2f}: {_by(ours, values['5-NN'])}")
-        likelihood, forest = values["likelihood"], values["IsolationForest"]
         lines.append(
-            f"{group}: likelihood alone {100 * likelihood:.2f}, IsolationForest {100 * forest:.2f}: {_by(likelihood, forest)}"
+            f"{group}: combined {100 * ours:.2f}, 5-NN {100 * values['5-NN']:.2f}: {_by(ours, values['5-NN'])}"
         )
+        alone, forest = values["likelihood"], values["IsolationForest"]
+        against = f"IsolationForest {100 * forest:.2f}: {_by(alone, forest)}"
+        lines.append(f"{group}: likelihood alone {100 * alone:.2f}, {against}")
     if not seen:
         held = [sum(within(s["alarms"]) for s in seeds) > len(seeds) / 2 for seeds in results.values()]
         lines.append(f"false alarms 5% within two standard errors, in most seeds: {sum(held)} of {len(held)} sets")

@@ -30,7 +30,9 @@ def local_factor(split: Split, seed: int, seen: bool) -> dict[str, Scores]:
     if seen:
         model = LocalOutlierFactor(n_neighbors=neighbours).fit(split.train)
         return {"LOF": -model.negative_outlier_factor_}
-    return {"LOF": -LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(split.train).score_samples(split.test)}
+    return {
+        "LOF": -LocalOutlierFactor(n_neighbors=neighbours, novelty=True).fit(split.train).score_samples(split.test)
+    }
 
 
 def nearest(split: Split, seed: int, seen: bool) -> dict[str, Scores]:

@@ -1,7 +1,7 @@
 """The ADBench sets, split so that nothing leaks.
 
 Rows that are equal to another row are removed before the split, so no copy of a test row is in the training part; the
-standardisation is the training part's. Half of the normal rows are trained on; the rest and all anomalies are the test.
+standardisation is the training part's. Half of the normal rows train; the rest and all anomalies are judged.
 """
 
 import os
@@ -12,12 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-LARGE = (
-    "cover donors http InternetAds ALOI letter magic.gamma mnist musk optdigits annthyroid satimage-2 shuttle skin smtp "
-    "thyroid Waveform yeast campaign cardio celeba"
-).split()
-SMALL = "glass Hepatitis Ionosphere Lymphography Pima Stamps WBC WDBC WPBC breastw".split()
-QUICK = "InternetAds letter donors thyroid cardio http smtp glass Ionosphere Pima WBC".split()
+LARGE = [
+    "cover",
+    "donors",
+    "http",
+    "InternetAds",
+    "ALOI",
+    "letter",
+    "magic.gamma",
+    "mnist",
+    "musk",
+    "optdigits",
+    "annthyroid",
+    "satimage-2",
+    "shuttle",
+    "skin",
+    "smtp",
+    "thyroid",
+    "Waveform",
+    "yeast",
+    "campaign",
+    "cardio",
+    "celeba",
+]
+SMALL = ["glass", "Hepatitis", "Ionosphere", "Lymphography", "Pima", "Stamps", "WBC", "WDBC", "WPBC", "breastw"]
+QUICK = ["InternetAds", "letter", "donors", "thyroid", "cardio", "http", "smtp", "glass", "Ionosphere", "Pima", "WBC"]
 
 
 @dataclass(frozen=True)

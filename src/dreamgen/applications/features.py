@@ -1,8 +1,8 @@
 """Rows of mixed columns as points of one Euclidean space, where distances mean something.
 
-A number is standardised. A category of k levels becomes k indicators, each divided by the square root of its frequency
-times k - 1 (the chi-squared metric of correspondence analysis), so that a column of any kind varies by 1 in all and
-rare levels lie far out; two levels are one number. An unobserved cell lies at the mean.
+A number is standardised. A category of k levels becomes k indicators, each divided by the square root of its
+frequency times k - 1 (the chi-squared metric of correspondence analysis), so that a column of any kind varies by 1 in
+all and rare levels lie far out; two levels are one number. An unobserved cell lies at the mean.
 """
 
 from collections.abc import Sequence

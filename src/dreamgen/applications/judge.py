@@ -55,7 +55,7 @@ class Judge:
         needed = {part for name in names for part in (COMBINED if name == "combined" else (name,))}
         raw = table_of(views, self.geometry, own, sorted(needed))
         found = {name: self.scales[name](raw[name]) for name in names if name != "combined"}
-        return found | ({"combined": combine(raw, self.scales, COMBINED)} if "combined" in names else {})
+        return found | ({"combined": combine(raw, self.scales)} if "combined" in names else {})
 
 
 def judges_for(rows: int) -> tuple[int, float]:
@@ -161,7 +161,8 @@ def from_tensors(
         arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
         names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
         scales = {
-            name: Scale(*arrays[f"scale.{name}"], spread=float(arrays[f"spread.{name}"][0])) for name in SCORES
+            name: Scale(arrays[f"scale.{name}"][0], arrays[f"scale.{name}"][1], float(arrays[f"spread.{name}"][0]))
+            for name in SCORES
         }
         return Judge(
             own,

@@ -1,7 +1,7 @@
 """Which cells made a row odd: each against what the model expects there, given all the others.
 
-The oddness of a cell is -log p(cell | the rest of the row) less what its column costs on average by itself, in nats. The
-conditional comes from latents that are weighted by how well they explain the rest: the cell itself is hidden.
+The oddness of a cell is -log p(cell | the rest of the row) less what its column costs on average by itself, in nats.
+The conditional comes from latents that are weighted by how well they explain the rest: the cell itself is hidden.
 """
 
 from dataclasses import dataclass
@@ -28,6 +28,7 @@ _DRAWS = 8  # values drawn from each
 _CANDIDATES = 12  # cells of a row that are looked at closely
 _PAIRS = 4096  # cells looked at at once
 _INTERVAL = (0.05, 0.95)
+_LEAST, _SHARE = 1.0, 0.2  # nats, and of the oddest cell's nats, that make a cell worth naming
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Oddity:
     high: Any
     nats: float
     unseen: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether a number lies within the interval."""
+        return self.low is not None and self.value is not None and bool(self.low <= self.value <= self.high)
 
     def __str__(self) -> str:
         if self.low is not None:
@@ -100,7 +106,14 @@ def oddities_of(judge: Judge, table: "pa.Table", most: int) -> list[list[Oddity]
         for i in np.flatnonzero(strange[:, len(names) + c]).tolist():
             cell = one_chunk(table.column(constant.name))[i].as_py()
             found[i].append(Oddity(constant.name, cell, constant.value, None, None, never, True))
-    return [sorted(one, key=lambda oddity: -oddity.nats)[:most] for one in found]
+    return [_worst(one, most) for one in found]
+
+
+def _worst(oddities: list[Oddity], most: int) -> list[Oddity]:
+    """The oddest, without those that are little odd beside it or lie where they were expected."""
+    ordered = sorted(oddities, key=lambda oddity: -oddity.nats)
+    said = [one for one in ordered if one.nats >= max(_LEAST, _SHARE * ordered[0].nats) and not one.is_usual]
+    return (said or ordered[:1])[:most]
 
 
 def _candidates(judge: Judge, rows: Batch, strange: Any, usual: Floats) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What scikit-learn expects of an estimator's inputs, without importing scikit-learn where it is not there already."""
+"""What scikit-learn expects of an estimator's inputs, without importing scikit-learn where it need not."""
 
 from typing import Any
 

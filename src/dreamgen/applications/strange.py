@@ -46,6 +46,6 @@ def _differs(column: Column, table: "pa.Table") -> Mask:
     missing = is_missing(array)
     held = family(array.type)
     if held in ("number", "boolean") and not isinstance(column.value, str):
-        return (numbers(array) != float(column.value or 0)) & ~missing
+        return np.asarray(numbers(array) != float(column.value or 0)) & ~missing
     texts = np.array([str(value) for value in array.to_pylist()], dtype=object)
     return np.asarray(texts != str(column.value)) & ~missing

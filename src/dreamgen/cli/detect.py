@@ -107,7 +107,9 @@ def _fitted(
     table: pa.Table = frame.table
     notes.update(frame.notes)
     if table.num_rows > _FIT_ROWS:
-        notes.add("", f"{{n}} rows of {source} are not learned from: {_FIT_ROWS:,} are enough", table.num_rows - _FIT_ROWS)
+        notes.add(
+            "", f"{{n}} rows of {source} are not learned from: {_FIT_ROWS:,} are enough", table.num_rows - _FIT_ROWS
+        )
         table = table.take(np.sort(np.random.default_rng(seed).permutation(table.num_rows)[:_FIT_ROWS]))
     detector = AnomalyDetector(
         0.05 if contamination is None else contamination,
@@ -134,9 +136,7 @@ def _loaded(model: Path, score: str | None, contamination: float | None, device:
     return detector
 
 
-def _judge(
-    detector: "AnomalyDetector", source: str, out: Path, most: int, tally: "Tally", notes: "Notes"
-) -> None:
+def _judge(detector: "AnomalyDetector", source: str, out: Path, most: int, tally: "Tally", notes: "Notes") -> None:
     from dreamgen.applications.detection import judge
     from dreamgen.tables import read_batches
     from dreamgen.tables.write import TableWriter
