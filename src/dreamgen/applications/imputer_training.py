@@ -22,7 +22,7 @@ def filling_settings(rows: int, columns: int, missing: float, steps: int = STEPS
     The bound is the importance-weighted one, for gaps are filled by the same weights. A table with many gaps shows
     the encoder all the patterns it will meet; one without gaps has to have some made.
     """
-    batch = 128 if rows < 20_000 else 512
+    batch = 128 if rows < 5_000 else 256
     kept = max(1, rows - int(0.1 * rows))
     return RECIPES["table"].settings.replace(
         objective={"kind": "iwae", "samples": 5},

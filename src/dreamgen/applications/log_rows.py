@@ -27,7 +27,7 @@ from dreamgen.tables.extras import arrow
 
 Ints = NDArray[np.int64]
 PARTS = ("rest", "line", "slope", "bend")
-_MOST = 40_000  # training rows
+_MOST = 20_000  # training rows
 _FAR = 0.1  # share of training rows whose gap is longer than the window
 _DAY, _YEAR = 86_400.0, 365.25 * 86_400.0
 
