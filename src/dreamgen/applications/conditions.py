@@ -12,7 +12,7 @@ from dreamgen.applications.missingness import Gaps
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Codec, Column, Schema
-from dreamgen.tables.codec import Coding
+from dreamgen.tables.coding import Coding
 from dreamgen.tables.schema import LEVELS
 
 

@@ -25,6 +25,7 @@ _VERBS = {
     "info": "dreamgen.cli.about:info",
     "data": "dreamgen.cli.about:data",
     "recipes": "dreamgen.cli.about:recipes",
+    "schema": "dreamgen.cli.schema:schema",
     "contrast": "dreamgen.cli.contrast:contrast",
     "sweep": "dreamgen.cli.sweep:sweep",
     "collapse": "dreamgen.cli.collapse:collapse",
@@ -32,6 +33,7 @@ _VERBS = {
     "outsiders": "dreamgen.cli.outsiders:outsiders",
     "synthesize": "dreamgen.cli.synthesize:synthesize",
     "impute": "dreamgen.cli.impute:impute",
+    "detect": "dreamgen.cli.detect:detect",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -49,6 +51,7 @@ _HELP = {
     "info": "Show the card of a model.",
     "data": "List, show or check data.",
     "recipes": "List the recipes, or print one as TOML.",
+    "schema": "Find out what the columns of a table hold.",
     "contrast": "Compare an autoencoder, noise and a VAE: codes, maps, holes.",
     "sweep": "Train once for each value of a setting, and compare.",
     "collapse": "Let a posterior collapse, and cure it.",
@@ -56,6 +59,7 @@ _HELP = {
     "outsiders": "Which score tells strange pictures from known ones.",
     "synthesize": "Make rows like those of a table.",
     "impute": "Fill the gaps of a table or a sensor log.",
+    "detect": "Find the odd rows of a table, and say why.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 
