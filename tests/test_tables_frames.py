@@ -1,5 +1,7 @@
 """Frames of every kind go in, and the same kind comes back."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,3 +114,20 @@ def test_formulas_are_neutralised(tmp_path: Path) -> None:
     assert notes.count("'a'", "formula") == 4
     cells = read_frame(tmp_path / "t.csv").table.column("a").to_pylist()
     assert cells == ["'=1+1", "-3.5", "'@x", "+4", "safe", "'\tx", None, "'-a"]
+
+
+def test_tables_are_imported_without_arrow_and_say_what_to_install() -> None:
+    code = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from dreamgen.errors import SettingsError\n"
+        "from dreamgen.tables import read_frame\n"
+        "assert not {'pyarrow', 'pandas', 'polars', 'narwhals'} & set(sys.modules)\n"
+        "sys.modules['pyarrow'] = None\n"
+        "for source in (np.zeros((2, 2)), {'a': [1.0]}, 't.csv'):\n"
+        "    try: read_frame(source)\n"
+        "    except SettingsError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = "tables need pyarrow, which is not installed: pip install dreamgen[table]"
+    assert done.stdout.splitlines() == [expected] * 3

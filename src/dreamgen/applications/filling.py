@@ -23,12 +23,14 @@ from torch import Tensor
 
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Noise, draw
-from dreamgen.evaluation.likelihood import noise_of
+from dreamgen.distributions import Noise, RowNoise, derive_seed, draw
+from dreamgen.distributions.noise import row_keys
+from dreamgen.evaluation.likelihood import batches
 from dreamgen.models import Trace
 from dreamgen.tables.transforms import Affine
 
 Floats = NDArray[np.float64]
+_ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
 _DRAWN = 2  # values for each latent where a mean or a quantile has no closed form
 
 
@@ -123,7 +125,26 @@ class Block:
 
 
 @torch.no_grad()
-def blocks(model: TableModel, rows: Batch, samples: int, seed: int) -> Iterator[Block]:
-    """Rows explained by K = `samples` latents each, a block at a time, in order."""
-    for trace, real in model.traces(rows, samples, seed):
-        yield Block(model, trace, real, noise_of(trace.batch, f"{seed} fill"))
+def blocks(
+    model: TableModel, rows: Batch, samples: int, seed: int, first: int | None = None
+) -> Iterator[Block]:
+    """Rows explained by K = `samples` latents each, a block at a time, in order.
+
+    Args:
+        model: the model.
+        rows: n rows.
+        samples: K.
+        seed: of the noise, which is also a function of what was observed in a row.
+        first: the number of the first row, where two rows that look alike shall have noise of their own; None: rows
+            that look alike are treated alike.
+    """
+    vae, device = model.saved.model, model.device
+    start = 0
+    for batch, real in batches(rows, max(1, min(_ROWS, _DECODED // samples)), device):
+        seen = batch.x if batch.mask is None else torch.where(batch.mask, batch.x, torch.inf)
+        keys = row_keys(seen)
+        if first is not None:
+            keys = [derive_seed(key, first + start + i) for i, key in enumerate(keys)]
+        trace = vae.explain(batch, vae.encoder(batch), RowNoise(seed, keys, device), samples)
+        yield Block(model, trace, real, RowNoise(f"{seed} fill", keys, device))
+        start += real

@@ -28,6 +28,7 @@ from dreamgen.training import Record
 from dreamgen.training.fit import split_rows
 
 STEPS = 4000
+_CONDITIONAL_SAMPLES = 500  # given few columns, few latents of q explain them well
 _LOG_SAMPLES = 50  # a row about each gap is one of many
 _INDICATOR = "missingindicator_"
 _LOG = "log"
@@ -225,7 +226,7 @@ class Imputer(Estimator):
         """
         frame, gaps = self._gaps(X)
         if self.sample_posterior:
-            filled = self._drawn(gaps, 1)[0]
+            filled = self._drawn(gaps, 1, 0)[0]
         elif self.log_ is not None:
             filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer._expected(rows)[0]])[0]
         else:
@@ -236,15 +237,21 @@ class Imputer(Estimator):
         """`fit(X)`, then `transform(X)`."""
         return self.fit(X).transform(X)
 
-    def draws(self, X: Any, m: int = 5) -> list[Any]:
+    def draws(self, X: Any, m: int = 5, *, first: int = 0) -> list[Any]:
         """m completed tables, each a draw from what the gaps may have held; cells of a row belong together.
 
         Numbers are on their column's grid and within the bounds of the training table.
+
+        Args:
+            X: rows to fill.
+            m: how many draws.
+            first: the number of the first row, where X is a part of a larger table: a row's draws are a function of
+                the seed, what was observed in it, and its number, so that rows that look alike get draws of their own.
         """
         if m < 1:
             raise SettingsError(f"m: expected 1 or more, got {m}")
         frame, gaps = self._gaps(X)
-        return [frame.like(self._with_indicators(table, gaps)) for table in self._drawn(gaps, m)]
+        return [frame.like(self._with_indicators(table, gaps)) for table in self._drawn(gaps, m, first)]
 
     def intervals(self, X: Any, level: float = LEVEL) -> tuple[Any, Any]:
         """Two tables: the lower and the upper ends of intervals that hold a gap's number with a chance of `level`.
@@ -261,7 +268,8 @@ class Imputer(Estimator):
             low, high = self._bridged(gaps, self.log_, lambda log, rows: log.imputer._quantiles(rows, levels))
         else:
             shares = self._expected(gaps.rows)[1]
-            low, high = (gaps.with_numbers(values, shares) for values in self._quantiles(gaps.rows, levels))
+            ends = zip(levels, self._quantiles(gaps.rows, levels), strict=True)
+            low, high = (gaps.with_numbers(values, shares, level) for level, values in ends)
         return frame.like(low), frame.like(high)
 
     def conditional(
@@ -299,7 +307,7 @@ class Imputer(Estimator):
         mask &= np.array([name in given for name in self.codec_.names])
         rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
         made = []
-        for number, values in enumerate(self._draw_rows(rows, m)):
+        for number, values in enumerate(self._draw_rows(rows, m, 0, _CONDITIONAL_SAMPLES)):
             table = frame.table.select(given)
             decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
             for name in drawn:
@@ -347,7 +355,7 @@ class Imputer(Estimator):
                 start += block.real
         return found
 
-    def _draw_rows(self, rows: Batch, m: int) -> Floats:
+    def _draw_rows(self, rows: Batch, m: int, first: int, least: int = 0) -> Floats:
         """Rows given what was observed of them, in model units, (m, n, d); the models take turns."""
         made = np.zeros((m, *rows.x.shape))
         for number, model in enumerate(self.models_):
@@ -355,7 +363,7 @@ class Imputer(Estimator):
             if not mine.any():
                 continue
             start = 0
-            for block in blocks(model, rows, self.samples, self.seed_):
+            for block in blocks(model, rows, max(self.samples, least), self.seed_, first):
                 made[mine, start : start + block.real] = block.draws(int(mine.sum()))
                 start += block.real
         return made
@@ -366,13 +374,13 @@ class Imputer(Estimator):
         self.notes_.update(notes)
         return [gaps.with_numbers(values, {}) for values in made]
 
-    def _drawn(self, gaps: Gaps, m: int) -> list[Any]:
+    def _drawn(self, gaps: Gaps, m: int, first: int) -> list[Any]:
         if self.log_ is not None:
             codec = self.log_.imputer.codec_
             return self._bridged(
-                gaps, self.log_, lambda log, rows: [codec.natural(x) for x in log.imputer._draw_rows(rows, m)]
+                gaps, self.log_, lambda log, rows: [codec.natural(x) for x in log.imputer._draw_rows(rows, m, first)]
             )
-        drawn = self._draw_rows(gaps.rows, m)
+        drawn = self._draw_rows(gaps.rows, m, first)
         return [gaps.with_rows(x, derive_seed(self.seed_, "rare", number)) for number, x in enumerate(drawn)]
 
     # scikit-learn's manners

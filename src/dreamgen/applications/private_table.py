@@ -138,7 +138,7 @@ def _stand_in(
 ) -> tuple["pa.Table", Spending]:
     """The stand-in, whose counts together have the noise that takes a share of the budget."""
     spending = Spending()
-    noise = noise_for(epsilon, delta, 1.0, 1, (), accountant) / share**0.5 * cost(schema, bounds)
+    noise = noise_for(epsilon, delta, 1.0, 1, (), accountant) / share**0.5 * cost(schema, categories, bounds)
     rng = np.random.default_rng(derive_seed(seed, "stand-in"))
     made = stand_in(table, schema, noise, delta * _DELTA_SHARE, rng, spending, categories=categories, bounds=bounds)
     return made, spending

@@ -63,7 +63,7 @@ class Synthesizer(Estimator):
         *,
         constraints: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
-        components: Sequence[int] = (1, 10, 30, 60),
+        components: Sequence[int] = (1, 10, 50, 200, 400),
         transform: str = "normal",
         device: str = "auto",
         random_state: int | None = None,
@@ -158,7 +158,8 @@ class Synthesizer(Estimator):
             DataError: a category or number that the training never had, or conditions that no row meets.
             SettingsError: n below 1, a condition on a column that is not modelled.
         """
-        return self._like(self.sample_table(n, conditions, seed))
+        table = self.sample_table(n, conditions, seed)
+        return self._like(table)
 
     def sample_table(
         self, n: int, conditions: Mapping[str, Any] | None = None, seed: int | None = None

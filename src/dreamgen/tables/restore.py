@@ -1,5 +1,6 @@
 """Columns of Arrow made of numbers, codes and nothing: the last step of decoding."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.schema import Column
 from dreamgen.tables.types import parse_type
 
+_NUMBER = re.compile(r"\{n(?::0?(\d{1,2})d)?\}")
 OTHER = "(rare)"  # stands for a rare category whose name is not told
 
 
@@ -90,11 +92,16 @@ def made_anew(column: Column, n: int) -> Any:
         return one.take(pa.array(np.zeros(n, np.int64))).cast(kind)
     running = range(1, n + 1)
     if family(kind) == "text":
-        pattern = column.pattern if "{n" in column.pattern else "{n}"
-        return pa.array([pattern.format(n=i) for i in running], pa.string()).cast(kind)
+        return pa.array([_key(column.pattern, i) for i in running], pa.string()).cast(kind)
     if family(kind) == "number":
         return pa.array(np.arange(1, n + 1)).cast(kind, safe=False)
     return pa.nulls(n, kind)
+
+
+def _key(pattern: str, n: int) -> str:
+    """The n-th key: {n} or {n:06d} in the pattern is its number; without either, the pattern is a beginning."""
+    text, count = _NUMBER.subn(lambda found: f"{n:0{int(found[1] or 0)}d}", pattern)
+    return text if count else f"{pattern}{n}"
 
 
 def family_known(column: Column) -> bool:

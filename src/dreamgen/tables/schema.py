@@ -5,6 +5,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.errors import DataError, SettingsError
@@ -69,19 +70,16 @@ class Column:
     value: Value | None = None
     pattern: str = ""
     format: str = ""
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
-        for one in dataclasses.fields(self):
-            value = plain(getattr(self, one.name))
-            check_type(f"column {self.name!r}, {one.name}", value, hints[one.name])
-            object.__setattr__(self, one.name, tuple(value) if isinstance(value, list) else value)
+        for name, hint in _hints().items():
+            value = plain(getattr(self, name))
+            check_type(f"column {shorten(self.name)}, {name}", value, hint)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         where = f"column {self.name!r}"
         if self.kind not in KINDS:
             raise SettingsError(f"{where}: unknown kind {self.kind!r}: {nearest(self.kind, KINDS)}")
-        if self.kind in LEVELS and not self.levels:
-            raise SettingsError(f"{where}: expected categories for the kind {self.kind}, got none")
         both = [*self.categories, *self.rare]
         if len({(type(v) is str, v) for v in both}) != len(both):
             raise SettingsError(f"{where}: expected different categories, got one twice")
@@ -119,6 +117,11 @@ class Column:
         if not isinstance(values.get("name"), str) or not isinstance(values.get("kind"), str):
             raise SettingsError(f"expected a column with name and kind, got {shorten(dict(values))}")
         return cls(**values)
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Column)
 
 
 def _default(one: Any) -> Any:

@@ -12,7 +12,8 @@ from dreamgen.tables.schema import LEVELS, Column, Schema
 from dreamgen.tables.transforms import Affine, Knots, Log, Transform
 
 if TYPE_CHECKING:
-    from dreamgen.tables.codec import Codec, Coding
+    from dreamgen.tables.codec import Codec
+    from dreamgen.tables.coding import Coding
 
 _DIGITS = 3
 
@@ -31,7 +32,7 @@ def shareable(codec: "Codec") -> "Codec":
 def _column(column: Column) -> Column:
     if column.kind in LEVELS:
         other = column.other or bool(column.rare)
-        return dataclasses.replace(column, rare=(), rare_counts=(), other=other, summary={})
+        column = dataclasses.replace(column, rare=(), rare_counts=(), other=other)
     if column.low is None or column.high is None:
         return dataclasses.replace(column, summary={})
     low, high = inner_bounds(column)
