@@ -68,7 +68,7 @@ def resident() -> float:
 
 def peak() -> float:
     """Megabytes at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def first(path: Path, rows: int, batch: int) -> Iterator[pa.Table]:

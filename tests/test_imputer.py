@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from dreamgen import Imputer
 from dreamgen.applications.coverage import Coverage
-from dreamgen.applications.imputer import filling_settings
+from dreamgen.applications.imputer_training import filling_settings
 from dreamgen.applications.log_rows import LogRows, read_log
 from dreamgen.cli import cli
 from dreamgen.errors import DataError, ModelFileError, SettingsError
@@ -203,7 +203,9 @@ def test_saved_and_loaded(imputer: Imputer, tmp_path: Path) -> None:
     again = Imputer.load(tmp_path / "model")
     pd.testing.assert_frame_equal(again.transform(mixed()), imputer.transform(mixed()))
     assert again.coverage_ == imputer.coverage_
-    assert not [p for p in (tmp_path / "model").rglob("*") if p.is_file() and p.suffix not in (".json", ".safetensors")]
+    assert not [
+        p for p in (tmp_path / "model").rglob("*") if p.is_file() and p.suffix not in (".json", ".safetensors")
+    ]
 
 
 def test_a_changed_folder_is_refused(imputer: Imputer, tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_changed_folder_is_refused(imputer: Imputer, tmp_path: Path) -> None:
 def test_a_missing_column_and_a_changed_type_are_named(imputer: Imputer) -> None:
     with pytest.raises(DataError, match="real"):
         imputer.transform(mixed().drop(columns="real"))
-    with pytest.raises(DataError, match="positive.*expected numbers"):
+    with pytest.raises(DataError, match=r"positive.*expected numbers"):
         imputer.transform(mixed().assign(positive="three"))
 
 
@@ -305,7 +307,9 @@ def sensor_log(n: int = 400) -> pd.DataFrame:
     t = np.arange(n)
     random = np.random.default_rng(0)
     x = np.sin(t / 9)
-    frame = pd.DataFrame({"time": t, "a": x + 0.02 * random.normal(size=n), "b": 2 * x + 0.02 * random.normal(size=n)})
+    frame = pd.DataFrame(
+        {"time": t, "a": x + 0.02 * random.normal(size=n), "b": 2 * x + 0.02 * random.normal(size=n)}
+    )
     frame.loc[100:112, "a"] = np.nan
     frame.loc[0:4, "b"] = np.nan
     return frame

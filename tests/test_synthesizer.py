@@ -18,7 +18,7 @@ from torch.distributions import Normal
 from dreamgen.applications.conditioning import Condition, conditional_codes, rows_of_codes
 from dreamgen.applications.conditions import read_condition
 from dreamgen.applications.constraints import parse_constraints
-from dreamgen.applications.latent_prior import _expected, _of_sums, _products, fit_prior
+from dreamgen.applications.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.applications.synthesizer import Synthesizer
 from dreamgen.cli import main
 from dreamgen.data.columns import ColumnShape
@@ -126,6 +126,10 @@ def test_the_mixture_of_sums_is_scikit_learns_step() -> None:
     codes = torch.from_numpy(z).float()
     share = torch.from_numpy(fitted.predict_proba(z)).float()
     mixture = _of_sums(share.T @ _products(codes), 3)
+    hard = torch.from_numpy(fitted.predict(z))
+    assert _sums(codes, hard, 2).numpy() == pytest.approx(
+        np.stack([_products(codes[hard == c]).sum(0).numpy() for c in (0, 1)]), rel=1e-3, abs=0.1
+    )
     again = _of_sums(_expected(mixture, codes), 3)
     for one in (mixture, again):
         assert one.loc.numpy() == pytest.approx(fitted.means_, abs=0.02)

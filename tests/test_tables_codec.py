@@ -1,5 +1,7 @@
 """Schema and codec of tables: what is encoded comes back, and what is not says so."""
 
+import contextlib
+import json
 import os
 from pathlib import Path
 
@@ -10,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.tables import Codec, Schema, fit_codec, infer_schema, read_frame, read_schema
 
 DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
-TABLES = sorted([*DATA.glob("tabular/*.csv.gz"), *DATA.glob("timeseries/*.csv.gz")])
+TABLES = sorted(
+    [*DATA.glob("tabular/*.csv.gz"), *DATA.glob("timeseries/[bc]*.csv.gz"), *DATA.glob("timeseries/*Traffic*.csv.gz")]
+)
 
 
 def assert_comes_back(table: pa.Table, schema: Schema, back: pa.Table) -> None:
@@ -110,6 +114,17 @@ def test_normal_scores_are_normal() -> None:
     x, _ = fit_codec(table, infer_schema(table), "normal").encode(table)
     for column in x.T:
         assert stats.kstest(column, "norm").pvalue > 0.5
+
+
+def test_what_lies_below_all_that_was_seen_stays_below() -> None:
+    values = np.random.default_rng(2).lognormal(3, 1.5, 500)
+    table = pa.table({"a": values})
+    codec = fit_codec(table, infer_schema(table))
+    new = np.array([-1000.0, -10.0, 0.0, values.min(), values.max(), 1e6])
+    x, _ = codec.encode(pa.table({"a": new}))
+    assert (np.diff(x[:, 0]) > 0).all()
+    np.testing.assert_allclose(codec.natural(x)[:, 0], new, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(codec.decode(x).column("a").to_numpy()[:3], values.min())
 
 
 def test_missing_and_changed_columns_are_errors() -> None:
@@ -271,3 +286,45 @@ def test_any_texts_come_back(values: list[str | None]) -> None:
         if codec.names:
             assert_comes_back(table, schema, codec.decode(*codec.encode(table)))
         assert Schema.from_dict(schema.to_dict()) == schema
+
+
+def places(value: object, way: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    """The way to each entry of nested dictionaries and lists."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [one for key in keys for one in [(*way, key), *places(value[key], (*way, key))]]
+
+
+SAVED = json.dumps(fit_codec(mixed(100), infer_schema(mixed(100)), "normal").to_dict())
+STRANGE = [
+    None,
+    True,
+    -1,
+    2**70,
+    1e308,
+    "",
+    "int64",
+    "categorical",
+    "decimal128(99, 2)",
+    "timestamp[s, tz=Mars]",
+    [],
+    {},
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_codec_is_refused_or_works(data: st.DataObject) -> None:
+    values = json.loads(SAVED)
+    *way, last = data.draw(st.sampled_from(places(values)))
+    part = values
+    for key in way:
+        part = part[key]
+    part[last] = data.draw(st.sampled_from(STRANGE))
+    try:
+        codec = Codec.from_dict(values)
+    except ModelFileError:
+        return
+    with contextlib.suppress(DataError):  # a changed kind or dtype no longer fits the table
+        codec.decode(*codec.encode(mixed(100)), noise=1)
+    assert codec.decode(np.zeros((1, len(codec.names)))).num_rows == 1
+    codec.shareable().to_dict()

@@ -39,7 +39,7 @@ def parse_conditions(wanted: Mapping[str, Any], codec: Codec, gaps: Gaps) -> Ask
     for name, value in wanted.items():
         j = _place(name, codec)
         telling = gaps.told_by.get(name)
-        if telling is not None:
+        if telling is not None and telling in codec.names:
             conditions.append(Condition(codec.names.index(telling), codes=(int(value is None),)))
         if value is None:
             if telling is None:

@@ -31,7 +31,7 @@ from dreamgen.tables.transforms import Affine
 
 Floats = NDArray[np.float64]
 _ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
-_DRAWN = 2  # values for each latent where a mean or a quantile has no closed form
+_DRAWN, _ENDS = 2, 16  # values for each latent where a mean, or a quantile, has no closed form
 
 
 class Several:
@@ -91,9 +91,9 @@ class Block:
         shares = (self.weights.unsqueeze(-1) * self.p.probs(column)).sum(0)
         return shares[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
 
-    def values(self) -> Tensor:
-        """Values drawn for each latent, in model units, (2K, B, d)."""
-        return draw(self.p, Several(self.noise), _DRAWN).flatten(0, 1)
+    def values(self, each: int = _DRAWN) -> Tensor:
+        """Values drawn for each latent, in model units, (each K, B, d)."""
+        return draw(self.p, Several(self.noise), each).flatten(0, 1)
 
     @torch.no_grad()
     def draws(self, count: int) -> Floats:
@@ -103,12 +103,14 @@ class Block:
         z = self.trace.latents[0].z
         place = which.clamp(max=len(z) - 1).unsqueeze(-1).expand(-1, -1, z.shape[-1])
         p = self.model.saved.model.decoder(z.gather(0, place))
-        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()
 
+    @torch.no_grad()
     def quantiles(self, levels: Sequence[float]) -> list[Floats]:
         """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
-        values = self.values()[:, : self.real]
-        weights = self.weights[:, : self.real].repeat(_DRAWN, 1) / _DRAWN
+        # The weights lie on few latents, and the ends of few values lie too far inside.
+        values = self.values(_ENDS)[:, : self.real]
+        weights = self.weights[:, : self.real].repeat(_ENDS, 1) / _ENDS
         ordered, order = values.sort(0)
         below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
         found = []
@@ -125,9 +127,7 @@ class Block:
 
 
 @torch.no_grad()
-def blocks(
-    model: TableModel, rows: Batch, samples: int, seed: int, first: int | None = None
-) -> Iterator[Block]:
+def blocks(model: TableModel, rows: Batch, samples: int, seed: int, first: int | None = None) -> Iterator[Block]:
     """Rows explained by K = `samples` latents each, a block at a time, in order.
 
     Args:

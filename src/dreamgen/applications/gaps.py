@@ -118,7 +118,7 @@ def _is_mean(column: Column, kind: Any) -> bool:
 def _level_of(shares: Floats, named: Floats, level: float | None) -> Floats:
     """The mean of numbers that are levels, or a quantile, (n,)."""
     if level is None:
-        return shares @ named  # type: ignore[no-any-return]
+        return shares @ named
     order = np.argsort(named)
     place = (shares[:, order].cumsum(1) < level).sum(1).clip(max=len(named) - 1)
     return named[order][place]  # type: ignore[no-any-return]

@@ -25,7 +25,7 @@ _HELD_OUT = 0.1
 _LEAST_ROWS = 20.0  # that a component stands for
 _SHRINK = 0.1  # of covariances towards their mean, at as many rows as dimensions
 _RIDGE = 1e-4
-_BLOCK = 8192
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
     if len(sizes) > 1:
         for size in sizes:
             mixture = _maximise(loc[held:], scale[held:], size, _STEPS_TO_CHOOSE, seed)
-            tried[size] = float(mixture.log_prob(judge).mean())
+            tried[size] = float((_products(judge) @ _weights(mixture).T).logsumexp(1).mean())
     best = max(sizes, key=lambda size: tried.get(size, 0.0))
     return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed)), tried)
 
@@ -70,7 +70,7 @@ def _maximise(loc: Tensor, scale: Tensor, size: int, steps: int, seed: int) -> G
     """Expectation maximisation from k-means."""
     noise = StepNoise(seed, "mixture", size)
     z = _draw(loc, scale, noise)
-    sums = _sums(z, torch.nn.functional.one_hot(_clusters(z, size, seed), size).to(z.dtype))
+    sums = _sums(z, _clusters(z, size, seed), size)
     for _ in range(steps):
         mixture = _of_sums(sums, z.shape[1])
         z = _draw(loc, scale, noise)
@@ -102,25 +102,35 @@ def _products(z: Tensor) -> Tensor:
     return torch.cat([z[:, i] * z[:, j], z, torch.ones(len(z), 1)], 1)
 
 
-def _sums(z: Tensor, share: Tensor) -> Tensor:
+def _sums(z: Tensor, component: Tensor, size: int) -> Tensor:
     """The products of codes summed by component, (C, P)."""
-    return share.T @ _products(z)
+    blocks = zip(z.split(_BLOCK), component.split(_BLOCK), strict=True)
+    total = torch.zeros(size, _products(z[:1]).shape[1])
+    for block, which in blocks:
+        total.index_add_(0, which, _products(block))
+    return total
 
 
 def _expected(mixture: GaussianMixture, z: Tensor) -> Tensor:
-    """`_sums` with each component's share in each code as the mixture has it."""
-    d, (i, j) = z.shape[1], torch.triu_indices(z.shape[1], z.shape[1])
-    precision = torch.cholesky_inverse(mixture.scale_tril)
-    pull = (precision @ mixture.loc.unsqueeze(-1))[..., 0]
-    volume = mixture.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * d * math.log(2 * math.pi)
-    constant = mixture.logits.log_softmax(0) - volume - 0.5 * (pull * mixture.loc).sum(-1)
-    pairs = precision[:, i, j] * torch.where(i == j, -0.5, -1.0)
-    weights = torch.cat([pairs, pull, constant.unsqueeze(1)], 1)
+    """`_sums` where each code is shared out among the components, as the mixture has it."""
+    weights = _weights(mixture)
     total = torch.zeros_like(weights)
     for block in z.split(_BLOCK):
         products = _products(block)
         total += (products @ weights.T).softmax(1).T @ products
     return total
+
+
+def _weights(mixture: GaussianMixture) -> Tensor:
+    """What products are weighed by to give log w_c N(z; loc_c, covariance_c), (C, P)."""
+    d = mixture.loc.shape[1]
+    i, j = torch.triu_indices(d, d)
+    precision = torch.cholesky_inverse(mixture.scale_tril)
+    pull = (precision @ mixture.loc.unsqueeze(-1))[..., 0]
+    volume = mixture.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * d * math.log(2 * math.pi)
+    constant = mixture.logits.log_softmax(0) - volume - 0.5 * (pull * mixture.loc).sum(-1)
+    pairs = precision[:, i, j] * torch.where(i == j, -0.5, -1.0)
+    return torch.cat([pairs, pull, constant.unsqueeze(1)], 1)
 
 
 def _of_sums(sums: Tensor, d: int) -> GaussianMixture:

@@ -48,6 +48,10 @@ _REPORTS = (".html", ".htm", ".json")
     show_default=True,
     help="Share of SOURCE kept to judge by, where there is a --report and no --test.",
 )
+@click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="Train with differential privacy.")
+@click.option(
+    "--delta", type=click.FloatRange(0, 1, min_open=True), default=1e-5, show_default=True, help="Of --epsilon."
+)
 @click.option("--target", help="The column that a judge of the rows' use predicts.")
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @device_option
@@ -64,6 +68,8 @@ def synthesize(
     report: Path | None,
     test: str | None,
     holdout: float,
+    epsilon: float | None,
+    delta: float,
     target: str | None,
     overrides: tuple[str, ...],
     device: str,
@@ -91,7 +97,16 @@ def synthesize(
         if model is not None:
             synthesizer = _load(model, device)
         else:
-            synthesizer = _fit(train, schema, constraints, overrides, device, seed)
+            synthesizer = _fit(
+                train,
+                schema,
+                overrides,
+                constraints=constraints,
+                epsilon=epsilon,
+                delta=delta,
+                device=device,
+                random_state=None if epsilon else seed,  # who knows a private seed knows the noise
+            )
         wanted = dict(read_condition(text, synthesizer.schema_) for text in conditions)
         count = rows or (1000 if train is None else train.num_rows)
         made = synthesizer.sample_table(count, wanted, seed)
@@ -113,21 +128,16 @@ def synthesize(
     say(result, as_json, _text(result))
 
 
-def _fit(
-    train: "pa.Table",
-    schema: Path | None,
-    constraints: tuple[str, ...],
-    overrides: tuple[str, ...],
-    device: str,
-    seed: int,
-) -> "Synthesizer":
+def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **options: Any) -> "Synthesizer":
     from dreamgen.applications.synthesizer import SETTINGS, Synthesizer
-    from dreamgen.config import apply_overrides
+    from dreamgen.config import Settings, apply_overrides
     from dreamgen.tables import read_schema
 
-    settings = apply_overrides(SETTINGS, overrides).to_dict()
+    base = SETTINGS if options["epsilon"] is None else Settings()
+    before, after = base.to_dict(), apply_overrides(base, overrides).to_dict()
+    changes = {name: value for name, value in after.items() if value != before[name]}
     known = None if schema is None else read_schema(schema)
-    return Synthesizer(known, constraints=constraints, settings=settings, device=device, random_state=seed).fit(train)
+    return Synthesizer(known, settings=changes, **options).fit(train)
 
 
 def _load(model: Path, device: str) -> "Synthesizer":

@@ -29,7 +29,7 @@ from dreamgen.tables.coding import (
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.infer_plain import summarise
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.restore import made_anew
+from dreamgen.tables.restore import check_restorable, made_anew
 from dreamgen.tables.schema import LEVELS, Column, Schema
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ class Codec:
 
     schema: Schema
     codings: tuple[Coding, ...]
+
+    def __post_init__(self) -> None:
+        for column in self.schema.columns:
+            check_restorable(column)
 
     @property
     def names(self) -> list[str]:
@@ -159,11 +163,12 @@ class Codec:
             schema = Schema.from_dict(values["schema"])
             columns = {column.name: column for column in schema.columns}
             codings = tuple(coding_from_dict(columns, coding) for coding in values["codings"])
-        except (KeyError, TypeError, SettingsError, DataError) as error:
+            codec = cls(schema, codings)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"expected a codec: {error}") from error
         if [c.column.name for c in codings] != [column.name for column in schema.modelled]:
             raise ModelFileError("expected a coding for each modelled column, in order")
-        return cls(schema, codings)
+        return codec
 
 
 def fit_codec(
@@ -200,7 +205,7 @@ def fit_codec(
 def _with_facts(column: Column, table: Any) -> Column:
     if column.summary or not column.modelled:
         return column
-    return replace(column, summary=summarise(column, take(table, column)))
+    return replace(column, **summarise(column, take(table, column)))
 
 
 def _beside(column: Column, n: int, source: Any) -> Any:

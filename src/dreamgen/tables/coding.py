@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dreamgen.data.columns import ColumnShape
 from dreamgen.errors import DataError, ModelFileError
+from dreamgen.registry import shorten
 from dreamgen.tables import transforms
 from dreamgen.tables.cells import Codes, Floats, Mask, coded
 from dreamgen.tables.check import times
@@ -109,8 +110,16 @@ def coding_from_dict(columns: Mapping[str, Column], values: Mapping[str, Any]) -
     column = columns[values["name"]]
     if column.kind in LEVELS and "transform" not in values:
         return Coding(column, ColumnShape(levels=column.levels))
-    atoms = tuple(float(atom) for atom in values["atoms"])
+    atoms = tuple(_number(atom) for atom in values["atoms"])
     if len(atoms) != len(column.spikes):
         raise ModelFileError(f"column {column.name!r}: expected {len(column.spikes)} atoms, got {len(atoms)}")
-    shape = ColumnShape(0, atoms, float(values["step"]), float(values["floor"]))
+    shape = ColumnShape(0, atoms, _number(values["step"]), _number(values["floor"]))
+    if shape.step < 0 or shape.floor <= 0:
+        raise ModelFileError(f"column {column.name!r}: expected step >= 0 and floor > 0, got {shape}")
     return Coding(column, shape, transforms.from_dict(values["transform"]))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _FAR**2:
+        raise ModelFileError(f"expected a number, got {shorten(value)}")
+    return float(value)

@@ -10,7 +10,7 @@ from dreamgen.tables.cells import Floats, Mask, family, numbers
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.grid import decimals_of, grid_of
 from dreamgen.tables.infer_levels import as_value, infer_levels
-from dreamgen.tables.infer_plain import constant, identifier, moments, summary
+from dreamgen.tables.infer_plain import constant, identifier, number_facts
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import Column
 from dreamgen.tables.spikes import find_spikes
@@ -51,7 +51,7 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
         decimals=decimals,
         step=grid_of(distinct, decimals, len(values)),
         spikes=find_spikes(distinct, counts),
-        summary=summary(missing, **moments(values, len(distinct))),
+        **number_facts(values, len(distinct), missing),
     )
 
 

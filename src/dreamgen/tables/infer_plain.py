@@ -14,17 +14,17 @@ INNER = 0.005  # share of the rows beyond either of the inner bounds
 
 
 def summarise(column: Column, array: Any) -> dict[str, Any]:
-    """The facts of a modelled column, where its schema came without, as a file's does."""
+    """The entries `summary` and `inner` of a modelled column, where its schema came without, as a file's does."""
     missing = is_missing(array)
     if column.kind in LEVELS:
         listed = [*column.categories, *column.rare]
         codes = coded(array, listed).codes
         counts = np.bincount(codes[codes >= 0], minlength=len(listed))
         top = [[listed[i], int(counts[i])] for i in np.argsort(-counts, kind="stable")[:TOP]]
-        return summary(missing, distinct=int((counts > 0).sum()), top=top)
+        return {"summary": summary(missing, distinct=int((counts > 0).sum()), top=top)}
     values = times(array, column)
     values = values[np.isfinite(values)]
-    return summary(missing, **(moments(values, len(np.unique(values))) if len(values) else {}))
+    return number_facts(values, len(np.unique(values)), missing) if len(values) else {"summary": summary(missing)}
 
 
 def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -> Column:
@@ -44,13 +44,11 @@ def summary(missing: Mask, **facts: Any) -> dict[str, Any]:
     return {"rows": len(missing), "missing": float(missing.mean()), **facts}
 
 
-def moments(values: Floats, distinct: int) -> dict[str, Any]:
+def number_facts(values: Floats, distinct: int, missing: Mask) -> dict[str, Any]:
+    """The entries `summary` and `inner` of a column of numbers: the values there are, and how many differ."""
     edge = min(0.5, max(INNER, 4 / max(1, len(values) - 1)))
     quantiles = np.quantile(values, [0.05, 0.25, 0.5, 0.75, 0.95, edge, 1 - edge])
-    return {
-        "distinct": distinct,
-        "mean": float(values.mean()),
-        "sd": float(values.std()),
-        "quantiles": [float(q) for q in quantiles[:5]],
-        "inner": [float(q) for q in quantiles[5:]],
-    }
+    found = [float(q) for q in quantiles]
+    mean, sd = float(values.mean()), float(values.std())
+    facts = summary(missing, distinct=distinct, mean=mean, sd=sd, quantiles=found[:5])
+    return {"summary": facts, "inner": tuple(found[5:])}

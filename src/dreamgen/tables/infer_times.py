@@ -8,7 +8,7 @@ from dreamgen.errors import DataError
 from dreamgen.tables.cells import Mask, numbers, one_chunk
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.grid import grid_of
-from dreamgen.tables.infer_plain import constant, moments, summary
+from dreamgen.tables.infer_plain import constant, number_facts
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import Column
 
@@ -29,5 +29,5 @@ def infer_times(name: str, array: Any, kind: str | None, missing: Mask, notes: N
         high=float(distinct[-1]),
         step=grid_of(distinct, 0 if (distinct == np.rint(distinct)).all() else None, len(values)),
         format=form,
-        summary=summary(missing, **moments(values, len(distinct))),
+        **number_facts(values, len(distinct), missing),
     )

@@ -31,6 +31,7 @@ LEVELS = ("ordinal", "categorical", "boolean")
 MODELLED = NUMBERS + LEVELS
 
 Value = str | int | float | bool
+_DECIMALS = 15
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Column:
         value: of a constant; None where nothing was ever there.
         pattern: of an identifier that is made anew: a text with {n}, or "" for whole numbers.
         format: of times that are texts, as strftime has it.
+        inner: a low and a high quantile of a number, which stand for its bounds where a codec is shared.
         summary: facts for a report; nothing computes with them.
     """
 
@@ -70,6 +72,7 @@ class Column:
     value: Value | None = None
     pattern: str = ""
     format: str = ""
+    inner: tuple[float, ...] = field(default=(), compare=False)
     summary: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,10 +86,18 @@ class Column:
         both = [*self.categories, *self.rare]
         if len({(type(v) is str, v) for v in both}) != len(both):
             raise SettingsError(f"{where}: expected different categories, got one twice")
+        if len({type(v) is str for v in both}) > 1:
+            raise SettingsError(f"{where}: expected categories of one kind, got texts and numbers")
+        if self.decimals is not None and abs(self.decimals) > _DECIMALS:
+            raise SettingsError(f"{where}: expected up to {_DECIMALS} decimals, got {shorten(self.decimals)}")
+        if min(self.rare_counts, default=1) < 0 or sum(self.rare_counts) < bool(self.rare_counts):
+            raise SettingsError(f"{where}: expected rare_counts of rows, got {shorten(list(self.rare_counts))}")
         if len(self.rare_counts) not in (0, len(self.rare)):
             raise SettingsError(f"{where}: expected one of rare_counts for each of rare, got {len(self.rare_counts)}")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise SettingsError(f"{where}: expected low <= high, got {self.low} and {self.high}")
+        if len(self.inner) not in (0, 2) or (self.inner and self.inner[0] > self.inner[1]):
+            raise SettingsError(f"{where}: expected two inner bounds that rise, got {shorten(list(self.inner))}")
         if not (self.step >= 0 and math.isfinite(self.step)):
             raise SettingsError(f"{where}: expected step >= 0, got {self.step}")
 

@@ -34,6 +34,7 @@ def _entry(column: Column) -> str:
     values = column.to_dict()
     head = tomli_w.dumps({"columns": {values.pop("name"): {"kind": values.pop("kind")}}}).rstrip()
     facts = _facts(values.pop("summary", {}))
+    values.pop("inner", None)
     lines = [f"{name} = {_value(value)}" for name, value in values.items()]
     return "\n" + "\n".join([*([f"# {facts}"] if facts else []), head, *lines]) + "\n"
 

@@ -53,7 +53,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Log:
-    """(log(value + shift) - loc) / scale; what lies at or below -shift goes where the least known value goes."""
+    """(log(value + shift) - loc) / scale; below the least value known it goes on as a straight line."""
 
     kind: ClassVar[str] = "log"
     shift: float
@@ -62,10 +62,18 @@ class Log:
     scale: float
 
     def forward(self, values: Floats) -> Floats:
-        return (np.log(np.maximum(values, self.least) + self.shift) - self.loc) / self.scale
+        bent: Floats = (np.log(np.maximum(values, self.least) + self.shift) - self.loc) / self.scale
+        return bent + np.minimum(values - self.least, 0) / self._slope
 
     def inverse(self, x: Floats) -> Floats:
-        return np.exp(np.clip(x * self.scale + self.loc, -_HUGE, _HUGE)) - self.shift
+        start = (math.log(self.least + self.shift) - self.loc) / self.scale
+        bent: Floats = np.exp(np.clip(np.maximum(x, start) * self.scale + self.loc, -_HUGE, _HUGE)) - self.shift
+        return bent + np.minimum(x - start, 0) * self._slope
+
+    @property
+    def _slope(self) -> float:
+        """Of its own unit for one model unit, at the least value."""
+        return (self.least + self.shift) * self.scale
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,9 @@ def from_dict(values: Any) -> Transform:
     try:
         arguments = dict(values)
         part = _KINDS[arguments.pop("kind")]
-        made = part(**{k: tuple(map(float, v)) if isinstance(v, list) else float(v) for k, v in arguments.items()})
-    except (KeyError, TypeError, ValueError) as error:
+        several = {"natural", "model"}
+        made = part(**{k: tuple(map(float, v)) if k in several else float(v) for k, v in arguments.items()})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"expected a transform, got {shorten(values)}") from error
     _check(made)
     return made  # type: ignore[no-any-return]
@@ -117,7 +126,7 @@ def from_dict(values: Any) -> Transform:
 def _check(made: Any) -> None:
     flat = np.concatenate([np.atleast_1d(v) for v in asdict(made).values()])
     steep = [made.below, made.above] if isinstance(made, Knots) else [made.scale]
-    ordered = True
+    ordered = not isinstance(made, Log) or made.least + made.shift > 0
     if isinstance(made, Knots):
         ordered = len(made.natural) == len(made.model) >= 2
         ordered = ordered and bool((np.diff(made.natural) > 0).all() and (np.diff(made.model) > 0).all())
