@@ -1,5 +1,6 @@
 """Odd rows: scores against scipy and scikit-learn, ranks against their definition, and scikit-learn's own checks."""
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_c
 from dreamgen import AnomalyDetector
 from dreamgen.applications.calibration import p_values_of, threshold_at
 from dreamgen.applications.scores import SCORES, Scale, without_model
+from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 
 QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
@@ -250,6 +252,59 @@ class TestBadInput:
         scores = detector.decision_function([[0, 0, 0, 0], [np.inf, 0, 0, 0]])
         assert np.isfinite(scores).all()
         assert scores[1] > scores[0]
+
+
+class TestCommand:
+    def test_it_judges_with_a_kept_detector(self, mixed: AnomalyDetector, tmp_path: Path, capsys: Any) -> None:
+        mixed.save(tmp_path / "model")
+        new = pd.DataFrame({"city": ["Oslo", "=1+1", "Oslo"], "degrees": [2.0, 2.0, 40.0], "site": "A"})
+        new.to_csv(tmp_path / "new.csv", index=False)
+        out, report = tmp_path / "flagged.csv", tmp_path / "report.html"
+        judged = ["detect", str(tmp_path / "new.csv"), "--model", str(tmp_path / "model"), "--contamination", "0.02"]
+        with pytest.raises(SystemExit) as end:
+            main([*judged, "--out", str(out), "--report", str(report), "--json"])
+        assert end.value.code == 0
+        told = json.loads(capsys.readouterr().out)
+        found = pd.read_csv(out)
+        assert list(found) == ["city", "degrees", "site", "odd", "oddness", "p_value", "why"]
+        assert found["odd"].tolist() == [0, found["odd"][1], 1]
+        assert told["odd"] == found["odd"].sum()
+        np.testing.assert_allclose(found["oddness"], mixed.decision_function(new), atol=1e-6)
+        assert found["city"][1] == "'=1+1"
+        assert found["why"][2].startswith("degrees 40 (expected ")
+        text = report.read_text()
+        assert "degrees 40" in text
+        assert "http://" not in text
+        assert "https://" not in text
+
+    def test_it_learns_keeps_and_names_new_columns_apart(self, tmp_path: Path, capsys: Any) -> None:
+        rows = pd.DataFrame(lines(60, 0), columns=["a", "b", "c", "odd"])
+        rows.to_csv(tmp_path / "fit.csv", index=False)
+        quick = ["-o", "epochs=2", "-o", "hidden_dim=8"]
+        tables = [str(tmp_path / "fit.csv")] * 2
+        with pytest.raises(SystemExit) as end:
+            main(["detect", *tables, *quick, "--out", str(tmp_path / "f.parquet"), "--save", str(tmp_path / "kept")])
+        assert end.value.code == 0
+        assert "of 60 rows are odd" in capsys.readouterr().out
+        found = pd.read_parquet(tmp_path / "f.parquet")
+        assert list(found)[-4:] == ["odd_", "oddness", "p_value", "why"]
+        kept = AnomalyDetector.load(tmp_path / "kept")
+        np.testing.assert_allclose(kept.decision_function(rows), found["oddness"], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (["one.csv"], 2, "two tables, FIT and NEW"),
+            (["none.csv", "none.csv"], 3, "none.csv"),
+            (["a.csv", "b.csv", "--out", "flagged.png"], 2, "expected a name that ends in"),
+            (["a.csv", "--model", "nowhere"], 5, "nowhere"),
+        ],
+    )
+    def test_bad_arguments(self, arguments: list[str], code: int, said: str, capsys: Any) -> None:
+        with pytest.raises(SystemExit) as end:
+            main(["detect", *arguments])
+        assert end.value.code == code
+        assert said in capsys.readouterr().err
 
 
 def cannot_apply(estimator: Any) -> dict[str, str]:

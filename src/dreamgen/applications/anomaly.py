@@ -16,7 +16,7 @@ from dreamgen.applications.judge import train_judge as train
 from dreamgen.applications.oddities import Oddity, oddities_of
 from dreamgen.applications.scores import SCORES
 from dreamgen.applications.sklearn_inputs import check_fitted, check_plain, check_width
-from dreamgen.applications.strange import strange_cells, without_levels
+from dreamgen.applications.strange import of_one_measure, strange_cells, without_levels
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ALL = (*SCORES, "combined")
+_FLOOR = 0.1  # least scale around a number: finer detail of single columns would outweigh what is odd
 _LEAST_ROWS = 8
 _ROWS = 8192  # judged at once
 _FACTS, _NUMBERS = "detector.json", "detector.safetensors"
@@ -130,7 +131,7 @@ class AnomalyDetector(Estimator):
         _check_score(self.score)
 
     def _learn(self, table: "pa.Table", on_record: Callable[[Record], None]) -> None:
-        codec = fit_codec(table, self.schema_, transform="affine")
+        codec = of_one_measure(fit_codec(table, self.schema_, transform="affine", floor=_FLOOR))
         bench = Bench(codec, rows_of(codec, table), strange_cells(codec, table).sum(1).astype(np.float64))
         n = len(bench.rows)
         settings = settings_for(n, len(codec.shapes))

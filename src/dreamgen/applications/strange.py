@@ -1,5 +1,6 @@
 """Values that were never there in training: they have no code, and yet say much."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Mask = NDArray[np.bool_]
+_STEP = 0.05  # model units
 
 
 def without_levels(frame: Frame) -> Schema:
@@ -26,6 +28,21 @@ def without_levels(frame: Frame) -> Schema:
         if held == "number" and (column.kind == "ordinal" or key):
             kinds[column.name] = "real"
     return infer_schema(frame.table, kinds) if kinds else schema
+
+
+def of_one_measure(codec: Codec) -> Codec:
+    """The codec with a fine grid for columns that have both spikes and a continuous rest.
+
+    A spike has a probability and the rest a density, which may be greater than 1: a rare number beside the spike
+    would look likelier than the spike itself. On a grid both are probabilities.
+    """
+    codings = tuple(
+        replace(coding, shape=replace(coding.shape, step=_STEP))
+        if coding.shape.atoms and not coding.shape.step
+        else coding
+        for coding in codec.codings
+    )
+    return replace(codec, codings=codings)
 
 
 def constants_of(codec: Codec) -> list[Column]:

@@ -31,6 +31,7 @@ _BATCH = 16_384
 @click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: judge with it, learn nothing.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the detector in this folder.")
 @click.option("--report", type=click.Path(path_type=Path), help="An .html or .json file on what was flagged.")
+@click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @device_option
 @common_options(out="The judged rows, .csv, .tsv or .parquet; by default flagged.csv.")
 def detect(
@@ -43,6 +44,7 @@ def detect(
     model: Path | None,
     save: Path | None,
     report: Path | None,
+    overrides: tuple[str, ...],
     device: str,
     out: Path | None,
     seed: int,
@@ -65,7 +67,7 @@ def detect(
         if model:
             detector = _loaded(model, score, contamination, device)
         else:
-            detector = _fitted(tables[0], schema, score, contamination, trim, device, seed, notes)
+            detector = _fitted(tables[0], schema, score, contamination, trim, overrides, device, seed, notes)
         seconds, started = time.perf_counter() - started, time.perf_counter()
         if save:
             detector.save(save)
@@ -94,6 +96,7 @@ def _fitted(
     score: str | None,
     contamination: float | None,
     trim: float,
+    overrides: tuple[str, ...],
     device: str,
     seed: int,
     notes: "Notes",
@@ -115,6 +118,7 @@ def _fitted(
         0.05 if contamination is None else contamination,
         score or "combined",
         schema=read_schema(schema) if schema else None,
+        settings=_settings(overrides),
         trim=trim,
         device=device,
         random_state=seed,
@@ -122,6 +126,14 @@ def _fitted(
     for line in detector.notes_:
         notes.add("", line.replace("{", "{{").replace("}", "}}"))
     return detector
+
+
+def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
+    """Only what was asked for: the rest is for the table's size to decide."""
+    from dreamgen.config import Settings, apply_overrides
+
+    changed = apply_overrides(Settings(), overrides).to_dict()
+    return {name: changed[name] for name in (text.partition("=")[0].partition(".")[0].strip() for text in overrides)}
 
 
 def _loaded(model: Path, score: str | None, contamination: float | None, device: str) -> "AnomalyDetector":
