@@ -21,7 +21,7 @@ from dreamgen.privacy import Charge, Spending
 from dreamgen.tables.cells import Codes, Floats, Value, coded, family, is_missing, numbers
 from dreamgen.tables.check import take, times
 from dreamgen.tables.extras import arrow
-from dreamgen.tables.infer import as_value, count_texts
+from dreamgen.tables.infer_levels import as_value, count_texts
 from dreamgen.tables.restore import from_numbers, rounded, take_values
 from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
