@@ -22,6 +22,7 @@ if __name__ == "__main__":
     import torch
     from ctgan import TVAE
 
+    imports = peak_mb()
     np.random.seed(int(seed))  # noqa: NPY002 - it draws from the global generators
     torch.manual_seed(int(seed))
     table = pd.read_csv(source, keep_default_na=False, na_values=[""])
@@ -34,4 +35,6 @@ if __name__ == "__main__":
     fitted = time.perf_counter()
     model.sample(int(rows)).to_csv(out, index=False)
     drawn = time.perf_counter()
-    print(json.dumps({"fit": fitted - started, "sample": drawn - fitted, "peak_mb": peak_mb()}))
+    print(
+        json.dumps({"fit": fitted - started, "sample": drawn - fitted, "peak_mb": peak_mb(), "imports_mb": imports})
+    )

@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="folder of a model trained with the recipe mnist-pieces")
     parser.add_argument("--rows", type=int, help="test digits; by default 10,000, and 200 with --quick")
     parser.add_argument("--samples", type=int, help="K; by default 500, and 50 with --quick")
+    parser.add_argument("--most", type=int, default=5000, help="the largest K of the last table, but for --quick")
     parser.add_argument("--part", choices=["test", "validation"], default="test", help="validation: to choose by")
     parser.add_argument("--out", type=Path, help="folder for figures; a second call goes on")
     parser.add_argument("--seed", type=int, default=0)
@@ -154,7 +155,7 @@ def main() -> None:
         f"Every choice of quadrants, {len(few):,} digits:",
         choices_table(ledger, generator, few, samples),
         f"Samples, {len(few):,} digits:",
-        samples_table(ledger, generator, few, [1, 10, samples] + ([] if given.quick else [5000])),
+        samples_table(ledger, generator, few, sorted({1, 10, samples, *([] if given.quick else [given.most])})),
         f"{time.perf_counter() - started:.0f} s at {torch.get_num_threads()} threads.",
     ]
     page = "\n\n".join(pages) + "\n"

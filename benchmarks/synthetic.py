@@ -92,7 +92,7 @@ class Bench:
     def all(self, data: sets.Set) -> dict[str, list[dict[str, Any]]]:
         """Every synthesizer on one set."""
         first = self.options.seed
-        seeds = range(first, first + (1 if self.options.quick else SEEDS))
+        seeds = range(first, first + (1 if self.options.quick else self.options.seeds))
         found = {"ours": [self.measured(data, "ours", seed) for seed in seeds]}
         for who in ("independent", "product_mixture"):
             found[who] = [self.measured(data, who, first)]
@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a few thousand rows, one seed, a short training")
     parser.add_argument("--only", action="append", choices=[*sets.SETS, "augmentation"], help="repeatable")
     parser.add_argument("--seed", type=int, default=0, help="the first of ours")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="how many of ours")
     parser.add_argument("--out", default="runs/synthetic", help="folder for figures and rows")
     parser.add_argument("--json", action="store_true", help="figures as JSON instead of Markdown")
     options = parser.parse_args()

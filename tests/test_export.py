@@ -53,6 +53,7 @@ def planted(generator: DreamGenerator) -> DreamGenerator:
     }
     listed = [name.removeprefix("card.") for name in MAY_LEAVE if name.startswith("card.")]
     card: dict[str, Any] = {"limits": SECRET, "name": SECRET, "epochs": NUMBER, "evaluation": {"seed": NUMBER}}
+    card["privacy"] = {"charges": [SECRET]}
     for name in listed:  # text where a figure is expected
         parent, _, last = name.rpartition(".")
         (card[parent] if parent else card)[last] = SECRET
@@ -122,6 +123,7 @@ def test_figures_leave_rounded_and_text_does_not(tmp_path: Path) -> None:
 def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) -> None:
     assert all(len(reason) > 5 for reason in MAY_LEAVE.values())
     learned = small(likelihood={"kind": "gaussian", "learned": True})
+    learned.saved_.card["privacy"] = {"epsilon": 2.0, "delta": 1e-5}
     models = {"shipped": DreamGenerator.load("mnist"), "learned": learned}
     left = {name for key, model in models.items() for name in export_decoder(model, tmp_path / key).left}
     for entry in MAY_LEAVE:

@@ -1,18 +1,24 @@
 """Schema and codec of tables: what is encoded comes back, and what is not says so."""
 
+import contextlib
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
-from dreamgen.errors import DataError
+from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.tables import Codec, Schema, fit_codec, infer_schema, read_frame, read_schema
 
 DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
-TABLES = sorted([*DATA.glob("tabular/*.csv.gz"), *DATA.glob("timeseries/*.csv.gz")])
+TABLES = sorted(
+    [*DATA.glob("tabular/*.csv.gz"), *DATA.glob("timeseries/[bc]*.csv.gz"), *DATA.glob("timeseries/*Traffic*.csv.gz")]
+)
 
 
 def assert_comes_back(table: pa.Table, schema: Schema, back: pa.Table) -> None:
@@ -110,6 +116,17 @@ def test_normal_scores_are_normal() -> None:
         assert stats.kstest(column, "norm").pvalue > 0.5
 
 
+def test_what_lies_below_all_that_was_seen_stays_below() -> None:
+    values = np.random.default_rng(2).lognormal(3, 1.5, 500)
+    table = pa.table({"a": values})
+    codec = fit_codec(table, infer_schema(table))
+    new = np.array([-1000.0, -10.0, 0.0, values.min(), values.max(), 1e6])
+    x, _ = codec.encode(pa.table({"a": new}))
+    assert (np.diff(x[:, 0]) > 0).all()
+    np.testing.assert_allclose(codec.natural(x)[:, 0], new, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(codec.decode(x).column("a").to_numpy()[:3], values.min())
+
+
 def test_missing_and_changed_columns_are_errors() -> None:
     table = mixed()
     schema = infer_schema(table)
@@ -146,6 +163,14 @@ def test_a_schema_is_a_file(tmp_path: Path) -> None:
     path.write_text(schema.to_toml())
     assert read_schema(path) == schema
     assert '[columns.height]\nkind = "positive"' in schema.to_toml()
+    assert '[columns.place]\nkind = "categorical"\ndtype = "string"\ncategories = ["east", "north", "south"]' in (
+        schema.to_toml()
+    )
+    # Facts are found again, so that what is shared has no exact extremes even then.
+    again = fit_codec(mixed(), read_schema(path))
+    assert again.schema["height"].summary == schema["height"].summary
+    assert again.schema["place"].summary == schema["place"].summary
+    assert again.shareable().to_dict() == fit_codec(mixed(), schema).shareable().to_dict()
 
 
 def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:
@@ -160,3 +185,146 @@ def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:
         back = codec.decode(x, mask).column("height").drop_null().to_numpy()
         inside = np.abs(heights - 170) < 15
         assert np.abs(back - heights)[inside].max() < 0.1
+
+
+def test_ordinal_columns_as_numbers_keep_what_lies_beyond() -> None:
+    table = mixed()
+    schema = infer_schema(table)
+    codec = fit_codec(table, schema, ordinal="numbers")
+    codec = Codec.from_dict(codec.to_dict())
+    grade = codec.names.index("grade")
+    assert codec.shapes[grade].levels == 0
+    values = table.column("grade").to_numpy()
+    assert codec.shapes[grade].step == pytest.approx(1 / values.std())
+    beyond = table.set_column(table.column_names.index("grade"), "grade", pa.array(np.full(len(table), 40)))
+    x, mask = codec.encode(beyond)
+    assert mask[:, grade].all()
+    assert x[0, grade] == pytest.approx((40 - values.mean()) / values.std(), rel=1e-6)
+    assert codec.check(beyond).count("'grade'", "above") == len(table)
+    assert codec.schema.check(beyond).count("'grade'", "never seen") == len(table)
+    assert_comes_back(table, schema, codec.decode(*codec.encode(table), source=table))
+
+
+def test_a_column_of_almost_only_numbers_is_noted() -> None:
+    table = pa.table({"a": ["1", "2.5", "?", "3"] * 50 + ["4"] * 100})
+    assert "column 'a': 50 cells such as '?' are no numbers" in str(infer_schema(table).notes)
+
+
+def test_a_kind_changed_in_the_file_takes_its_categories_from_the_table(tmp_path: Path) -> None:
+    table = pa.table({"a": np.arange(300) % 30, "b": np.arange(300) % 7 * 1.5})
+    path = tmp_path / "schema.toml"
+    path.write_text('[columns.a]\nkind = "categorical"\ndtype = "int64"\n[columns.b]\nkind = "real"\n')
+    with pytest.raises(SettingsError, match="column 'a': expected categories"):
+        read_schema(path)
+    assert read_schema(path, table)["a"].categories == tuple(range(30))
+    for old, new, message in (
+        ("kind", "knid", "unknown entry 'knid': did you mean 'kind'"),
+        ("real", "reel", "unknown kind 'reel': did you mean 'real'"),
+        ("columns.b", "colunms.b", "unknown entry 'colunms': did you mean 'columns'"),
+    ):
+        path.write_text('[columns.b]\nkind = "real"\n[columns.a]\nkind="constant"\n'.replace(old, new, 1))
+        with pytest.raises(SettingsError, match=message):
+            read_schema(path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "kinds"),
+    [
+        ({"a": [1.5]}, ["constant"]),
+        ({"a": pa.array([None, None], pa.float64())}, ["constant"]),
+        ({"a": [np.nan, np.nan]}, ["constant"]),
+        ({"a": [np.inf, -np.inf]}, ["constant"]),
+        ({"a": ["x", "y"]}, ["categorical"]),
+        ({"a": [3, 3, 3], "b": [0, 1, 0]}, ["constant", "boolean"]),
+        ({"a": [[1], [2]], "b": [1.5, 2.5]}, ["identifier", "positive"]),
+    ],
+)
+def test_small_and_strange_tables(columns: dict[str, object], kinds: list[str]) -> None:
+    table = pa.table(columns)
+    schema = infer_schema(table)
+    assert [column.kind for column in schema] == kinds
+    codec = Codec.from_dict(fit_codec(table, schema).to_dict())
+    x, mask = codec.encode(table)
+    back = codec.decode(x, mask, source=table)
+    assert back.column_names == table.column_names
+    assert back.num_rows == table.num_rows
+    assert codec.decode(x, mask).num_rows == table.num_rows
+
+
+def test_five_thousand_columns() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 5000))
+    table = read_frame(values).table
+    codec = fit_codec(table, infer_schema(table))
+    x, _ = codec.encode(table)
+    np.testing.assert_allclose(x, (values - values.mean(0)) / values.std(0), rtol=1e-4, atol=1e-5)
+
+
+numbers_of_all_sizes = st.lists(
+    st.one_of(st.none(), st.floats(-1e6, 1e6, width=32), st.integers(-5, 5).map(float)), min_size=2, max_size=60
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers_of_all_sizes, st.sampled_from(["auto", "normal", "affine"]), st.sampled_from([0, 2, None]))
+def test_any_numbers_come_back(values: list[float | None], transform: str, decimals: int | None) -> None:
+    given = [v if v is None or decimals is None else round(v, decimals) for v in values]
+    table = pa.table({"a": pa.array(given, pa.float64())})
+    schema = infer_schema(table)
+    codec = Codec.from_dict(fit_codec(table, schema, transform).to_dict())
+    back = codec.decode(*codec.encode(table)) if codec.names else None
+    if back is not None:
+        assert_comes_back(table, schema, back)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=3), st.sampled_from("xyz")), min_size=2, max_size=60))
+def test_any_texts_come_back(values: list[str | None]) -> None:
+    for kind in (pa.string(), pa.dictionary(pa.int32(), pa.string())):
+        table = pa.table({"a": pa.array(values, pa.string()).cast(kind)})
+        schema = infer_schema(table)
+        codec = Codec.from_dict(fit_codec(table, schema).to_dict())
+        if codec.names:
+            assert_comes_back(table, schema, codec.decode(*codec.encode(table)))
+        assert Schema.from_dict(schema.to_dict()) == schema
+
+
+def places(value: object, way: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    """The way to each entry of nested dictionaries and lists."""
+    keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [one for key in keys for one in [(*way, key), *places(value[key], (*way, key))]]
+
+
+SAVED = json.dumps(fit_codec(mixed(100), infer_schema(mixed(100)), "normal").to_dict())
+STRANGE = [
+    None,
+    True,
+    -1,
+    2**70,
+    1e308,
+    "",
+    "int64",
+    "categorical",
+    "decimal128(99, 2)",
+    "timestamp[s, tz=Mars]",
+    [],
+    {},
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_codec_is_refused_or_works(data: st.DataObject) -> None:
+    values = json.loads(SAVED)
+    *way, last = data.draw(st.sampled_from(places(values)))
+    part = values
+    for key in way:
+        part = part[key]
+    part[last] = data.draw(st.sampled_from(STRANGE))
+    try:
+        codec = Codec.from_dict(values)
+    except ModelFileError:
+        return
+    with contextlib.suppress(DataError):  # a changed kind or dtype no longer fits the table
+        codec.decode(*codec.encode(mixed(100)), noise=1)
+    assert codec.decode(np.zeros((1, len(codec.names)))).num_rows == 1
+    codec.shareable().to_dict()

@@ -1,5 +1,8 @@
 """Frames of every kind go in, and the same kind comes back."""
 
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +12,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from dreamgen.errors import DataError
-from dreamgen.tables import read_batches, read_frame, write_table
+from dreamgen.errors import DataError, OutputError
+from dreamgen.tables import TableWriter, infer_schema, read_batches, read_frame, write_table
 
 
 def pandas_frame() -> pd.DataFrame:
@@ -106,9 +109,70 @@ def test_files_come_back(tmp_path: Path, name: str) -> None:
     assert pa.concat_tables(read_batches(str(tmp_path / "t.*"), rows=2)).equals(table)
 
 
+def test_strange_arrays_and_columns() -> None:
+    with pytest.raises(DataError, match="Complex data not supported"):
+        read_frame(np.ones((2, 2), complex))
+    assert read_frame({"a": np.array([b"x", b"y"])}).table.column("a").to_pylist() == ["x", "y"]
+    assert read_frame(np.ones((2, 1), np.longdouble)).table.column("0").type == pa.float64()
+    frame = pd.DataFrame({"a": pd.Series([0.0, 0.0, 1.0], dtype="Sparse[float]"), "b": [1, "x", None]})
+    read = read_frame(frame)
+    assert read.like(read.table).dtypes["a"] == frame.dtypes["a"]
+    assert read.notes.lines == ["column 'b': holds values of several kinds; all are read as text"]
+    views = pa.table({"a": pa.array(["x", "y", "x"], pa.string_view())})
+    assert infer_schema(views)["a"].categories == ()
+    assert infer_schema(views)["a"].rare == ("x", "y")
+
+
+def write_all(path: Path, tables: Iterable[pa.Table]) -> None:
+    with TableWriter(path) as writer:
+        for table in tables:
+            writer.write(table)
+
+
+def interrupted() -> Iterator[pa.Table]:
+    yield pa.table({"a": [2]})
+    raise KeyboardInterrupt
+
+
+def test_a_writer_wants_the_same_columns_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_table(path, pa.table({"a": [1]}))
+    for rows in ([], [pa.table({"a": [1.0]}), pa.table({"b": [1.0]})]):
+        with pytest.raises(OutputError):
+            write_all(path, rows)
+    with pytest.raises(KeyboardInterrupt):
+        write_all(path, interrupted())
+    assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
+    assert read_frame(path).table.column("a").to_pylist() == [1]
+    write_all(path, [pa.table({"a": [1.5]}), pa.table({"a": [None]})])
+    assert read_frame(path).table.column("a").to_pylist() == [1.5, None]
+    with pytest.raises(OutputError, match=r"ends in \.parquet, \.csv or \.tsv"):
+        write_table(tmp_path / "t.xlsx", pa.table({"a": [1]}))
+
+
 def test_formulas_are_neutralised(tmp_path: Path) -> None:
     table = pa.table({"a": ["=1+1", "-3.5", "@x", "+4", "safe", "\tx", None, "-a"]})
     notes = write_table(tmp_path / "t.csv", table)
     assert notes.count("'a'", "formula") == 4
     cells = read_frame(tmp_path / "t.csv").table.column("a").to_pylist()
     assert cells == ["'=1+1", "-3.5", "'@x", "+4", "safe", "'\tx", None, "'-a"]
+    named = pa.table({"=a": pa.array(["=x", "=x", "y"]).dictionary_encode(), "-5": [1, 2, 3]})
+    assert len(write_table(tmp_path / "n.csv", named)) == 2
+    assert (tmp_path / "n.csv").read_text().splitlines()[:2] == ['"\'=a","-5"', '"\'=x",1']
+
+
+def test_tables_are_imported_without_arrow_and_say_what_to_install() -> None:
+    code = (
+        "import sys\n"
+        "import numpy as np\n"
+        "from dreamgen.errors import SettingsError\n"
+        "from dreamgen.tables import read_frame\n"
+        "assert not {'pyarrow', 'pandas', 'polars', 'narwhals'} & set(sys.modules)\n"
+        "sys.modules['pyarrow'] = None\n"
+        "for source in (np.zeros((2, 2)), {'a': [1.0]}, 't.csv'):\n"
+        "    try: read_frame(source)\n"
+        "    except SettingsError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    expected = "tables need pyarrow, which is not installed: pip install dreamgen[table]"
+    assert done.stdout.splitlines() == [expected] * 3

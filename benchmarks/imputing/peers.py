@@ -54,7 +54,7 @@ class Indicators:
             gaps = codes[:, column] < 0
             codes[gaps, column] = filled[gaps, at : at + levels].argmax(1)
             at += levels
-        return Table(filled[:, : table.numbers.shape[1]], codes, table.levels, table.names)
+        return table.filled(filled[:, : table.numbers.shape[1]], codes)
 
 
 def _indicators(table: Table) -> Array:
@@ -126,7 +126,7 @@ class Iterated:
         filled = self.imputer.transform(_codes(table))
         width = table.numbers.shape[1]
         codes = np.where(table.codes < 0, np.rint(filled[:, width:] - _OFFSET), table.codes).astype(np.int64)
-        return Table(filled[:, :width], codes, table.levels, table.names)
+        return table.filled(filled[:, :width], codes)
 
 
 def _codes(table: Table) -> Array:

@@ -5,7 +5,7 @@ and AI4I, whose numbers were drawn by its authors. Rows beyond `MOST_ROWS` are l
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,12 +51,17 @@ class Table:
         codes: categories as numbers 0 .. levels - 1, (n, categories), -1 where missing.
         levels: how many categories each column has.
         names: of the numbers, then of the categories.
+        raw: the numbers in their own units, (n, numbers).
+        loc, scale: what the standardised ones were made with, (numbers,).
     """
 
     numbers: NDArray[np.float64]
     codes: NDArray[np.int64]
     levels: tuple[int, ...]
     names: tuple[str, ...]
+    raw: NDArray[np.float64]
+    loc: NDArray[np.float64]
+    scale: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -66,25 +71,27 @@ class Table:
         numbers, codes = self.numbers.copy(), self.codes.copy()
         numbers[random.random(numbers.shape) < share] = np.nan
         codes[random.random(codes.shape) < share] = -1
-        return Table(numbers, codes, self.levels, self.names)
+        return self.filled(numbers, codes)
+
+    def filled(self, numbers: NDArray[np.float64], codes: NDArray[np.int64]) -> "Table":
+        """The same table with other cells."""
+        return replace(self, numbers=numbers, codes=codes)
 
     def frame(self) -> pd.DataFrame:
-        """The same for a person: numbers as floats, categories as words, gaps as NaN and None."""
-        columns: dict[str, object] = {
-            name: self.numbers[:, i] for i, name in enumerate(self.names[: self.numbers.shape[1]])
-        }
-        for i, name in enumerate(self.names[self.numbers.shape[1] :]):
-            column = self.codes[:, i]
-            columns[name] = pd.Series([f"c{code}" if code >= 0 else None for code in column], dtype=object)
+        """The same for a person: numbers in their own units, categories as words, gaps as NaN and None."""
+        width = self.numbers.shape[1]
+        raw = np.where(np.isnan(self.numbers), np.nan, self.raw)
+        columns: dict[str, object] = {name: raw[:, i] for i, name in enumerate(self.names[:width])}
+        for i, name in enumerate(self.names[width:]):
+            columns[name] = pd.Series([f"c{code}" if code >= 0 else None for code in self.codes[:, i]], dtype=object)
         return pd.DataFrame(columns)
 
     def like(self, frame: pd.DataFrame) -> "Table":
-        """A filled frame as numbers and codes again."""
+        """A filled frame as standardised numbers and codes again."""
         width = self.numbers.shape[1]
-        numbers = frame.iloc[:, :width].to_numpy(dtype=np.float64)
+        numbers = (frame.iloc[:, :width].to_numpy(dtype=np.float64) - self.loc) / self.scale
         codes = [frame.iloc[:, i].map(lambda word: int(str(word)[1:])) for i in range(width, frame.shape[1])]
-        table = np.stack(codes, 1).astype(np.int64) if codes else self.codes
-        return Table(numbers, table, self.levels, self.names)
+        return self.filled(numbers, np.stack(codes, 1).astype(np.int64) if codes else self.codes)
 
 
 def folder() -> Path:
@@ -102,9 +109,9 @@ def load(name: str, seed: int, most: int = MOST_ROWS) -> tuple[Table, Table]:
     kept = int(len(order) * TRAIN)
     words = [c for c in frame if c in source.categories or not pd.api.types.is_numeric_dtype(frame[c])]
     values = [c for c in frame if c not in words]
-    numbers = frame[values].to_numpy(dtype=np.float64)[order]
-    mean, scale = np.nanmean(numbers[:kept], 0), np.nanstd(numbers[:kept], 0)
-    numbers = (numbers - mean) / np.where(scale > 0, scale, 1)
+    raw = frame[values].to_numpy(dtype=np.float64)[order]
+    mean, scale = np.nanmean(raw[:kept], 0), np.nanstd(raw[:kept], 0)
+    scale = np.where(scale > 0, scale, 1)
     # Categories that the train part has not are gaps: nobody could fill them in, and nobody is asked to.
     coded = []
     for column in words:
@@ -113,17 +120,18 @@ def load(name: str, seed: int, most: int = MOST_ROWS) -> tuple[Table, Table]:
         coded.append(pd.Categorical(text, categories=known).codes.astype(np.int64))
     codes = np.stack(coded, 1) if coded else np.empty((len(order), 0), np.int64)
     levels = tuple(int(codes[:kept, i].max()) + 1 for i in range(codes.shape[1]))
-    table = Table(numbers, codes, levels, (*values, *words))
+    table = Table((raw - mean) / scale, codes, levels, (*values, *words), raw, mean, scale)
     return _rows(table, slice(0, kept)), _rows(table, slice(kept, None))
 
 
 def _rows(table: Table, rows: slice) -> Table:
-    return Table(table.numbers[rows], table.codes[rows], table.levels, table.names)
+    return replace(table, numbers=table.numbers[rows], codes=table.codes[rows], raw=table.raw[rows])
 
 
 def wdbc() -> Table:
     """The 30 features of wdbc, standardised, complete."""
     frame = pd.read_csv(folder() / "tabular" / "breast_cancer_wdbc.csv.gz").drop(columns=["id", "diagnosis"])
     x = frame.to_numpy(dtype=np.float64)
-    x = (x - x.mean(0)) / x.std(0)
-    return Table(x, np.empty((len(x), 0), np.int64), (), tuple(map(str, frame.columns)))
+    mean, scale = x.mean(0), x.std(0)
+    empty = np.empty((len(x), 0), np.int64)
+    return Table((x - mean) / scale, empty, (), tuple(map(str, frame.columns)), x, mean, scale)

@@ -22,10 +22,11 @@ if __name__ == "__main__":
         from dreamgen.applications.synthesizer import Synthesizer
         from dreamgen.tables import write_table
 
+        imports = peak_mb()
         model = Synthesizer(settings=settings, random_state=int(seed)).fit(source)
         fitted = time.perf_counter()
         table = model.sample_table(int(rows), seed=int(seed))
-        told = {"priors": model.priors_, "epochs": model.model_.saved.card["epochs"]}
+        told = {"priors": model.priors_, "epochs": model.model_.saved.card["epochs"], "imports_mb": imports}
     else:
         import baselines
         import pyarrow.csv as csv

@@ -26,6 +26,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "copies / by chance": ("privacy", "copies"),
     "seconds": ("cost", "fit"),
     "MB": ("cost", "peak_mb"),
+    "of them imports": ("cost", "imports_mb"),
 }
 
 
@@ -44,7 +45,7 @@ def cell(runs: Sequence[Mapping[str, Any]], name: str) -> str:
         return ""
     if name.startswith("copies"):
         return f"{mean(values):.0f} / {mean(run['privacy']['copies_of_holdout'] for run in runs):.0f}"
-    if name in ("seconds", "MB"):
+    if name in ("seconds", "MB", "of them imports"):
         return f"{mean(values):,.0f}"
     return f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
 

@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
+    from dreamgen.applications.anomaly import AnomalyDetector
     from dreamgen.applications.imputer import Imputer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "RECIPES": "recipes",
     "VAE": "models",
+    "AnomalyDetector": "applications.anomaly",
     "Batch": "data",
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
@@ -44,6 +46,7 @@ _HOMES = {
 __all__ = [
     "RECIPES",
     "VAE",
+    "AnomalyDetector",
     "Batch",
     "DreamGenerator",
     "DreamgenError",

@@ -57,14 +57,13 @@ _LONG = _MNIST.replace(
     epochs=300,
     average=0.999,
 )
-# Deeper, since it has to read any part of a picture, and with more latents, since parts are less certain.
+# Deeper, since it has to read any part of a picture. Every step shows the encoder one piece of each whole digit.
 _PIECES = _LONG.replace(
     masking={"kind": "pieces", "whole": 0.0},
     update="posterior-matching",
     encoder={"kind": "mlp", "mask": True},
     hidden_dim=[500, 500],
     latent_dim=40,
-    start="mean",
     batch_size=250,
     learning_rate=2e-3,
     epochs=100,

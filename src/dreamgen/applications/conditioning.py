@@ -24,6 +24,7 @@ from dreamgen.errors import DataError
 
 _POOL = 16_384
 _BLOCK = 2048  # codes decoded at once
+_MIXED = 512  # codes compared with all components of a mixture at once
 _MOVES = 30
 _JITTER = 1e-3
 _HALVINGS = 40
@@ -182,8 +183,9 @@ class _Target:
 
 
 def log_density(prior: Distribution, z: Tensor) -> Tensor:
-    """log p(z) of codes (..., D), (...), whether the prior is over whole codes or over each unit."""
-    value: Tensor = prior.log_prob(z)
+    """log p(z) of codes (n, D), (n,), whether the prior is over whole codes or over each unit."""
+    blocks: list[Tensor] = [prior.log_prob(block) for block in z.split(_MIXED)]
+    value = torch.cat(blocks)
     return value if prior.event_shape else value.sum(-1)
 
 

@@ -11,8 +11,8 @@ from dreamgen.applications.conditioning import Condition
 from dreamgen.applications.missingness import Gaps
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest, shorten
-from dreamgen.tables import Codec, Column
-from dreamgen.tables.codec import Coding
+from dreamgen.tables import Codec, Column, Schema
+from dreamgen.tables.coding import Coding
 from dreamgen.tables.schema import LEVELS
 
 
@@ -39,7 +39,7 @@ def parse_conditions(wanted: Mapping[str, Any], codec: Codec, gaps: Gaps) -> Ask
     for name, value in wanted.items():
         j = _place(name, codec)
         telling = gaps.told_by.get(name)
-        if telling is not None:
+        if telling is not None and telling in codec.names:
             conditions.append(Condition(codec.names.index(telling), codes=(int(value is None),)))
         if value is None:
             if telling is None:
@@ -108,11 +108,11 @@ def _range(j: int, coding: Coding, value: Any) -> Condition:
         exact = float(coding.transform.forward(np.array([low]))[0])
         return Condition(j, low=exact, high=exact)
     # Half a step more on either side: what lies there is rounded into the range. At the bounds all that is beyond is.
-    half = column.step * (0.5 - 1e-6)
-    ends_ = coding.transform.forward(np.array([low - half, high + half]))
-    start = -math.inf if low <= least else _beside(float(ends_[0]), -1)
-    stop = math.inf if high >= most else _beside(float(ends_[1]), 1)
-    return Condition(j, low=start, high=stop)
+    half = column.step * (0.5 - 1e-3)
+    start, stop = (float(end) for end in coding.transform.forward(np.array([low - half, high + half])))
+    start = _beside(start, -1) if low in column.spikes and not column.step else start
+    stop = _beside(stop, 1) if high in column.spikes and not column.step else stop
+    return Condition(j, low=-math.inf if low <= least else start, high=math.inf if high >= most else stop)
 
 
 def _beside(x: float, side: int) -> float:
@@ -155,3 +155,21 @@ def _inner(condition: Condition) -> list[float]:
         return sorted({condition.low, (condition.low + condition.high) / 2, condition.high})
     finite = [end for end in (condition.low, condition.high) if math.isfinite(end)]
     return finite or [0.0]
+
+
+def read_condition(text: str, schema: Schema) -> tuple[str, Any]:
+    """A condition as a command line has it.
+
+    `sex=Female`, `education=Bachelors|Masters`, `age=30..40`, `age=65..`, `occupation=` for an empty cell.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"condition {shorten(text)}: expected COLUMN=VALUE")
+    if name not in schema.names:
+        raise SettingsError(f"condition on {name!r}: no such column: {nearest(name, schema.names)}")
+    if not value:
+        return name, None
+    if schema[name].kind in LEVELS:
+        return name, value.split("|")
+    low, dots, high = value.partition("..")
+    return name, (low or None, high or None) if dots else value

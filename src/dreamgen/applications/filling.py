@@ -23,13 +23,15 @@ from torch import Tensor
 
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Noise, draw
-from dreamgen.evaluation.likelihood import noise_of
+from dreamgen.distributions import Noise, RowNoise, derive_seed, draw
+from dreamgen.distributions.noise import row_keys
+from dreamgen.evaluation.likelihood import batches
 from dreamgen.models import Trace
 from dreamgen.tables.transforms import Affine
 
 Floats = NDArray[np.float64]
-_DRAWN = 2  # values for each latent where a mean or a quantile has no closed form
+_ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
+_DRAWN, _ENDS = 2, 16  # values for each latent where a mean, or a quantile, has no closed form
 
 
 class Several:
@@ -89,9 +91,9 @@ class Block:
         shares = (self.weights.unsqueeze(-1) * self.p.probs(column)).sum(0)
         return shares[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
 
-    def values(self) -> Tensor:
-        """Values drawn for each latent, in model units, (2K, B, d)."""
-        return draw(self.p, Several(self.noise), _DRAWN).flatten(0, 1)
+    def values(self, each: int = _DRAWN) -> Tensor:
+        """Values drawn for each latent, in model units, (each K, B, d)."""
+        return draw(self.p, Several(self.noise), each).flatten(0, 1)
 
     @torch.no_grad()
     def draws(self, count: int) -> Floats:
@@ -101,12 +103,14 @@ class Block:
         z = self.trace.latents[0].z
         place = which.clamp(max=len(z) - 1).unsqueeze(-1).expand(-1, -1, z.shape[-1])
         p = self.model.saved.model.decoder(z.gather(0, place))
-        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+        return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()
 
+    @torch.no_grad()
     def quantiles(self, levels: Sequence[float]) -> list[Floats]:
         """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
-        values = self.values()[:, : self.real]
-        weights = self.weights[:, : self.real].repeat(_DRAWN, 1) / _DRAWN
+        # The weights lie on few latents, and the ends of few values lie too far inside.
+        values = self.values(_ENDS)[:, : self.real]
+        weights = self.weights[:, : self.real].repeat(_ENDS, 1) / _ENDS
         ordered, order = values.sort(0)
         below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
         found = []
@@ -123,7 +127,24 @@ class Block:
 
 
 @torch.no_grad()
-def blocks(model: TableModel, rows: Batch, samples: int, seed: int) -> Iterator[Block]:
-    """Rows explained by K = `samples` latents each, a block at a time, in order."""
-    for trace, real in model.traces(rows, samples, seed):
-        yield Block(model, trace, real, noise_of(trace.batch, f"{seed} fill"))
+def blocks(model: TableModel, rows: Batch, samples: int, seed: int, first: int | None = None) -> Iterator[Block]:
+    """Rows explained by K = `samples` latents each, a block at a time, in order.
+
+    Args:
+        model: the model.
+        rows: n rows.
+        samples: K.
+        seed: of the noise, which is also a function of what was observed in a row.
+        first: the number of the first row, where two rows that look alike shall have noise of their own; None: rows
+            that look alike are treated alike.
+    """
+    vae, device = model.saved.model, model.device
+    start = 0
+    for batch, real in batches(rows, max(1, min(_ROWS, _DECODED // samples)), device):
+        seen = batch.x if batch.mask is None else torch.where(batch.mask, batch.x, torch.inf)
+        keys = row_keys(seen)
+        if first is not None:
+            keys = [derive_seed(key, first + start + i) for i, key in enumerate(keys)]
+        trace = vae.explain(batch, vae.encoder(batch), RowNoise(seed, keys, device), samples)
+        yield Block(model, trace, real, RowNoise(f"{seed} fill", keys, device))
+        start += real

@@ -44,11 +44,11 @@ class Gaps:
         kinds = [c for c in self.codec.schema.columns if c.kind != "identifier" and c.name in self.table.column_names]
         return [column for column in kinds if column.kind != "constant" or column.value is not None]
 
-    def with_numbers(self, values: Floats, shares: dict[int, Floats]) -> Any:
+    def with_numbers(self, values: Floats, shares: dict[int, Floats], level: float | None = None) -> Any:
         """The table with numbers, (n, d) in their own units, and the likeliest level of each column of `shares`.
 
         Numbers keep their fractions wherever their dtype can hold them: they are means. So do ordinal columns of
-        numbers that are written as fractions.
+        numbers that are written as fractions. With a level, these get that quantile instead of their mean.
         """
         made = {}
         for j, coding in enumerate(self.codec.codings):
@@ -59,7 +59,7 @@ class Gaps:
                 continue
             elif _is_mean(column, self.table.column(column.name).type):
                 named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
-                made[column.name] = arrow().array(shares[j] @ named, arrow().float64())
+                made[column.name] = arrow().array(_level_of(shares[j], named, level), arrow().float64())
             else:
                 every = np.ones(len(values), bool)
                 made[column.name] = from_levels(column, shares[j].argmax(1), every, None)
@@ -113,6 +113,15 @@ def _is_mean(column: Column, kind: Any) -> bool:
     """Whether a column of levels takes a mean: whole numbers in order, in a dtype that holds fractions."""
     plain = column.kind == "ordinal" and len(column.rare) <= 1 and not (column.other and not column.rare)
     return plain and bool(arrow().types.is_floating(kind))
+
+
+def _level_of(shares: Floats, named: Floats, level: float | None) -> Floats:
+    """The mean of numbers that are levels, or a quantile, (n,)."""
+    if level is None:
+        return shares @ named
+    order = np.argsort(named)
+    place = (shares[:, order].cumsum(1) < level).sum(1).clip(max=len(named) - 1)
+    return named[order][place]  # type: ignore[no-any-return]
 
 
 def _bounded(column: Column, values: Floats) -> Floats:

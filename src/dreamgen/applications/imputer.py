@@ -1,7 +1,6 @@
 """Gaps of a table, filled by a model that was trained on the table with its gaps."""
 
 import secrets
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,45 +10,26 @@ import numpy.typing as npt
 import torch
 
 from dreamgen.applications.coverage import LEVEL, Coverage, measure
-from dreamgen.applications.filling import Floats, blocks
 from dreamgen.applications.gaps import Gaps, find_gaps
 from dreamgen.applications.imputer_files import load_models, save_models
+from dreamgen.applications.imputer_training import missing_share, settings_for, train_models
 from dreamgen.applications.log_imputer import LogImputer
+from dreamgen.applications.predictor import Predictor
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
-from dreamgen.recipes import RECIPES
 from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
+from dreamgen.tables.cells import Floats
 from dreamgen.training import Record
-from dreamgen.training.fit import split_rows
 
-STEPS = 4000
+_CONDITIONAL_SAMPLES = 500  # given few columns, few latents of q explain them well
 _LOG_SAMPLES = 50  # a row about each gap is one of many
 _INDICATOR = "missingindicator_"
 _LOG = "log"
-
-
-def filling_settings(rows: int, columns: int, missing: float, steps: int = STEPS) -> Settings:
-    """Settings for filling a table of so many rows and modelled columns, of whose cells a share is missing.
-
-    The bound is the importance-weighted one, for fillings are made by the same weights. A table with many gaps shows
-    the encoder all the patterns it will meet; one without gaps has to have some made.
-    """
-    most = round(max(0.0, 0.9 - 1.8 * missing), 2)
-    batch = 128 if rows < 20_000 else 512
-    kept = max(1, int(rows * 0.9))
-    return RECIPES["table"].settings.replace(
-        objective={"kind": "iwae", "samples": 5},
-        masking={"kind": "random", "whole": 0.5, "most": most},
-        hidden_dim=[128, 128] if columns <= 50 else [256, 256],
-        batch_size=batch,
-        epochs=max(1, round(steps / -(-kept // batch))),
-        learning_rate=2e-3,
-    )
 
 
 class Imputer(Estimator):
@@ -74,7 +54,7 @@ class Imputer(Estimator):
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
         steps: of the training; None: 4,000.
-        settings: of the training; None: `filling_settings`.
+        settings: of the training; None: those of `imputer_training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
 
@@ -181,34 +161,12 @@ class Imputer(Estimator):
     def _train(
         self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]
     ) -> None:
-        missing = 0.0 if rows.mask is None else 1 - float(rows.mask.float().mean())
-        settings = filling_settings(len(rows), rows.x.shape[1], missing, self.steps or STEPS)
-        if isinstance(self.settings, Settings):
-            settings = self.settings
-        elif self.settings:
-            settings = settings.replace(**self.settings)
-        # A row without any value teaches nothing; the order of the others is kept.
-        taught = rows if rows.mask is None else rows[rows.mask.any(1)]
-        if not len(taught):
-            raise DataError("expected rows with values, got only gaps")
-        held_out = []
-        for number in range(self.models):
-            seed = self.seed_ if number == 0 else derive_seed(self.seed_, "model", number) % 2**31
-            with warnings.catch_warnings():
-                # Columns that know little of each other need few latents: no cure is called for.
-                warnings.filterwarnings("ignore", message="the posterior has collapsed")
-                model = TableModel.fit_rows(
-                    self.codec_,
-                    taught,
-                    settings=settings,
-                    seed=seed,
-                    device=self.device,
-                    stop=stop,
-                    on_record=on_record,
-                )
-            self.models_.append(model)
-            held_out.append(taught[split_rows(len(taught), settings.validation, seed)[0]])
-        share = min(0.9, max(0.2, missing))
+        settings = settings_for(rows, self.steps, self.settings)
+        run = {"device": self.device, "stop": stop, "on_record": on_record}
+        made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
+        self.models_, held_out = made
+        # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
+        share = 0.1 if missing_share(rows) > 0.05 else 0.2
         self.coverage_ = measure(self.models_, held_out, share, self.samples, self.seed_, asked)
 
     def _check_rows(self, frame: Frame) -> None:
@@ -225,26 +183,32 @@ class Imputer(Estimator):
         """
         frame, gaps = self._gaps(X)
         if self.sample_posterior:
-            filled = self._drawn(gaps, 1)[0]
+            filled = self._drawn(gaps, 1, 0)[0]
         elif self.log_ is not None:
-            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer._expected(rows)[0]])[0]
+            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer.predictor.expected(rows)[0]])[0]
         else:
-            filled = gaps.with_numbers(*self._expected(gaps.rows))
+            filled = gaps.with_numbers(*self.predictor.expected(gaps.rows))
         return frame.like(self._with_indicators(filled, gaps))
 
     def fit_transform(self, X: Any, y: Any = None) -> Any:
         """`fit(X)`, then `transform(X)`."""
         return self.fit(X).transform(X)
 
-    def draws(self, X: Any, m: int = 5) -> list[Any]:
+    def draws(self, X: Any, m: int = 5, *, first: int = 0) -> list[Any]:
         """m completed tables, each a draw from what the gaps may have held; cells of a row belong together.
 
         Numbers are on their column's grid and within the bounds of the training table.
+
+        Args:
+            X: rows to fill.
+            m: how many draws.
+            first: the number of the first row, where X is a part of a larger table: a row's draws are a function of
+                the seed, what was observed in it, and its number, so that rows that look alike differ.
         """
         if m < 1:
             raise SettingsError(f"m: expected 1 or more, got {m}")
         frame, gaps = self._gaps(X)
-        return [frame.like(self._with_indicators(table, gaps)) for table in self._drawn(gaps, m)]
+        return [frame.like(self._with_indicators(table, gaps)) for table in self._drawn(gaps, m, first)]
 
     def intervals(self, X: Any, level: float = LEVEL) -> tuple[Any, Any]:
         """Two tables: the lower and the upper ends of intervals that hold a gap's number with a chance of `level`.
@@ -258,10 +222,13 @@ class Imputer(Estimator):
         central = self.coverage_.level(level)
         levels = (0.5 - central / 2, 0.5 + central / 2)
         if self.log_ is not None:
-            low, high = self._bridged(gaps, self.log_, lambda log, rows: log.imputer._quantiles(rows, levels))
+            low, high = self._bridged(
+                gaps, self.log_, lambda log, rows: log.imputer.predictor.quantiles(rows, levels)
+            )
         else:
-            shares = self._expected(gaps.rows)[1]
-            low, high = (gaps.with_numbers(values, shares) for values in self._quantiles(gaps.rows, levels))
+            shares = self.predictor.expected(gaps.rows)[1]
+            ends = zip(levels, self.predictor.quantiles(gaps.rows, levels), strict=True)
+            low, high = (gaps.with_numbers(values, shares, level) for level, values in ends)
         return frame.like(low), frame.like(high)
 
     def conditional(
@@ -299,7 +266,7 @@ class Imputer(Estimator):
         mask &= np.array([name in given for name in self.codec_.names])
         rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
         made = []
-        for number, values in enumerate(self._draw_rows(rows, m)):
+        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES)):
             table = frame.table.select(given)
             decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
             for name in drawn:
@@ -313,52 +280,17 @@ class Imputer(Estimator):
         notes = self.codec_.check(frame.table)
         if isinstance(X, np.ndarray) and X.shape[1] != self.n_features_in_:
             raise DataError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} features as input"
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_features_in_} "
+                "features as input"
             )
         gaps = find_gaps(self.codec_, frame.table)
         self.notes_ = _notes(frame, notes, gaps.notes())
         return frame, gaps
 
-    def _expected(self, rows: Batch) -> tuple[Floats, dict[int, Floats]]:
-        """Means of numbers, (n, d), and the probabilities of levels by column."""
-        levels = [j for j, shape in enumerate(self.codec_.shapes) if shape.levels]
-        numbers, shares = (
-            np.zeros(tuple(rows.x.shape)),
-            {j: np.zeros((len(rows), self.codec_.shapes[j].levels)) for j in levels},
-        )
-        for model in self.models_:
-            start = 0
-            for block in blocks(model, rows, self.samples, self.seed_):
-                here = slice(start, start + block.real)
-                numbers[here] += block.means() / len(self.models_)
-                for j in levels:
-                    shares[j][here] += block.levels(j) / len(self.models_)
-                start += block.real
-        return numbers, shares
-
-    def _quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
-        """Quantiles of numbers in their own units, (n, d) each; those of several models are averaged."""
-        found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
-        for model in self.models_:
-            start = 0
-            for block in blocks(model, rows, self.samples, self.seed_):
-                for place, values in enumerate(block.quantiles(levels)):
-                    found[place][start : start + block.real] += self.codec_.natural(values) / len(self.models_)
-                start += block.real
-        return found
-
-    def _draw_rows(self, rows: Batch, m: int) -> Floats:
-        """Rows given what was observed of them, in model units, (m, n, d); the models take turns."""
-        made = np.zeros((m, *rows.x.shape))
-        for number, model in enumerate(self.models_):
-            mine = np.arange(m) % len(self.models_) == number
-            if not mine.any():
-                continue
-            start = 0
-            for block in blocks(model, rows, self.samples, self.seed_):
-                made[mine, start : start + block.real] = block.draws(int(mine.sum()))
-                start += block.real
-        return made
+    @property
+    def predictor(self) -> Predictor:
+        """What the models say of rows."""
+        return Predictor(self.models_, self.codec_, self.samples, self.seed_)
 
     def _bridged(self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]) -> list[Any]:
         """The log with what is guessed for rows about its gaps."""
@@ -366,13 +298,15 @@ class Imputer(Estimator):
         self.notes_.update(notes)
         return [gaps.with_numbers(values, {}) for values in made]
 
-    def _drawn(self, gaps: Gaps, m: int) -> list[Any]:
+    def _drawn(self, gaps: Gaps, m: int, first: int) -> list[Any]:
         if self.log_ is not None:
             codec = self.log_.imputer.codec_
             return self._bridged(
-                gaps, self.log_, lambda log, rows: [codec.natural(x) for x in log.imputer._draw_rows(rows, m)]
+                gaps,
+                self.log_,
+                lambda log, rows: [codec.natural(x) for x in log.imputer.predictor.draws(rows, m, first)],
             )
-        drawn = self._draw_rows(gaps.rows, m)
+        drawn = self.predictor.draws(gaps.rows, m, first)
         return [gaps.with_rows(x, derive_seed(self.seed_, "rare", number)) for number, x in enumerate(drawn)]
 
     # scikit-learn's manners

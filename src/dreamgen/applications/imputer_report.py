@@ -93,7 +93,7 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         report.warn("Too few numbers were held out to say how far the intervals can be trusted.")
     else:
         report.say(
-            "Numbers of rows that no training saw were hidden and predicted. Intervals meant to hold 90% of them held:"
+            "Numbers of rows that no training saw were hidden and predicted. Intervals meant for 90% of them held:"
         )
         report.facts(
             {

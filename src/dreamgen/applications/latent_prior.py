@@ -3,6 +3,9 @@
 The draws are the posterior's, not its means: means lie closer together than what the decoder learned to read. They
 are drawn anew at every step of expectation maximisation, so the mixture explains the posteriors and not one draw of
 them. A component stands for many rows or it is given up, so that none describes a single one.
+
+A Gaussian's log density is linear in the products of pairs of a code's numbers, and so are the sums that its
+covariance is made of: with the products written out, both steps are one matrix product each.
 """
 
 import math
@@ -11,17 +14,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import StepNoise, derive_seed
 from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 
-_STEPS, _STEPS_TO_CHOOSE = 60, 25
-_CHOSEN_ON = 12_000  # rows: enough to tell sizes of mixtures apart
-_HELD_OUT = 0.2
+_STEPS, _STEPS_TO_CHOOSE = 50, 30
+_MOST_ROWS = 100_000  # that a mixture is fitted to
+_HELD_OUT = 0.1
 _LEAST_ROWS = 20.0  # that a component stands for
 _SHRINK = 0.1  # of covariances towards their mean, at as many rows as dimensions
 _RIDGE = 1e-4
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class FittedPrior:
 
 
 @torch.no_grad()
-def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 30, 60), seed: int = 0) -> FittedPrior:
+def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400), seed: int = 0) -> FittedPrior:
     """The mixture that explains the codes of rows best, of several sizes.
 
     Args:
@@ -47,18 +51,17 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 30, 60), seed
         components: sizes to choose from; more than the rows can bear are left out.
         seed: of draws and starts.
     """
-    loc, scale = q.mean, q.stddev
+    order = torch.randperm(len(q.mean), generator=torch.Generator().manual_seed(derive_seed(seed, "rows")))
+    loc, scale = (values[order[:_MOST_ROWS]] for values in (q.mean, q.stddev))
     n, d = loc.shape
     sizes = [c for c in components if c * 2 * max(d, _LEAST_ROWS) <= n] or [1]
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(derive_seed(seed, "rows")))[:_CHOSEN_ON]
-    held = max(1, int(len(order) * _HELD_OUT))
-    judge = loc[order[:held]] + scale[order[:held]] * StepNoise(seed, "judge").normal((held, d))
-    tried = {0: float(torch.distributions.Normal(0.0, 1.0).log_prob(judge).sum(1).mean())}
+    held = max(1, int(n * _HELD_OUT))
+    judge = loc[:held] + scale[:held] * StepNoise(seed, "judge").normal((held, d))
+    tried = {0: float(Normal(0.0, 1.0, validate_args=False).log_prob(judge).sum(1).mean())}
     if len(sizes) > 1:
-        rows = order[held:]
         for size in sizes:
-            mixture = _maximise(loc[rows], scale[rows], size, _STEPS_TO_CHOOSE, seed)
-            tried[size] = float(mixture.log_prob(judge).mean())
+            mixture = _maximise(loc[held:], scale[held:], size, _STEPS_TO_CHOOSE, seed)
+            tried[size] = float((_products(judge) @ _weights(mixture).T).logsumexp(1).mean())
     best = max(sizes, key=lambda size: tried.get(size, 0.0))
     return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed)), tried)
 
@@ -67,14 +70,14 @@ def _maximise(loc: Tensor, scale: Tensor, size: int, steps: int, seed: int) -> G
     """Expectation maximisation from k-means."""
     noise = StepNoise(seed, "mixture", size)
     z = _draw(loc, scale, noise)
-    share = torch.nn.functional.one_hot(_clusters(z, size, seed), size).to(z.dtype)
-    mixture = _maximum(z, share)
+    sums = _sums(z, _clusters(z, size, seed), size)
     for _ in range(steps):
+        mixture = _of_sums(sums, z.shape[1])
         z = _draw(loc, scale, noise)
-        share = responsibilities(mixture, z)
-        kept = share.sum(0) >= min(_LEAST_ROWS, len(z) / (2 * share.shape[1]))
-        mixture = _maximum(z, share[:, kept])
-    return mixture
+        sums = _expected(mixture, z)
+        kept = sums[:, -1] >= min(_LEAST_ROWS, len(z) / (2 * len(sums)))
+        sums = sums[kept]
+    return _of_sums(sums, z.shape[1])
 
 
 def _draw(loc: Tensor, scale: Tensor, noise: StepNoise) -> Tensor:
@@ -82,28 +85,63 @@ def _draw(loc: Tensor, scale: Tensor, noise: StepNoise) -> Tensor:
 
 
 def _clusters(z: Tensor, size: int, seed: int) -> Tensor:
-    from sklearn.cluster import MiniBatchKMeans
+    """Which of `size` clusters each code is in, (n,): k-means, a few rounds from random codes."""
+    start = torch.randperm(len(z), generator=torch.Generator().manual_seed(derive_seed(seed, "k-means")))
+    centres = z[start[:size]]
+    for _ in range(10):
+        nearest = torch.cat([torch.cdist(block, centres).argmin(1) for block in z.split(_BLOCK)])
+        counts = torch.bincount(nearest, minlength=size).unsqueeze(1)
+        means = torch.zeros_like(centres).index_add_(0, nearest, z) / counts.clamp(min=1)
+        centres = torch.where(counts > 0, means, centres)
+    return nearest
 
-    means = MiniBatchKMeans(size, random_state=derive_seed(seed, "k-means") % 2**32, n_init=1, batch_size=4096)
-    return torch.from_numpy(means.fit(z.numpy()).labels_).long()
+
+def _products(z: Tensor) -> Tensor:
+    """What a Gaussian's log density is linear in: z_i z_j for i <= j, z, 1; (n, D(D+1)/2 + D + 1)."""
+    i, j = torch.triu_indices(z.shape[1], z.shape[1])
+    return torch.cat([z[:, i] * z[:, j], z, torch.ones(len(z), 1)], 1)
 
 
-def responsibilities(mixture: GaussianMixture, z: Tensor) -> Tensor:
-    """The share of each component in each code, (n, C)."""
-    d = z.shape[1]
-    inverse = torch.linalg.solve_triangular(mixture.scale_tril, torch.eye(d, dtype=z.dtype), upper=False)
-    # One component after another: all at once would be C copies of the codes.
-    squares = [((z - loc) @ part.T).square().sum(1) for loc, part in zip(mixture.loc, inverse, strict=True)]
+def _sums(z: Tensor, component: Tensor, size: int) -> Tensor:
+    """The products of codes summed by component, (C, P)."""
+    blocks = zip(z.split(_BLOCK), component.split(_BLOCK), strict=True)
+    total = torch.zeros(size, _products(z[:1]).shape[1])
+    for block, which in blocks:
+        total.index_add_(0, which, _products(block))
+    return total
+
+
+def _expected(mixture: GaussianMixture, z: Tensor) -> Tensor:
+    """`_sums` where each code is shared out among the components, as the mixture has it."""
+    weights = _weights(mixture)
+    total = torch.zeros_like(weights)
+    for block in z.split(_BLOCK):
+        products = _products(block)
+        total += (products @ weights.T).softmax(1).T @ products
+    return total
+
+
+def _weights(mixture: GaussianMixture) -> Tensor:
+    """What products are weighed by to give log w_c N(z; loc_c, covariance_c), (C, P)."""
+    d = mixture.loc.shape[1]
+    i, j = torch.triu_indices(d, d)
+    precision = torch.cholesky_inverse(mixture.scale_tril)
+    pull = (precision @ mixture.loc.unsqueeze(-1))[..., 0]
     volume = mixture.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) + 0.5 * d * math.log(2 * math.pi)
-    logits = mixture.logits.log_softmax(0) - volume - 0.5 * torch.stack(squares, 1)
-    return logits.softmax(1)
+    constant = mixture.logits.log_softmax(0) - volume - 0.5 * (pull * mixture.loc).sum(-1)
+    pairs = precision[:, i, j] * torch.where(i == j, -0.5, -1.0)
+    return torch.cat([pairs, pull, constant.unsqueeze(1)], 1)
 
 
-def _maximum(z: Tensor, share: Tensor) -> GaussianMixture:
-    """The mixture that explains codes best, given each component's share in them; covariances shrunk a little."""
-    d, mass = z.shape[1], share.sum(0).clamp(min=1e-6)
-    loc = (share.T @ z) / mass.unsqueeze(1)
-    second = torch.stack([(z * part.unsqueeze(1)).T @ z for part in share.T]) / mass[:, None, None]
+def _of_sums(sums: Tensor, d: int) -> GaussianMixture:
+    """The mixture that explains codes best, by the sums of their products; covariances shrunk a little."""
+    i, j = torch.triu_indices(d, d)
+    mass = sums[:, -1].clamp(min=1e-6)
+    means = sums / mass.unsqueeze(1)
+    loc = means[:, -d - 1 : -1]
+    second = torch.zeros(len(sums), d, d)
+    second[:, i, j] = means[:, : len(i)]
+    second[:, j, i] = means[:, : len(i)]
     covariance = second - loc.unsqueeze(2) * loc.unsqueeze(1)
     pooled = (covariance * (mass / mass.sum())[:, None, None]).sum(0)
     weight = (_SHRINK * d / (mass + d))[:, None, None]

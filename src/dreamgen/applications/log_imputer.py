@@ -98,7 +98,7 @@ class LogImputer:
         for i in np.unique(sensor[far]):
             notes.column(
                 self.sensors[i],
-                f"{{n}} cells have no value within {self.window} rows before or after; filled from other columns alone",
+                f"{{n}} cells lie more than {self.window} rows from any value; filled from the other columns",
                 int((far & (sensor == i)).sum()),
             )
         return notes

@@ -27,7 +27,7 @@ from dreamgen.tables.extras import arrow
 
 Ints = NDArray[np.int64]
 PARTS = ("rest", "line", "slope", "bend")
-_MOST = 40_000  # training rows
+_MOST = 20_000  # training rows
 _FAR = 0.1  # share of training rows whose gap is longer than the window
 _DAY, _YEAR = 86_400.0, 365.25 * 86_400.0
 
@@ -133,7 +133,8 @@ class LogRows:
 
     def _mean_beyond(self, least: Ints, left: Ints, right: Ints, most: Ints) -> Floats:
         """Means of the values of rows least..left and right..most, (r, c); NaN where there are none."""
-        sums, counts = np.zeros((len(left), self.log.values.shape[1])), 0.0
+        sums = np.zeros((len(left), self.log.values.shape[1]))
+        counts = np.zeros_like(sums)
         for start, stop in ((least, left + 1), (right, most + 1)):
             stop, start = np.clip(stop, 0, len(self._sums) - 1), np.clip(start, 0, len(self._sums) - 1)
             some = (stop > start)[:, None]

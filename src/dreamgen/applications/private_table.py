@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Value = str | int | float | bool
 
 _DELTA_SHARE = 0.1  # of delta, for naming categories
+_STEPS = 1000  # private ones; the noise grows with their root
 
 # Noise is spread over all weights, so there are few of them, and over all steps, so batches are large.
 PRIVATE = Settings(
@@ -41,9 +42,8 @@ PRIVATE = Settings(
     encoder={"kind": "columns", "embedding": 4},
     likelihood={"kind": "columns", "components": 3},
     batch_size=2048,
-    epochs=30,
     validation=0.0,
-    learning_rate=1e-3,
+    learning_rate=3e-3,
     average=0.99,
 )
 
@@ -54,7 +54,7 @@ def fit_private(
     epsilon: float,
     delta: float = 1e-5,
     *,
-    share: float = 0.3,
+    share: float = 0.2,
     clip: float = 0.5,
     first_steps: int = 1000,
     settings: Settings = PRIVATE,
@@ -74,7 +74,7 @@ def fit_private(
         share: of the budget for the counts, as a share of Gaussian noise squared; the steps have the rest.
         clip: the length to which the gradient of a row is bent.
         first_steps: steps of the first training, on the stand-in.
-        settings: of the model and its private steps; `update` is set here.
+        settings: of the model and its private steps, 1,000 where `epochs` is "auto"; `update` is set here.
         categories: what is known in public of a column's categories; others are named only where they are frequent.
         bounds: least and greatest number of a column, known in public.
         accountant: "rdp" or "prv".
@@ -92,6 +92,8 @@ def fit_private(
     check_settings(settings)
     if not 0 < share < 1:
         raise SettingsError(f"share: expected a part of the budget, 0 < share < 1, got {share!r}")
+    if settings.epochs == "auto":
+        settings = settings.replace(epochs=-(-_STEPS * min(settings.batch_size, table.num_rows) // table.num_rows))
     seed = secrets.randbits(63) if seed is None else seed
     made, spending = _stand_in(table, schema, epsilon, delta, share, accountant, seed, categories or {}, bounds or {})
     kinds = {column.name: column.kind for column in schema.columns}
@@ -138,7 +140,7 @@ def _stand_in(
 ) -> tuple["pa.Table", Spending]:
     """The stand-in, whose counts together have the noise that takes a share of the budget."""
     spending = Spending()
-    noise = noise_for(epsilon, delta, 1.0, 1, (), accountant) / share**0.5 * cost(schema, bounds)
+    noise = noise_for(epsilon, delta, 1.0, 1, (), accountant) / share**0.5 * cost(schema, categories, bounds)
     rng = np.random.default_rng(derive_seed(seed, "stand-in"))
     made = stand_in(table, schema, noise, delta * _DELTA_SHARE, rng, spending, categories=categories, bounds=bounds)
     return made, spending

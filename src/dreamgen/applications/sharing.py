@@ -50,8 +50,8 @@ MAY_LEAVE = {
     "synthesizer.gaps": "which columns have gaps",
     "synthesizer.form": "pandas, polars or Arrow",
     "origin.versions.dreamgen": "which library reads it",
-    "card.epsilon": "what a private training promises",
-    "card.delta": "what a private training promises",
+    "card.privacy.epsilon": "what a private training promises",
+    "card.privacy.delta": "what a private training promises",
 }
 """Each fact that may leave, and why."""
 
@@ -79,13 +79,15 @@ def hand_over(model: TableModel, facts: Mapping[str, Any], folder: Path, name: s
             f"{min(missing)} is not on the list of what may leave: this model's decoder stays with it"
         )
     network.load_state_dict({k: state[k] for k in network.state_dict()})
+    promised: Mapping[str, Any] = old.card.get("privacy", {})
+    promise = {k: v for k, v in promised.items() if _allowed(f"card.privacy.{k}", left)}
     handed = SavedModel(
         model=network.eval(),
         settings=kept,
         event_shape=old.event_shape,
         unit_range=False,
         origin={"versions": {"dreamgen": __version__}} if _allowed("origin.versions.dreamgen", left) else {},
-        card={k: v for k, v in old.card.items() if _allowed(f"card.{k}", left) and isinstance(v, int | float)},
+        card={"privacy": promise} if promise else {},
         columns=tuple(codec.shapes),
     )
     for fact in _facts_of(codec.to_dict()):

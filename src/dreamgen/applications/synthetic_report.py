@@ -26,7 +26,6 @@ def write_report(
     *,
     target: str | None,
     seed: int,
-    epsilon: tuple[float, float] | None,
 ) -> Report:
     """The report of some synthetic rows; see `Synthesizer.report`."""
     schema = synthesizer.schema_
@@ -46,7 +45,7 @@ def write_report(
     for line in synthesizer.notes_:
         report.warn(line)
     _use(report, found, target)
-    _privacy(report, found, epsilon)
+    _privacy(report, found, synthesizer.model_.saved.card.get("privacy"))
     _columns(report, found, train, synthetic, kinds)
     return report
 
@@ -60,10 +59,10 @@ def _use(report: Report, found: Mapping[str, Any], target: str | None) -> None:
     report.table(f"A judge of {target!r}, tested on real rows", rows, "HistGradientBoosting with its own settings.")
 
 
-def _privacy(report: Report, found: Mapping[str, Any], epsilon: tuple[float, float] | None) -> None:
+def _privacy(report: Report, found: Mapping[str, Any], ledger: Mapping[str, Any] | None) -> None:
     report.section("Privacy")
-    if epsilon is not None:
-        report.facts({"epsilon": epsilon[0], "delta": epsilon[1]})
+    if ledger is not None:
+        report.facts({name: ledger[name] for name in ("epsilon", "delta") if name in ledger})
     else:
         report.say("The training was not differentially private: there is no bound, only what was measured.")
     if "privacy" not in found:

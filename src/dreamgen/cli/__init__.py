@@ -25,12 +25,15 @@ _VERBS = {
     "info": "dreamgen.cli.about:info",
     "data": "dreamgen.cli.about:data",
     "recipes": "dreamgen.cli.about:recipes",
+    "schema": "dreamgen.cli.schema:schema",
     "contrast": "dreamgen.cli.contrast:contrast",
     "sweep": "dreamgen.cli.sweep:sweep",
     "collapse": "dreamgen.cli.collapse:collapse",
     "blur": "dreamgen.cli.blur:blur",
     "outsiders": "dreamgen.cli.outsiders:outsiders",
+    "synthesize": "dreamgen.cli.synthesize:synthesize",
     "impute": "dreamgen.cli.impute:impute",
+    "detect": "dreamgen.cli.detect:detect",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -48,12 +51,15 @@ _HELP = {
     "info": "Show the card of a model.",
     "data": "List, show or check data.",
     "recipes": "List the recipes, or print one as TOML.",
+    "schema": "Find out what the columns of a table hold.",
     "contrast": "Compare an autoencoder, noise and a VAE: codes, maps, holes.",
     "sweep": "Train once for each value of a setting, and compare.",
     "collapse": "Let a posterior collapse, and cure it.",
     "blur": "Why dreams are blurred, in figures and pictures.",
     "outsiders": "Which score tells strange pictures from known ones.",
+    "synthesize": "Make rows like those of a table.",
     "impute": "Fill the gaps of a table or a sensor log.",
+    "detect": "Find the odd rows of a table, and say why.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

@@ -193,7 +193,7 @@ def _fill(imputer: "Imputer", data: str, paths: list[Path], draws: int | None, t
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(TableWriter(path)) for path in paths]
         for batch in batches:
-            filled = [imputer.transform(batch)] if draws is None else imputer.draws(batch, draws)
+            filled = [imputer.transform(batch)] if draws is None else imputer.draws(batch, draws, first=tally.rows)
             notes.update(imputer.notes_)
             tally.add(batch, filled[0])
             for writer, table in zip(writers, filled, strict=True):

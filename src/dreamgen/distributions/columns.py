@@ -36,11 +36,17 @@ class Family(NamedTuple):
     icdf: Callable[[Tensor], Tensor]
 
 
+def _logistic(u: Tensor) -> Tensor:
+    return F.logsigmoid(u) + F.logsigmoid(-u)
+
+
+def _normal(u: Tensor) -> Tensor:
+    return -0.5 * u.square() - 0.5 * math.log(2 * math.pi)
+
+
 FAMILIES = {
-    "logistic": Family(lambda u: F.logsigmoid(u) + F.logsigmoid(-u), torch.sigmoid, torch.logit),
-    "normal": Family(
-        lambda u: -0.5 * u.square() - 0.5 * math.log(2 * math.pi), torch.special.ndtr, torch.special.ndtri
-    ),
+    "logistic": Family(_logistic, torch.sigmoid, torch.logit),
+    "normal": Family(_normal, torch.special.ndtr, torch.special.ndtri),
 }
 
 

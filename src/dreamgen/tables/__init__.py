@@ -7,7 +7,9 @@ from dreamgen.tables.infer import infer_schema
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import KINDS, Column, Schema
 from dreamgen.tables.schema_file import read_schema
-from dreamgen.tables.write import write_table
+from dreamgen.tables.unwindow import unwindow
+from dreamgen.tables.windows import Windows, windows
+from dreamgen.tables.write import TableWriter, write_table
 
 __all__ = [
     "KINDS",
@@ -16,10 +18,14 @@ __all__ = [
     "Frame",
     "Notes",
     "Schema",
+    "TableWriter",
+    "Windows",
     "fit_codec",
     "infer_schema",
     "read_batches",
     "read_frame",
     "read_schema",
+    "unwindow",
+    "windows",
     "write_table",
 ]

@@ -1,5 +1,6 @@
 """Whether a table fits a schema: errors for what cannot be used, counts for what is changed."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,9 +29,10 @@ _ALSO = {("boolean", "number"), ("number", "boolean"), ("datetime", "text"), ("t
 
 def take(table: "pa.Table", column: Column) -> Any:
     """A column of a table as one Arrow array, of the kind that was fitted; raises DataError."""
-    if column.name not in table.column_names:
+    place = table.schema.get_field_index(column.name)  # no list of names, which would be built for every column
+    if place < 0:
         raise DataError(f"the table has no column {column.name!r}: {nearest(column.name, table.column_names)}")
-    array = one_chunk(table.column(column.name))
+    array = one_chunk(table.column(place))
     now, before = family(array.type), family(parse_type(column.dtype))
     also = (before, now) in _ALSO and ("text" not in (before, now) or column.kind == "datetime")
     if now not in (before, "null") and not also and column.modelled:
@@ -46,24 +48,31 @@ def times(array: Any, column: Column) -> Floats:
     try:
         return numbers(array)
     except arrow().ArrowInvalid as error:
-        raise DataError(f"column {column.name!r}: expected dates such as 2024-01-31: {error}") from error
+        expected = "dates such as 2024-01-31" if column.kind == "datetime" else f"numbers ({column.kind})"
+        raise DataError(f"column {column.name!r}: expected {expected}: {error}") from error
 
 
-def check_table(schema: Schema, table: "pa.Table") -> Notes:
+def check_table(schema: Schema, table: "pa.Table", as_numbers: Collection[str] = ()) -> Notes:
     """Count what of a table does not fit a schema.
+
+    Args:
+        schema: of the training.
+        table: of now.
+        as_numbers: columns that are read as numbers though they have levels.
 
     Raises:
         DataError: a missing column, or one that holds another kind of values than in training.
     """
-    notes = Notes()
+    notes, known, there = Notes(), set(schema.names), set(table.column_names)
     for name in table.column_names:
-        if name not in schema.names:
+        if name not in known:
             notes.column(name, "was not there in training; ignored")
     empty = np.ones(table.num_rows, bool)
     for column in schema.columns:
         if column.modelled:
-            empty &= _check(column, take(table, column), notes)
-        elif column.name not in table.column_names:
+            leveled = column.kind in LEVELS and column.name not in as_numbers
+            empty &= _check(column, take(table, column), leveled, notes)
+        elif column.name not in there:
             notes.column(column.name, f"is not there; it is {_article(column.kind)}, and not needed")
     if empty.any() and schema.modelled:
         notes.add("rows", "{n} rows have no value that the model can see", int(empty.sum()))
@@ -74,9 +83,9 @@ def _article(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-def _check(column: Column, array: Any, notes: Notes) -> Any:
+def _check(column: Column, array: Any, leveled: bool, notes: Notes) -> Any:
     """Notes on one column; where it has no usable value, (n,)."""
-    if column.kind in LEVELS:
+    if leveled:
         found = coded(array, [*column.categories, *column.rare])
         if found.unseen.any():
             where = np.flatnonzero(found.unseen)

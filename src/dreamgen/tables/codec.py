@@ -5,7 +5,7 @@ never seen is masked. Decoding rounds, bounds and names again, and puts back wha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,32 +14,30 @@ from numpy.typing import NDArray
 from dreamgen.data.columns import ColumnShape
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.registry import nearest, shorten
-from dreamgen.tables import transforms
-from dreamgen.tables.cells import Codes, Floats, Mask, coded, one_chunk
-from dreamgen.tables.check import take, times
+from dreamgen.tables.cells import Floats, Mask, coded, one_chunk
+from dreamgen.tables.check import check_table, take, times
+from dreamgen.tables.coding import (
+    Array,
+    Coding,
+    coding_from_dict,
+    coding_to_dict,
+    decode_column,
+    encode_column,
+    fit_coding,
+    natural_column,
+)
 from dreamgen.tables.extras import arrow
+from dreamgen.tables.infer_plain import summarise
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.restore import from_levels, from_numbers, made_anew, rounded
+from dreamgen.tables.restore import check_restorable, made_anew
 from dreamgen.tables.schema import LEVELS, Column, Schema
-from dreamgen.tables.transforms import Affine, Transform, normal_scores, standard, unbend
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Array = NDArray[np.float32]
 BENDS = ("auto", "normal", "affine")
+ORDINALS = ("levels", "numbers")
 FLOOR = 0.02
-_FINE = 8  # a grid this much finer than the floor is continuous to the model
-_FAR = 1e6  # model units; float32 squares it without overflow
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How one modelled column becomes numbers: its column, its shape, and the transform of a number."""
-
-    column: Column
-    shape: ColumnShape
-    transform: Transform | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,10 @@ class Codec:
 
     schema: Schema
     codings: tuple[Coding, ...]
+
+    def __post_init__(self) -> None:
+        for column in self.schema.columns:
+            check_restorable(column)
 
     @property
     def names(self) -> list[str]:
@@ -77,8 +79,8 @@ class Codec:
         x = np.zeros((table.num_rows, len(self.codings)), np.float32)
         mask = np.zeros(x.shape, bool)
         for j, coding in enumerate(self.codings):
-            if not partial or coding.column.name in table.column_names:
-                _encode(coding, take(table, coding.column), x[:, j], mask[:, j])
+            if not partial or table.schema.get_field_index(coding.column.name) >= 0:
+                encode_column(coding, take(table, coding.column), x[:, j], mask[:, j])
         return x, mask
 
     def unseen(self, table: "pa.Table") -> Mask:
@@ -86,7 +88,7 @@ class Codec:
         found = np.zeros((table.num_rows, len(self.codings)), bool)
         for j, coding in enumerate(self.codings):
             array, column = take(table, coding.column), coding.column
-            if column.kind in LEVELS:
+            if coding.transform is None:
                 found[:, j] = coded(array, [*column.categories, *column.rare]).unseen
             else:
                 found[:, j] = np.isinf(times(array, column))
@@ -98,7 +100,7 @@ class Codec:
         self._check_width(values)
         for j, coding in enumerate(self.codings):
             if coding.transform is not None:
-                values[:, j] = _natural(coding, values[:, j])
+                values[:, j] = natural_column(coding, values[:, j])
         return values
 
     def decode(
@@ -133,7 +135,7 @@ class Codec:
                 columns.append(_beside(column, n, source))
             else:
                 drawn = None if noise is None else noise[:, j]
-                columns.append(_decode(self.codings[j], x[:, j], mask[:, j], drawn))
+                columns.append(decode_column(self.codings[j], x[:, j], mask[:, j], drawn))
         return arrow().table(dict(zip(self.schema.names, columns, strict=True)))
 
     def _check_width(self, x: NDArray[Any]) -> None:
@@ -142,7 +144,7 @@ class Codec:
 
     def check(self, table: "pa.Table") -> Notes:
         """What of a table does not fit; see `Schema.check`."""
-        return self.schema.check(table)
+        return check_table(self.schema, table, {c.column.name for c in self.codings if c.transform is not None})
 
     def shareable(self) -> "Codec":
         """The same codec without rare categories, exact extremes and facts; see `dreamgen.tables.share`."""
@@ -152,22 +154,26 @@ class Codec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"schema": self.schema.to_dict(), "codings": [_coding_to_dict(coding) for coding in self.codings]}
+        return {"schema": self.schema.to_dict(), "codings": [coding_to_dict(coding) for coding in self.codings]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Codec":
         """A codec from plain values; raises ModelFileError."""
         try:
             schema = Schema.from_dict(values["schema"])
-            codings = tuple(_coding_from_dict(schema, coding) for coding in values["codings"])
-        except (KeyError, TypeError, SettingsError, DataError) as error:
+            columns = {column.name: column for column in schema.columns}
+            codings = tuple(coding_from_dict(columns, coding) for coding in values["codings"])
+            codec = cls(schema, codings)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"expected a codec: {error}") from error
         if [c.column.name for c in codings] != [column.name for column in schema.modelled]:
             raise ModelFileError("expected a coding for each modelled column, in order")
-        return cls(schema, codings)
+        return codec
 
 
-def fit_codec(table: "pa.Table", schema: Schema, transform: str = "auto", floor: float = FLOOR) -> Codec:
+def fit_codec(
+    table: "pa.Table", schema: Schema, transform: str = "auto", floor: float = FLOOR, ordinal: str = "levels"
+) -> Codec:
     """Find the transforms of a table's columns.
 
     Args:
@@ -176,105 +182,34 @@ def fit_codec(table: "pa.Table", schema: Schema, transform: str = "auto", floor:
         transform: "auto": standardised, and a logarithm for skewed positive numbers; "normal": each number column is
             mapped to a standard normal through its quantiles; "affine": only standardised.
         floor: the least scale of the model's components around a number, in model units.
+        ordinal: "levels": an ordinal column is categories, and a value never seen is masked; "numbers": it is a
+            number on a grid, and a value beyond all seen stays far from them, which is what finding odd rows wants.
     """
     if transform not in BENDS:
         raise SettingsError(f"unknown transform {transform!r}: {nearest(transform, BENDS)}")
     if not 0 < floor < 1:
         raise SettingsError(f"floor: expected 0 < floor < 1, got {shorten(floor)}")
-    codings = [_fit(column, take(table, column), transform, floor) for column in schema.modelled]
+    if ordinal not in ORDINALS:
+        raise SettingsError(f"unknown way {ordinal!r} of ordinal columns: {nearest(ordinal, ORDINALS)}")
+    schema = Schema(tuple(_with_facts(column, table) for column in schema.columns), schema.notes)
+    numeric = [c.kind == "ordinal" and c.step > 0 and ordinal == "numbers" for c in schema.modelled]
+    codings = [
+        fit_coding(column, take(table, column), transform, floor)
+        if as_number or column.kind not in LEVELS
+        else Coding(column, ColumnShape(levels=column.levels))
+        for column, as_number in zip(schema.modelled, numeric, strict=True)
+    ]
     return Codec(schema, tuple(codings))
 
 
-def _fit(column: Column, array: Any, bend: str, floor: float) -> Coding:
-    if column.kind in LEVELS:
-        return Coding(column, ColumnShape(levels=column.levels))
-    values = times(array, column)
-    values = values[np.isfinite(values)]
-    if not len(values):
-        raise DataError(f"column {column.name!r}: expected values of the kind {column.kind}, got none")
-    rest = values[~np.isin(values, column.spikes)]
-    rest = rest if len(rest) else values
-    made: Transform = standard(rest)
-    if bend == "normal":
-        made = normal_scores(rest)
-    elif bend == "auto" and column.kind in ("positive", "count"):
-        made = unbend(rest, float(values.min()))
-    return Coding(column, _shape(column, made, rest, floor), made)
-
-
-def _shape(column: Column, made: Transform, values: Floats, floor: float) -> ColumnShape:
-    atoms = _atoms(made, column)
-    if isinstance(made, Affine):
-        step = column.step / made.scale
-        # A grid finer than anything the model can tell is no grid.
-        return ColumnShape(0, atoms, float(step) if step * _FINE > floor else 0.0, floor)
-    if column.step:
-        sample = values[:: max(1, len(values) // 10_000)]
-        steps = made.forward(sample + column.step / 2) - made.forward(sample - column.step / 2)
-        floor = max(floor, float(np.median(steps)) / 2)
-    return ColumnShape(0, atoms, 0.0, floor)
-
-
-def _atoms(made: Transform, column: Column) -> tuple[float, ...]:
-    return tuple(float(a) for a in made.forward(np.array(column.spikes, np.float64)).astype(np.float32))
-
-
-def _encode(coding: Coding, array: Any, x: Array, mask: Mask) -> None:
-    """Fill one column of x and mask."""
-    column = coding.column
-    if coding.transform is None:
-        codes = coded(array, [*column.categories, *column.rare]).codes
-        mask[:] = codes >= 0
-        x[:] = np.where(mask, np.minimum(codes, len(column.categories)), 0)
-        return
-    values = times(array, column)
-    mask[:] = np.isfinite(values)
-    values = values if mask.all() else np.where(mask, values, column.low or 0.0)
-    x[:] = np.clip(coding.transform.forward(values), -_FAR, _FAR)
-    # To the bit, so that a model knows them by comparing.
-    for spike, atom in zip(column.spikes, coding.shape.atoms, strict=True):
-        x[values == spike] = atom
-    x[~mask] = 0
-
-
-def _natural(coding: Coding, x: Floats) -> Floats:
-    assert coding.transform is not None
-    values = coding.transform.inverse(x)
-    for spike, atom in zip(coding.column.spikes, coding.shape.atoms, strict=True):
-        values[np.float32(x) == np.float32(atom)] = spike
-    return values
-
-
-def _decode(coding: Coding, x: NDArray[Any], mask: Mask, noise: NDArray[Any] | None) -> Any:
-    x = x.astype(np.float64)
-    mask = mask & ~np.isnan(x)
-    if coding.transform is None:
-        codes: Codes = np.clip(np.rint(np.where(mask, x, 0)), 0, coding.shape.levels - 1).astype(np.int64)
-        return from_levels(coding.column, codes, mask, noise)
-    return from_numbers(coding.column, rounded(coding.column, _natural(coding, np.where(mask, x, 0))), mask)
+def _with_facts(column: Column, table: Any) -> Column:
+    if column.summary or not column.modelled:
+        return column
+    return replace(column, **summarise(column, take(table, column)))
 
 
 def _beside(column: Column, n: int, source: Any) -> Any:
     """A column that the model does not see."""
-    if source is not None and column.name in source.column_names:
+    if source is not None and source.schema.get_field_index(column.name) >= 0:
         return one_chunk(source.column(column.name))
     return made_anew(column, n)
-
-
-def _coding_to_dict(coding: Coding) -> dict[str, Any]:
-    shape = coding.shape
-    values = {"name": coding.column.name, "atoms": list(shape.atoms), "step": shape.step, "floor": shape.floor}
-    if coding.transform is None:
-        return {"name": coding.column.name}
-    return {**values, "transform": transforms.to_dict(coding.transform)}
-
-
-def _coding_from_dict(schema: Schema, values: Mapping[str, Any]) -> Coding:
-    column = schema[values["name"]]
-    if column.kind in LEVELS:
-        return Coding(column, ColumnShape(levels=column.levels))
-    atoms = tuple(float(atom) for atom in values["atoms"])
-    if len(atoms) != len(column.spikes):
-        raise ModelFileError(f"column {column.name!r}: expected {len(column.spikes)} atoms, got {len(atoms)}")
-    shape = ColumnShape(0, atoms, float(values["step"]), float(values["floor"]))
-    return Coding(column, shape, transforms.from_dict(values["transform"]))

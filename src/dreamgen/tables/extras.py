@@ -1,11 +1,13 @@
 """The packages that only tables need, imported when a table is met."""
 
+from functools import cache
 from importlib import import_module
 from typing import Any
 
 from dreamgen.errors import SettingsError
 
 
+@cache
 def _needed(name: str) -> Any:
     try:
         return import_module(name)

@@ -104,12 +104,23 @@ def _check_names(names: Sequence[object], source: str) -> None:
 def to_arrow(values: Any, name: str, notes: Notes) -> Any:
     """One column as Arrow; what mixes kinds becomes text, and a note says so."""
     pa = arrow()
+    values = _plain_array(name, values) if isinstance(values, np.ndarray) else values
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         texts = [None if v is None or v != v else str(v) for v in values]
         notes.column(name, "holds values of several kinds; all are read as text")
         return pa.array(texts, pa.string())
+
+
+def _plain_array(name: str, values: Any) -> Any:
+    """An array of a dtype that Arrow knows."""
+    kind = values.dtype.kind
+    if kind == "c":
+        raise DataError(f"column {name!r}: expected real numbers, got {values.dtype}. Complex data not supported")
+    if kind == "S":
+        return np.char.decode(values, "utf-8", "replace")
+    return values.astype(np.float64) if kind == "f" and values.dtype.itemsize > 8 else values
 
 
 def _from_mapping(source: Mapping[Any, Any]) -> Frame:

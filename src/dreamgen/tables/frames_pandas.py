@@ -15,7 +15,7 @@ def from_pandas(source: Any) -> Frame:
     """A pandas frame as Arrow. Its index is not a column; it comes back on rows that are the caller's."""
     notes = Notes()
     names = {str(name): name for name in source.columns}
-    table = arrow().table({text: to_arrow(source[name], text, notes) for text, name in names.items()})
+    table = arrow().table({text: to_arrow(_dense(source[name]), text, notes) for text, name in names.items()})
     dtypes = {text: source[name].dtype for text, name in names.items()}
     families = {name: family(table.column(name).type) for name in names}
 
@@ -34,6 +34,12 @@ def from_pandas(source: Any) -> Frame:
         return frame
 
     return Frame(table, back, notes, "frame")
+
+
+def _dense(series: Any) -> Any:
+    import pandas as pd
+
+    return series.sparse.to_dense() if isinstance(series.dtype, pd.SparseDtype) else series
 
 
 def _index(index: Any, n: int, rows: Sequence[int] | None) -> Any:

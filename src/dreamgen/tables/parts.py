@@ -65,6 +65,9 @@ class Part:
             raise DataError(f"{self.path}: {error}") from error
 
 
+_BUFFER = 1 << 16  # bytes of each column that are read ahead; else a whole row group would be
+
+
 class _parquet:
     """An open Parquet file, whose errors name it."""
 
@@ -75,7 +78,7 @@ class _parquet:
         from pyarrow.parquet import ParquetFile
 
         try:
-            self._file = ParquetFile(self.path, pre_buffer=False)
+            self._file = ParquetFile(self.path, pre_buffer=False, buffer_size=_BUFFER)
         except (arrow().ArrowException, OSError) as error:
             raise self._said(error) from error
         return self._file

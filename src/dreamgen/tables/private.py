@@ -30,10 +30,17 @@ _COARSE = 16  # groups of cells in a table of two columns
 _SCORES = 2.0  # noise of a pair's score over that of a count: there are many pairs, and only their order matters
 
 
-def cost(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}, pairs: bool = True) -> float:
+def cost(
+    schema: Schema,
+    categories: Mapping[str, Sequence[Value]] = {},
+    bounds: Mapping[str, tuple[float, float]] = {},
+    pairs: bool = True,
+) -> float:
     """Noise on a count over the noise multiplier of everything that `stand_in` measures."""
-    looks = float(sum(2 if c.kind in LEVELS else 3 + (c.name not in bounds) for c in schema.modelled))
-    d = len(schema.modelled)
+    d, looks = len(schema.modelled), 0.0
+    for column in schema.modelled:
+        known = column.name in (categories if column.kind in LEVELS else bounds)
+        looks += (2 if column.kind in LEVELS else 4) - known
     if pairs and d > 1:
         looks += d - 1 + d * (d - 1) / 2 / _SCORES**2
     return math.sqrt(looks)

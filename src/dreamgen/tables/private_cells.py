@@ -21,7 +21,7 @@ from dreamgen.privacy import Charge, Spending
 from dreamgen.tables.cells import Codes, Floats, Value, coded, family, is_missing, numbers
 from dreamgen.tables.check import take, times
 from dreamgen.tables.extras import arrow
-from dreamgen.tables.infer import as_value, count_texts
+from dreamgen.tables.infer_levels import as_value, count_texts
 from dreamgen.tables.restore import from_numbers, rounded, take_values
 from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
@@ -142,14 +142,14 @@ class Measure:
         return Cells(column, tuple(values), edges, counts)
 
     def _edges(self, column: Column, rest: Floats, bounds: tuple[float, float] | None) -> Floats:
-        """Bins over the range where the rest of a column's numbers lie."""
+        """Bins over the range where the rest of a column's numbers lie; none where no bin surely holds rows."""
         if bounds is None:
             edges = self._zoom(column, rest, _GRID_FROM_0 if column.kind in ("positive", "count") else _GRID)
-            bounds = (edges[0], edges[-1]) if len(edges) else None
-        if bounds is not None:
-            edges = self._zoom(column, rest, _spread(*bounds))
-            bounds = (edges[0], edges[-1]) if len(edges) else None
-        return np.empty(0) if bounds is None else _spread(*bounds)
+        else:
+            edges = np.array(bounds, np.float64)
+        # A second look is taken and charged in any case: what is charged must not depend on what was found.
+        edges = self._zoom(column, rest if len(edges) else rest[:0], _spread(edges))
+        return _spread(edges) if len(edges) else edges
 
     def _zoom(self, column: Column, rest: Floats, edges: Floats) -> Floats:
         """The edges from the first bin that surely holds rows to the last."""
@@ -158,8 +158,9 @@ class Measure:
         return edges[sure[0] : sure[-1] + 2] if len(sure) else np.empty(0)
 
 
-def _spread(low: float, high: float) -> Floats:
-    """Bins from low to high, of equal ratios where the numbers are positive and span orders of magnitude."""
+def _spread(edges: Floats) -> Floats:
+    """Bins from the first edge to the last, of equal ratios where they are positive and span orders of magnitude."""
+    low, high = (edges[0], edges[-1]) if len(edges) else (0.0, 1.0)
     if low > 0 and high > 16 * low:
         return np.geomspace(low, high, _BINS + 1)
     return np.linspace(low, high, _BINS + 1)

@@ -1,16 +1,19 @@
 """Columns of Arrow made of numbers, codes and nothing: the last step of decoding."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamgen.errors import SettingsError
 from dreamgen.tables.cells import _PER_SECOND, Codes, Floats, Mask, Value, family
 from dreamgen.tables.extras import arrow, compute
-from dreamgen.tables.schema import Column
+from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
 
+_NUMBER = re.compile(r"\{n(?::0?(\d{1,2})d)?\}")
 OTHER = "(rare)"  # stands for a rare category whose name is not told
 
 
@@ -90,17 +93,34 @@ def made_anew(column: Column, n: int) -> Any:
         return one.take(pa.array(np.zeros(n, np.int64))).cast(kind)
     running = range(1, n + 1)
     if family(kind) == "text":
-        pattern = column.pattern if "{n" in column.pattern else "{n}"
-        return pa.array([pattern.format(n=i) for i in running], pa.string()).cast(kind)
+        return pa.array([_key(column.pattern, i) for i in running], pa.string()).cast(kind)
     if family(kind) == "number":
         return pa.array(np.arange(1, n + 1)).cast(kind, safe=False)
     return pa.nulls(n, kind)
 
 
+def check_restorable(column: Column) -> None:
+    """Raise SettingsError unless values of a column's dtype can be made of what the schema says."""
+    everywhere = np.ones(1, bool)
+    try:
+        if column.kind in LEVELS:
+            from_levels(column, np.zeros(1, np.int64), everywhere, None)
+        elif column.modelled:
+            from_numbers(column, rounded(column, np.zeros(1)), everywhere)
+        else:
+            made_anew(column, 1)
+    except (arrow().ArrowException, ValueError, OverflowError, TypeError) as error:
+        raise SettingsError(f"column {column.name!r}: its values cannot be {column.dtype}: {error}") from error
+
+
+def _key(pattern: str, n: int) -> str:
+    """The n-th key: {n} or {n:06d} in the pattern is its number; without either, the pattern is a beginning."""
+    text, count = _NUMBER.subn(lambda found: f"{n:0{int(found[1] or 0)}d}", pattern)
+    return text if count else f"{pattern}{n}"
+
+
 def family_known(column: Column) -> bool:
     """Whether a column's dtype is one that a schema can name."""
-    from dreamgen.errors import SettingsError
-
     try:
         parse_type(column.dtype)
     except SettingsError:

@@ -5,6 +5,7 @@ import math
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.errors import DataError, SettingsError
@@ -30,6 +31,7 @@ LEVELS = ("ordinal", "categorical", "boolean")
 MODELLED = NUMBERS + LEVELS
 
 Value = str | int | float | bool
+_DECIMALS = 15
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Column:
         value: of a constant; None where nothing was ever there.
         pattern: of an identifier that is made anew: a text with {n}, or "" for whole numbers.
         format: of times that are texts, as strftime has it.
+        inner: a low and a high quantile of a number, which stand for its bounds where a codec is shared.
         summary: facts for a report; nothing computes with them.
     """
 
@@ -69,26 +72,32 @@ class Column:
     value: Value | None = None
     pattern: str = ""
     format: str = ""
-    summary: dict[str, Any] = field(default_factory=dict)
+    inner: tuple[float, ...] = field(default=(), compare=False)
+    summary: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
-        hints = typing.get_type_hints(type(self))
-        for one in dataclasses.fields(self):
-            value = plain(getattr(self, one.name))
-            check_type(f"column {self.name!r}, {one.name}", value, hints[one.name])
-            object.__setattr__(self, one.name, tuple(value) if isinstance(value, list) else value)
+        for name, hint in _hints().items():
+            value = plain(getattr(self, name))
+            check_type(f"column {shorten(self.name)}, {name}", value, hint)
+            object.__setattr__(self, name, tuple(value) if isinstance(value, list) else value)
         where = f"column {self.name!r}"
         if self.kind not in KINDS:
             raise SettingsError(f"{where}: unknown kind {self.kind!r}: {nearest(self.kind, KINDS)}")
-        if self.kind in LEVELS and not self.levels:
-            raise SettingsError(f"{where}: expected categories for the kind {self.kind}, got none")
         both = [*self.categories, *self.rare]
         if len({(type(v) is str, v) for v in both}) != len(both):
             raise SettingsError(f"{where}: expected different categories, got one twice")
+        if len({type(v) is str for v in both}) > 1:
+            raise SettingsError(f"{where}: expected categories of one kind, got texts and numbers")
+        if self.decimals is not None and abs(self.decimals) > _DECIMALS:
+            raise SettingsError(f"{where}: expected up to {_DECIMALS} decimals, got {shorten(self.decimals)}")
+        if min(self.rare_counts, default=1) < 0 or sum(self.rare_counts) < bool(self.rare_counts):
+            raise SettingsError(f"{where}: expected rare_counts of rows, got {shorten(list(self.rare_counts))}")
         if len(self.rare_counts) not in (0, len(self.rare)):
             raise SettingsError(f"{where}: expected one of rare_counts for each of rare, got {len(self.rare_counts)}")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise SettingsError(f"{where}: expected low <= high, got {self.low} and {self.high}")
+        if len(self.inner) not in (0, 2) or (self.inner and self.inner[0] > self.inner[1]):
+            raise SettingsError(f"{where}: expected two inner bounds that rise, got {shorten(list(self.inner))}")
         if not (self.step >= 0 and math.isfinite(self.step)):
             raise SettingsError(f"{where}: expected step >= 0, got {self.step}")
 
@@ -119,6 +128,11 @@ class Column:
         if not isinstance(values.get("name"), str) or not isinstance(values.get("kind"), str):
             raise SettingsError(f"expected a column with name and kind, got {shorten(dict(values))}")
         return cls(**values)
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return typing.get_type_hints(Column)
 
 
 def _default(one: Any) -> Any:

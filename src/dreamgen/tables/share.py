@@ -12,7 +12,8 @@ from dreamgen.tables.schema import LEVELS, Column, Schema
 from dreamgen.tables.transforms import Affine, Knots, Log, Transform
 
 if TYPE_CHECKING:
-    from dreamgen.tables.codec import Codec, Coding
+    from dreamgen.tables.codec import Codec
+    from dreamgen.tables.coding import Coding
 
 _DIGITS = 3
 
@@ -31,18 +32,21 @@ def shareable(codec: "Codec") -> "Codec":
 def _column(column: Column) -> Column:
     if column.kind in LEVELS:
         other = column.other or bool(column.rare)
-        return dataclasses.replace(column, rare=(), rare_counts=(), other=other, summary={})
+        kept = [float(value) for value in column.categories if not isinstance(value, str)] if column.step else []
+        low, high = min(kept, default=None), max(kept, default=None)
+        return dataclasses.replace(column, low=low, high=high, rare=(), rare_counts=(), other=other, summary={})
     if column.low is None or column.high is None:
-        return dataclasses.replace(column, summary={})
+        return dataclasses.replace(column, inner=(), summary={})
     low, high = inner_bounds(column)
-    return dataclasses.replace(column, low=min([low, *column.spikes]), high=max([high, *column.spikes]), summary={})
+    low, high = min([low, *column.spikes]), max([high, *column.spikes])
+    return dataclasses.replace(column, low=low, high=high, inner=(), summary={})
 
 
 def inner_bounds(column: Column) -> tuple[float, float]:
     """Rounded quantiles in place of a column's least and greatest value."""
     assert column.low is not None
     assert column.high is not None
-    low, high = column.summary.get("inner", (column.low, column.high))
+    low, high = column.inner or (column.low, column.high)
     return round_to(low, high - low), round_to(high, high - low)
 
 

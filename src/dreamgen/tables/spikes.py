@@ -10,6 +10,7 @@ from dreamgen.tables.cells import Floats
 SHARE = 0.05
 CAP_SHARE = 0.01  # at the least and the greatest value, where a limit cuts the rest off
 LEAST = 20  # rows; fewer are heaping by chance
+MOST_SHARE = 0.5  # where there are too few values to stand out from
 STANDS_OUT = 5.0  # times as many rows as its neighbours
 _MOST = 8
 _AROUND = 10
@@ -22,9 +23,11 @@ def find_spikes(distinct: Floats, counts: NDArray[np.int64]) -> tuple[float, ...
         distinct: its values, sorted, (m,).
         counts: how many rows each has, (m,).
     """
-    if len(distinct) < 2 * _AROUND:
-        return ()
     total = counts.sum()
+    if len(distinct) < 2 * _AROUND:
+        most = int(counts.argmax())
+        alone = len(distinct) > 2 and counts[most] >= max(MOST_SHARE * total, LEAST)
+        return (float(distinct[most]),) if alone else ()
     share = np.full(len(distinct), SHARE)
     share[[0, -1]] = CAP_SHARE
     found = [i for i in np.flatnonzero(counts >= np.maximum(share * total, LEAST)) if _stands_out(counts, i)]

@@ -18,6 +18,7 @@ HEAVY = 20.0  # kurtosis of heavy tails; a normal has 3
 SKEWED = 1.0
 KNOTS = 256
 _TAIL = 0.05  # share of the rows that say how steep a tail is
+_SAMPLE = 100_000  # numbers that decide on a logarithm
 _HUGE = 80.0  # of an exponent
 
 
@@ -52,7 +53,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class Log:
-    """(log(value + shift) - loc) / scale; what lies at or below -shift goes where the least known value goes."""
+    """(log(value + shift) - loc) / scale; below the least value known it goes on as a straight line."""
 
     kind: ClassVar[str] = "log"
     shift: float
@@ -61,10 +62,18 @@ class Log:
     scale: float
 
     def forward(self, values: Floats) -> Floats:
-        return (np.log(np.maximum(values, self.least) + self.shift) - self.loc) / self.scale
+        bent: Floats = (np.log(np.maximum(values, self.least) + self.shift) - self.loc) / self.scale
+        return bent + np.minimum(values - self.least, 0) / self._slope
 
     def inverse(self, x: Floats) -> Floats:
-        return np.exp(np.clip(x * self.scale + self.loc, -_HUGE, _HUGE)) - self.shift
+        start = (math.log(self.least + self.shift) - self.loc) / self.scale
+        bent: Floats = np.exp(np.clip(np.maximum(x, start) * self.scale + self.loc, -_HUGE, _HUGE)) - self.shift
+        return bent + np.minimum(x - start, 0) * self._slope
+
+    @property
+    def _slope(self) -> float:
+        """Of its own unit for one model unit, at the least value."""
+        return (self.least + self.shift) * self.scale
 
 
 @dataclass(frozen=True)
@@ -106,8 +115,9 @@ def from_dict(values: Any) -> Transform:
     try:
         arguments = dict(values)
         part = _KINDS[arguments.pop("kind")]
-        made = part(**{k: tuple(map(float, v)) if isinstance(v, list) else float(v) for k, v in arguments.items()})
-    except (KeyError, TypeError, ValueError) as error:
+        several = {"natural", "model"}
+        made = part(**{k: tuple(map(float, v)) if k in several else float(v) for k, v in arguments.items()})
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelFileError(f"expected a transform, got {shorten(values)}") from error
     _check(made)
     return made  # type: ignore[no-any-return]
@@ -116,7 +126,7 @@ def from_dict(values: Any) -> Transform:
 def _check(made: Any) -> None:
     flat = np.concatenate([np.atleast_1d(v) for v in asdict(made).values()])
     steep = [made.below, made.above] if isinstance(made, Knots) else [made.scale]
-    ordered = True
+    ordered = not isinstance(made, Log) or made.least + made.shift > 0
     if isinstance(made, Knots):
         ordered = len(made.natural) == len(made.model) >= 2
         ordered = ordered and bool((np.diff(made.natural) > 0).all() and (np.diff(made.model) > 0).all())
@@ -127,7 +137,7 @@ def _check(made: Any) -> None:
 def standard(values: Floats) -> Affine:
     """Mean and standard deviation; median and quartiles where the tails are heavy."""
     loc, scale = float(values.mean()), float(values.std())
-    if scale > 0 and math.isfinite(scale) and float(np.mean(((values - loc) / scale) ** 4)) > HEAVY:
+    if scale > 0 and math.isfinite(scale) and float(np.mean(np.square(np.square((values - loc) / scale)))) > HEAVY:
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75])
         # Not far below the deviation, so that what is common in the tails stays in sight.
         return Affine(float(median), max(float(high - low) / 1.349, scale / 10))
@@ -136,7 +146,8 @@ def standard(values: Floats) -> Affine:
 
 def _skew(values: Floats) -> float:
     spread = float(values.std())
-    return float(np.mean(((values - values.mean()) / spread) ** 3)) if spread > 0 else 0.0
+    z = (values - values.mean()) / spread if spread > 0 else values * 0
+    return float(np.mean(z * z * z))
 
 
 def unbend(values: Floats, least: float) -> Transform:
@@ -146,8 +157,9 @@ def unbend(values: Floats, least: float) -> Transform:
         values: the numbers, spikes left out.
         least: the least of all, spikes included.
     """
-    before = _skew(values)
     plain = standard(values)
+    values = values[:: max(1, len(values) // _SAMPLE)]
+    before = _skew(values)
     positive = values[values > 0]
     if before < SKEWED or least < 0 or not len(positive):
         return plain

@@ -15,6 +15,13 @@ _PLAIN = {"float": "float32", "halffloat": "float16", "date32[day]": "date32", "
 
 def parse_type(text: str) -> Any:
     """The Arrow type that `str(type)` wrote; raises SettingsError."""
+    try:
+        return _parse(text)
+    except (ValueError, AttributeError, TypeError, arrow().ArrowException) as error:
+        raise SettingsError(f"dtype: expected an Arrow type such as int64 or string, got {shorten(text)}") from error
+
+
+def _parse(text: str) -> Any:
     pa = arrow()
     if found := _TIMESTAMP.fullmatch(text):
         return pa.timestamp(found[1], tz=found[2])
@@ -23,7 +30,4 @@ def parse_type(text: str) -> Any:
     if found := _DECIMAL.fullmatch(text):
         make = pa.decimal128 if found[1] == "128" else pa.decimal256
         return make(int(found[2]), int(found[3]))
-    try:
-        return pa.type_for_alias(_PLAIN.get(text, text))
-    except (ValueError, AttributeError) as error:
-        raise SettingsError(f"dtype: expected an Arrow type such as int64 or string, got {shorten(text)}") from error
+    return pa.type_for_alias(_PLAIN.get(text, text))

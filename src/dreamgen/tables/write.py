@@ -7,20 +7,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from dreamgen.errors import OutputError
 from dreamgen.files import make_folder, writing
-from dreamgen.tables.cells import family, one_chunk
-from dreamgen.tables.extras import arrow, compute
+from dreamgen.tables.extras import arrow
+from dreamgen.tables.formulas import neutral
 from dreamgen.tables.notes import Notes
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _SUFFIXES = (".csv", ".tsv", ".parquet")
-_FORMULA = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
 def write_table(path: str | Path, table: "pa.Table") -> Notes:
@@ -46,6 +42,7 @@ class TableWriter:
         self._next = self.path.with_name(self.path.name + ".next")
         self._stack = contextlib.ExitStack()
         self._writer: Any = None
+        self._schema: Any = None
 
     def __enter__(self) -> "TableWriter":
         make_folder(self.path.parent)
@@ -58,10 +55,13 @@ class TableWriter:
         """Write some rows; all calls need the same columns."""
         with self._writing():
             if self._kind != ".parquet":
-                table = _neutral(table, self.notes)
+                table = neutral(table, self.notes)
             if self._writer is None:
+                self._schema = table.schema
                 self._open(table.schema)
-            self._writer.write_table(table)
+            if table.column_names != self._schema.names:
+                raise OutputError(f"{self.path}: expected columns {self._schema.names}, got {table.column_names}")
+            self._writer.write_table(table.cast(self._schema))
 
     def _open(self, schema: Any) -> None:
         if self._kind == ".parquet":
@@ -84,6 +84,8 @@ class TableWriter:
             with self._writing():
                 if self._writer is not None:
                     self._writer.close()
+                elif kind is None:
+                    raise OutputError(f"{self.path}: expected rows to write, got none")
                 self._close(kind is None)
         except BaseException:
             self._drop()
@@ -119,23 +121,3 @@ class TableWriter:
                 yield
             except arrow().ArrowException as error:
                 raise OutputError(f"cannot write {self.path}: {error}") from error
-
-
-def _neutral(table: Any, notes: Notes) -> Any:
-    """Texts as a spreadsheet cannot run them; categories as texts."""
-    pa, pc = arrow(), compute()
-    for i, name in enumerate(table.column_names):
-        column = table.column(i)
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-            table = table.set_column(i, name, column)
-        if family(column.type) != "text":
-            continue
-        found = pc.and_(
-            pc.match_substring_regex(column, _FORMULA), pc.invert(pc.match_substring_regex(column, _NUMBER))
-        )
-        count = int(np.nansum(one_chunk(pc.fill_null(found, False)).to_numpy(zero_copy_only=False)))
-        if count:
-            table = table.set_column(i, name, pc.if_else(found, pc.binary_join_element_wise("'", column, ""), column))
-            notes.column(name, "{n} cells begin as a formula does; an apostrophe is put before them", count)
-    return table

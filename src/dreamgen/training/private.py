@@ -16,7 +16,7 @@ Bits for Differential Privacy, 2012).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -32,9 +32,8 @@ from dreamgen.objectives import Objective, Terms, learning_rate_schedule
 from dreamgen.privacy import Accountant, Charge, Spending, check_budget, noise_for
 from dreamgen.training.optimizer import OPTIMIZERS
 from dreamgen.training.private_layers import clipped_sum_of_layers, rows_stay_apart
+from dreamgen.training.private_rows import clipped_sum_of_rows
 from dreamgen.training.update import UPDATES
-
-_AT_ONCE = 1 << 22  # numbers in the gradients of the rows that are held at once: 16 MiB
 
 
 @UPDATES.register("private")
@@ -135,102 +134,13 @@ class PrivateUpdate:
         """
         if len(batch) and rows_stay_apart(model, objective) and len(self._trained) == len(list(model.parameters())):
             return clipped_sum_of_layers(model, objective, batch, noise, step, total, self._clip)
-        return self.clipped_sum_of_rows(model, objective, batch, noise, step, total)
-
-    def clipped_sum_of_rows(
-        self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int
-    ) -> tuple[Terms, dict[str, Tensor]]:
-        """The same for any model: the gradients of some rows at a time are written out."""
-        seen = _Recorded(noise)
-        with torch.no_grad():
-            terms = objective(model.infer(batch, seen, objective.samples), step, total)
-        sums = {name: torch.zeros_like(p) for name, p in self._trained.items()}
-        weights = sum(p.numel() for p in self._trained.values())
-        at_once = max(1, _AT_ONCE // weights)
-        for start in range(0, len(batch), at_once):
-            part = slice(start, start + at_once)
-            draws = [draw[:, part] for draw in seen.draws]
-            gradients = row_gradients(model, self._trained, objective, batch[part], draws, step, total)
-            squares = torch.stack([g.flatten(1).square().sum(1) for g in gradients.values()]).sum(0)
-            share = torch.where(squares.isfinite(), (self._clip / squares.sqrt()).clamp(max=1), 0.0)
-            for name, gradient in gradients.items():
-                flat = gradient.flatten(1).nan_to_num(0.0, 0.0, 0.0) if not squares.isfinite().all() else gradient
-                sums[name] += torch.mv(flat.flatten(1).T, share).view_as(sums[name])
-        return terms, sums
+        return clipped_sum_of_rows(model, self._trained, objective, batch, noise, step, total, self._clip)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         return self._optimizer.state(), {}
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         self._optimizer.restore(tensors)
-
-
-def row_gradients(
-    model: VAE,
-    parameters: Mapping[str, Tensor],
-    objective: Objective,
-    batch: Batch,
-    draws: Sequence[Tensor],
-    step: int,
-    total: int,
-) -> dict[str, Tensor]:
-    """The gradient of each row's own loss, (B, *parameter), by parameter; `draws` is noise, (K, B, *event) each."""
-    from torch.func import functional_call, grad, vmap
-
-    infer = _Infer(model)
-    names = [name for name in ("x", "mask", "context", "lengths") if getattr(batch, name) is not None]
-
-    def loss(weights: dict[str, Tensor], row: dict[str, Tensor], noise: list[Tensor]) -> Tensor:
-        alone = Batch(**{name: value.unsqueeze(0) for name, value in row.items()})
-        given = _Given([draw.unsqueeze(1) for draw in noise])
-        trace = functional_call(infer, weights, (alone, given, objective.samples))
-        return objective(trace, step, total).loss.squeeze(0)
-
-    weights = {f"model.{name}": value.detach() for name, value in parameters.items()}
-    rows = {name: getattr(batch, name) for name in names}
-    found = vmap(grad(loss), in_dims=(None, 0, 1))(weights, rows, list(draws))
-    return {name.removeprefix("model."): value for name, value in found.items()}
-
-
-class _Infer(nn.Module):
-    """A model whose call is `infer`, for functional_call."""
-
-    def __init__(self, model: VAE) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, batch: Batch, noise: Noise, samples: int) -> Any:
-        return self.model.infer(batch, noise, samples)
-
-
-class _Recorded:
-    """Noise that remembers what it gave, so that rows alone can be given the same."""
-
-    def __init__(self, source: Noise) -> None:
-        self._source = source
-        self.draws: list[Tensor] = []
-
-    def normal(self, shape: Sequence[int]) -> Tensor:
-        self.draws.append(self._source.normal(shape))
-        return self.draws[-1]
-
-    def uniform(self, shape: Sequence[int]) -> Tensor:
-        self.draws.append(self._source.uniform(shape))
-        return self.draws[-1]
-
-
-class _Given:
-    """Noise that was drawn before."""
-
-    def __init__(self, draws: list[Tensor]) -> None:
-        self._draws = iter(draws)
-
-    def normal(self, shape: Sequence[int]) -> Tensor:
-        draw = next(self._draws)
-        assert draw.shape == tuple(shape)
-        return draw
-
-    uniform = normal
 
 
 def _numbers(values: list[float]) -> tuple[Any, ...]:

@@ -1,0 +1,28 @@
+"""From scores of held-out rows to a threshold and p-values that hold for new rows like them.
+
+Ranks of exchangeable rows: Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005.
+"""
+
+import math
+
+import numpy as np
+
+from dreamgen.applications.features import Floats
+
+
+def threshold_at(held_out: Floats, rate: float) -> float:
+    """The held-out score of rank ceil((n + 1)(1 - rate)), or the greatest where there is no such rank.
+
+    Args:
+        held_out: ascending, (n,).
+        rate: of a new row like them to lie above.
+    """
+    rank = math.ceil((len(held_out) + 1) * (1 - rate) - 1e-9)
+    return float(held_out[min(rank, len(held_out)) - 1])
+
+
+def p_values_of(held_out: Floats, scores: Floats) -> Floats:
+    """(r + 1) / (n + 1), where r of the n held-out scores are as high or higher, (m,)."""
+    higher = len(held_out) - np.searchsorted(held_out, scores, side="left")
+    found: Floats = (higher + 1) / (len(held_out) + 1)
+    return found

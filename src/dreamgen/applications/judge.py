@@ -1,0 +1,184 @@
+"""A trained model that judges rows: its geometry, and the scale of its scores on rows that it never saw."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dreamgen.applications.features import Floats, RowSpace, as_tensor
+from dreamgen.applications.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
+from dreamgen.applications.table_model import TableModel
+from dreamgen.applications.views import Marginals, Views, view
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch
+from dreamgen.errors import ModelFileError
+from dreamgen.tables import Codec
+from dreamgen.training import Record
+from dreamgen.training.fit import split_rows
+
+Scores = dict[str, Floats]
+_SMALL = 2000  # rows below which there are several judges, each with its own held-out part
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One model and what its scores mean.
+
+    Attributes:
+        model: trained.
+        space, marginals, geometry: of the training rows.
+        scales: of each score, on the held-out rows.
+        usual: what each column costs on average by itself, (d,), nats.
+        seed: of the importance samples.
+    """
+
+    model: TableModel
+    space: RowSpace
+    marginals: Marginals
+    geometry: Geometry
+    scales: Mapping[str, Scale]
+    usual: Floats
+    seed: int
+
+    def views(self, rows: Batch, strange: Floats) -> Views:
+        """What the model makes of rows."""
+        return view(self.model, self.space, self.marginals, rows, strange, self.seed)
+
+    def scores(
+        self, views: Views, own: NDArray[np.int64] | None = None, names: Sequence[str] = (*SCORES, "combined")
+    ) -> Scores:
+        """Some scores by name, each as surprise, which is the same scale for all judges."""
+        needed = {part for name in names for part in (COMBINED if name == "combined" else (name,))}
+        raw = table_of(views, self.geometry, own, sorted(needed))
+        found = {name: self.scales[name](raw[name]) for name in names if name != "combined"}
+        return found | ({"combined": combine(raw, self.scales)} if "combined" in names else {})
+
+
+def judges_for(rows: int) -> tuple[int, float]:
+    """How many judges rows get, and the share of the rows that each holds out.
+
+    Few rows: several judges, whose held-out parts together are most of the rows. Many: one, and 2,000 rows are
+    enough to know the 95th percentile.
+    """
+    return (3, 0.3) if rows < _SMALL else (1, min(0.2, 2000 / rows))
+
+
+def settings_for(rows: int, columns: int) -> Settings:
+    """Settings by the size of a table: nothing else about the data decides."""
+    steps = 300 * np.log10(max(rows, 10))
+    batch = int(np.clip(rows // 8, 16, 128 if rows < 10_000 else 256))
+    epochs = int(np.clip(round(steps / max(1, rows / batch)), 2, 300))
+    return Settings(
+        encoder="columns",
+        likelihood="columns",
+        latent_dim=int(np.clip(columns // 2, 2, 16)),
+        hidden_dim=[128, 128],
+        masking={"kind": "random", "whole": 0.7, "most": 0.5},
+        start="mean",
+        batch_size=batch,
+        epochs=epochs,
+        learning_rate=2e-3,
+        average=0.98,
+    )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all judges share.
+
+    Attributes:
+        codec: fitted to the training table.
+        rows: its rows.
+        strange: cells never seen, of each row, (n,).
+    """
+
+    codec: Codec
+    rows: Batch
+    strange: Floats
+
+
+def train_judge(
+    bench: Bench,
+    settings: Settings,
+    share: float,
+    seed: int,
+    device: str,
+    on_record: Callable[[Record], None] = lambda record: None,
+) -> tuple[Judge, Views, NDArray[np.int64]]:
+    """Train one judge; also its views of all training rows, and the numbers of those that it never saw."""
+    model = TableModel.fit_rows(
+        bench.codec,
+        bench.rows,
+        settings=settings.replace(validation=share),
+        seed=seed,
+        device=device,
+        on_record=on_record,
+    )
+    held_out, kept = (np.sort(part.numpy()) for part in split_rows(len(bench.rows), share, seed))
+    space = RowSpace.of(bench.codec.shapes, bench.rows)
+    marginals = Marginals(model, rows=bench.rows)
+    views = view(model, space, marginals, bench.rows, bench.strange, seed)
+    geometry = Geometry.of(views, seed, kept)
+    raw = table_of(views.take(held_out), geometry, held_out)
+    scales = {name: Scale.of(values) for name, values in raw.items()}
+    usual = -marginals.log_prob(bench.rows).mean(0)
+    return Judge(model, space, marginals, geometry, scales, usual, seed), views, held_out
+
+
+# Keeping
+
+
+def to_tensors(judge: Judge) -> dict[str, torch.Tensor]:
+    """The numbers of a judge but for its weights."""
+    tensors = {
+        "space.loc": as_tensor(judge.space.loc),
+        "space.scale": as_tensor(judge.space.scale),
+        "marginals": judge.marginals.start.clone(),
+        "usual": as_tensor(judge.usual),
+    }
+    for name, values in judge.geometry.tensors.items():
+        tensors[f"geometry.{name}"] = torch.from_numpy(np.ascontiguousarray(values))
+    for name, scale in judge.scales.items():
+        tensors[f"scale.{name}"] = as_tensor(np.stack([scale.knots, scale.surprise]))
+        tensors[f"spread.{name}"] = torch.tensor([scale.spread], dtype=torch.float64)
+    return tensors
+
+
+def from_tensors(
+    model: TableModel,
+    weights: Mapping[str, torch.Tensor] | None,
+    tensors: Mapping[str, torch.Tensor],
+    rows: int,
+    seed: int,
+) -> Judge:
+    """A judge from what `to_tensors` gave; `weights` where they are not those of `model`. Raises ModelFileError."""
+    try:
+        own = model if weights is None else _with_weights(model, weights)
+        arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
+        names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
+        scales = {
+            name: Scale(arrays[f"scale.{name}"][0], arrays[f"scale.{name}"][1], float(arrays[f"spread.{name}"][0]))
+            for name in SCORES
+        }
+        return Judge(
+            own,
+            RowSpace(model.codec.shapes, arrays["space.loc"], arrays["space.scale"]),
+            Marginals(model, start=tensors["marginals"]),
+            Geometry({name: arrays[f"geometry.{name}"] for name in names}, rows),
+            scales,
+            arrays["usual"],
+            seed,
+        )
+    except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise ModelFileError(f"detector.safetensors: does not fit the model: {error}") from error
+
+
+def _with_weights(model: TableModel, weights: Mapping[str, torch.Tensor]) -> TableModel:
+    saved = copy.copy(model.saved)
+    saved.model = copy.deepcopy(model.saved.model)
+    saved.model.load_state_dict(dict(weights))
+    return TableModel(saved, model.codec)

@@ -1,0 +1,74 @@
+"""What several models together say of the gaps of rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dreamgen.applications.filling import Block, Floats, blocks
+from dreamgen.applications.table_model import TableModel
+from dreamgen.data.batch import Batch
+from dreamgen.tables import Codec
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """Models that are averaged.
+
+    Attributes:
+        models: one or more of the same codec; none where no column varies.
+        codec: theirs.
+        samples: K, latents for each row.
+        seed: of their noise.
+    """
+
+    models: Sequence[TableModel]
+    codec: Codec
+    samples: int
+    seed: int
+
+    def expected(self, rows: Batch) -> tuple[Floats, dict[int, Floats]]:
+        """Means of numbers in their own units, (n, d), and probabilities of levels, (n, levels), by column."""
+        shapes = self.codec.shapes
+        numbers = np.zeros(tuple(rows.x.shape))
+        shares = {j: np.zeros((len(rows), shape.levels)) for j, shape in enumerate(shapes) if shape.levels}
+        for model in self.models:
+            for here, block in _places(blocks(model, rows, self.samples, self.seed)):
+                numbers[here] += block.means() / len(self.models)
+                for j, share in shares.items():
+                    share[here] += block.levels(j) / len(self.models)
+        return numbers, shares
+
+    def quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
+        """Quantiles of numbers in their own units, (n, d) for each level; those of several models are averaged."""
+        found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
+        for model in self.models:
+            for here, block in _places(blocks(model, rows, self.samples, self.seed)):
+                for one, values in zip(found, block.quantiles(levels), strict=True):
+                    one[here] += self.codec.natural(values) / len(self.models)
+        return found
+
+    def draws(self, rows: Batch, m: int, first: int, least: int = 0) -> Floats:
+        """Rows given what was observed of them, in model units, (m, n, d); the models take turns.
+
+        Args:
+            rows: n rows.
+            m: how many draws.
+            first: the number of the first row; see `blocks`.
+            least: latents for each row, if that is more than usual.
+        """
+        made = np.zeros((m, *rows.x.shape))
+        for number, model in enumerate(self.models):
+            mine = np.arange(m) % len(self.models) == number
+            if mine.any():
+                for here, block in _places(blocks(model, rows, max(self.samples, least), self.seed, first)):
+                    made[mine, here] = block.draws(int(mine.sum()))
+        return made
+
+
+def _places(parts: Iterator[Block]) -> Iterator[tuple[slice, Block]]:
+    """Where the rows of each block stand."""
+    start = 0
+    for block in parts:
+        yield slice(start, start + block.real), block
+        start += block.real

@@ -1,0 +1,216 @@
+"""Scores of oddness, by name. Each is higher for odder rows, and each is computed from the same views of a row.
+
+`combined` brings some of them to one scale, the surprise -log P(a normal row scores as high), measured on rows that
+were held out, and takes a weighted mean. The weights were chosen on other data than any benchmark's.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamgen.applications.features import Floats, whitening
+from dreamgen.applications.views import Views
+from dreamgen.registry import Registry
+
+NEIGHBOURS = 5
+REFERENCE = 20_000  # rows among which neighbours are looked for
+COMBINED = {"neighbours": 0.4, "rows": 0.4, "likelihood": 0.2}
+_KNOTS = 512
+_FARTHEST = 1e150
+
+Indices = NDArray[np.int64]
+
+
+class Geometry:
+    """The coordinates in which distances are measured, and the reference rows.
+
+    Args:
+        tensors: `input`, `latent` and `residual` each as loc and matrix; `reference`, numbers of the reference
+            rows; `deep` and `flat`, where they lie.
+        rows: how many rows were trained on.
+    """
+
+    def __init__(self, tensors: Mapping[str, Any], rows: int) -> None:
+        self.tensors, self.rows = dict(tensors), rows
+        self._indices: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, views: Views, seed: int, kept: Indices | None = None) -> "Geometry":
+        """Fitted to the views of the training rows, all of which are neighbours; the covariances are of those that
+        are `kept`, so that held-out rows lie in the geometry as new ones do."""
+        tensors: dict[str, Any] = {}
+        part = views if kept is None else views.take(kept)
+        for name, values in (("input", part.points), ("latent", part.latent), ("residual", part.residual)):
+            tensors[f"{name}.loc"], tensors[f"{name}.matrix"] = whitening(values)
+        order = np.random.default_rng(seed).permutation(len(views))[:REFERENCE]
+        made = cls({**tensors, "reference": np.sort(order)}, len(views))
+        chosen = views.take(made.tensors["reference"])
+        made.tensors |= {"deep": made.deep(chosen).astype(np.float32), "flat": made.flat(chosen).astype(np.float32)}
+        return made
+
+    def _white(self, name: str, values: Floats) -> Floats:
+        white: Floats = (values - self.tensors[f"{name}.loc"]) @ self.tensors[f"{name}.matrix"]
+        return white
+
+    def latent(self, views: Views) -> Floats:
+        """Latents without covariance, (n, L)."""
+        return self._white("latent", views.latent)
+
+    def deep(self, views: Views) -> Floats:
+        """Latents and residuals without covariance, of equal weight, (n, L + D)."""
+        latent, residual = self.latent(views), self._white("residual", views.residual)
+        balance = np.sqrt(residual.shape[1] / latent.shape[1])
+        return np.concatenate([balance * latent, residual, self._strange(views)], axis=1)
+
+    def flat(self, views: Views) -> Floats:
+        """Rows without covariance, no model involved, (n, D)."""
+        return np.concatenate([self._white("input", views.points), self._strange(views)], axis=1)
+
+    @staticmethod
+    def _strange(views: Views) -> Floats:
+        """A value never seen is as far from all others as two independent values are from each other."""
+        return np.sqrt(2 * views.strange)[:, None]
+
+    def distance(self, which: str, views: Views, own: Indices | None) -> Floats:
+        """Mean distance to the five nearest reference rows, (n,).
+
+        Args:
+            which: "deep" or "flat".
+            views: of n rows.
+            own: their numbers among the training rows, where they are from there: no row is its own neighbour.
+        """
+        from sklearn.neighbors import NearestNeighbors
+
+        reference = self.tensors[which]
+        if which not in self._indices:
+            self._indices[which] = NearestNeighbors().fit(reference)
+        points = (self.deep if which == "deep" else self.flat)(views).astype(np.float32)
+        count = min(NEIGHBOURS, len(reference) - 1)
+        distance, found = self._indices[which].kneighbors(points, count + 1)
+        if own is None:
+            return np.asarray(distance[:, :count].mean(1), np.float64)
+        oneself = self.tensors["reference"][found] == own[:, None]
+        oneself[:, -1] |= ~oneself.any(1)  # not in the reference: the farthest goes
+        return np.asarray(distance[~oneself].reshape(len(points), count).mean(1), np.float64)
+
+
+Score = Callable[[Views, Geometry, Indices | None], Floats]
+SCORES: Registry[Floats] = Registry("score")
+
+
+@SCORES.register("reconstruction")
+def reconstruction(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """Root of the summed squared residuals: the mission's own score."""
+    found: Floats = np.sqrt(np.square(views.residual).sum(1) + 2 * views.strange)
+    return found
+
+
+@SCORES.register("likelihood")
+def likelihood(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """-log p(x), importance-weighted; a value never seen in n rows has a probability of about 1 / (n + 1)."""
+    found: Floats = -views.log_likelihood + views.strange * np.log(geometry.rows + 1.0)
+    return found
+
+
+@SCORES.register("ratio")
+def ratio(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """-log p(x) less that of independent columns: what is odd about the combination, whatever each value is."""
+    return views.marginal - views.log_likelihood
+
+
+@SCORES.register("latent")
+def latent(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """Mahalanobis distance of the posterior mean from the mean of the training rows', full covariance."""
+    found: Floats = np.sqrt(np.square(geometry.latent(views)).sum(1))
+    return found
+
+
+@SCORES.register("neighbours")
+def neighbours(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """Mean distance to the five nearest training rows by latent and residual, both without covariance."""
+    return geometry.distance("deep", views, own)
+
+
+@SCORES.register("rows")
+def rows(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """Mean distance to the five nearest training rows, without covariance and without the model."""
+    return geometry.distance("flat", views, own)
+
+
+def table_of(
+    views: Views, geometry: Geometry, own: Indices | None = None, names: Sequence[str] | None = None
+) -> dict[str, Floats]:
+    """Scores of n rows by name; by default all."""
+    return {name: np.asarray(SCORES[name](views, geometry, own), np.float64) for name in names or SCORES}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a score to surprise: 0 for the least odd of the held-out rows, log(n + 1) for the oddest of n, and more
+    beyond, where the surprise goes on rising with the logarithm of the distance in units of their spread.
+
+    Attributes:
+        knots, surprise: a rising curve, (k,).
+        spread: of the held-out scores.
+    """
+
+    knots: Floats
+    surprise: Floats
+    spread: float
+
+    @classmethod
+    def of(cls, values: Floats) -> "Scale":
+        """Of the scores of held-out rows, (n,)."""
+        ordered, n = np.sort(values), len(values)
+        odder = n - np.arange(n)  # rows that score as high
+        curve = -np.log(odder / (n + 1))
+        if n > _KNOTS:  # evenly in surprise: the tail keeps every row
+            chosen = np.unique(np.searchsorted(curve, np.linspace(curve[0], curve[-1], _KNOTS)).clip(0, n - 1))
+            ordered, curve = ordered[chosen], curve[chosen]
+        last = np.append(np.diff(ordered) > 0, True)
+        return cls(ordered[last], curve[last], max(float(values.std()), 1e-12))
+
+    def __call__(self, values: Floats) -> Floats:
+        values = np.nan_to_num(values, nan=_FARTHEST).clip(-_FARTHEST, _FARTHEST)
+        inside = np.interp(values, self.knots, self.surprise)
+        above = np.log1p(np.maximum(values - self.knots[-1], 0) / self.spread)
+        below = -np.log1p(np.maximum(self.knots[0] - values, 0) / self.spread)
+        found: Floats = inside + above + below
+        return found
+
+
+def combine(
+    scores: Mapping[str, Floats], scales: Mapping[str, Scale], weights: Mapping[str, float] = COMBINED
+) -> Floats:
+    """The weighted mean surprise of some scores, (n,)."""
+    found: Floats = np.sum([weight * scales[name](scores[name]) for name, weight in weights.items()], axis=0)
+    return found
+
+
+def without_model(train: Floats, test: Floats | None, seed: int) -> dict[str, Floats]:
+    """The same neighbours and distances of plain rows, (n, d), without any model, for comparison.
+
+    Args:
+        train: rows without gaps.
+        test: rows to score; None: the training rows themselves, none of which is its own neighbour.
+        seed: which rows are the reference, where there are too many.
+    """
+    judged = train if test is None else test
+    own = np.arange(len(train)) if test is None else None
+    nothing = np.zeros((len(train), 1))
+    blank = Views(train, nothing, nothing, nothing[:, 0], nothing[:, 0], nothing[:, 0])
+    some = np.zeros((len(judged), 1))
+    rows_ = Views(judged, some, some, some[:, 0], some[:, 0], some[:, 0])
+    geometry = Geometry.of(blank, seed)
+    held = np.random.default_rng(seed).permutation(len(train))[:2000]
+    white = np.sqrt(np.square(geometry.flat(rows_)).sum(1))
+    near = rows(rows_, geometry, own)
+    scales = {
+        "neighbours": Scale.of(rows(blank.take(held), geometry, held)),
+        "Mahalanobis": Scale.of(np.sqrt(np.square(geometry.flat(blank.take(held))).sum(1))),
+    }
+    found = {"neighbours": near, "Mahalanobis": white}
+    return {**found, "both": combine(found, scales, dict.fromkeys(found, 0.5))}

@@ -1,0 +1,51 @@
+"""Values that were never there in training: they have no code, and yet say much."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreamgen.tables import Codec, Frame, Schema, infer_schema
+from dreamgen.tables.cells import family, is_missing, numbers, one_chunk
+from dreamgen.tables.schema import Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Mask = NDArray[np.bool_]
+
+
+def without_levels(frame: Frame) -> Schema:
+    """The schema of a table in which numbers stay numbers: one that was never seen is near others or far from them,
+    and a level would be neither. Arrays have no keys."""
+    schema = infer_schema(frame.table)
+    kinds = {}
+    for column in schema.columns:
+        held = family(frame.table.schema.field(column.name).type)
+        key = column.kind == "identifier" and frame.source == "array"
+        if held == "number" and (column.kind == "ordinal" or key):
+            kinds[column.name] = "real"
+    return infer_schema(frame.table, kinds) if kinds else schema
+
+
+def constants_of(codec: Codec) -> list[Column]:
+    """The columns that held one value in training."""
+    return [column for column in codec.schema.columns if column.kind == "constant" and column.value is not None]
+
+
+def strange_cells(codec: Codec, table: "pa.Table") -> Mask:
+    """Where a cell holds what was never there: of the modelled columns, then of the constant ones, (n, d + c)."""
+    constants = [_differs(column, table) for column in constants_of(codec)]
+    return np.column_stack([codec.unseen(table), *constants])
+
+
+def _differs(column: Column, table: "pa.Table") -> Mask:
+    if column.name not in table.column_names:
+        return np.zeros(table.num_rows, bool)
+    array = one_chunk(table.column(column.name))
+    missing = is_missing(array)
+    held = family(array.type)
+    if held in ("number", "boolean") and not isinstance(column.value, str):
+        return np.asarray(numbers(array) != float(column.value or 0)) & ~missing
+    texts = np.array([str(value) for value in array.to_pylist()], dtype=object)
+    return np.asarray(texts != str(column.value)) & ~missing

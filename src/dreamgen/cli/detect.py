@@ -1,0 +1,150 @@
+"""`dreamgen detect`."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.output import check_out
+from dreamgen.errors import DataError, SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dreamgen.applications.anomaly import AnomalyDetector
+    from dreamgen.applications.detection import Tally
+    from dreamgen.tables import Notes
+
+_FIT_ROWS = 100_000  # more teach a model little and would have to be in memory at once
+_BATCH = 16_384
+
+
+@click.command()
+@click.argument("tables", nargs=-1, required=True, metavar="[FIT] NEW")
+@click.option("--score", help="combined, likelihood, neighbours, ...; by default combined.")
+@click.option("--contamination", type=float, help="The share of usual rows that is flagged; by default 0.05.")
+@click.option("--trim", type=float, default=0.0, help="Share of FIT, its oddest rows, that is not learned from.")
+@click.option("--columns", "most", type=click.IntRange(0), default=3, help="Columns named for an odd row; default 3.")
+@click.option("--schema", type=click.Path(path_type=Path), help="A TOML file that says what the columns hold.")
+@click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: judge with it, learn nothing.")
+@click.option("--save", type=click.Path(path_type=Path), help="Keep the detector in this folder.")
+@click.option("--report", type=click.Path(path_type=Path), help="An .html or .json file on what was flagged.")
+@device_option
+@common_options(out="The judged rows, .csv, .tsv or .parquet; by default flagged.csv.")
+def detect(
+    tables: tuple[str, ...],
+    score: str | None,
+    contamination: float | None,
+    trim: float,
+    most: int,
+    schema: Path | None,
+    model: Path | None,
+    save: Path | None,
+    report: Path | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Find the odd rows of NEW after those of FIT, files or globs (.csv, .tsv, .parquet).
+
+    NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
+    """
+    from dreamgen.applications.detection import Tally, detection_report, facts
+    from dreamgen.tables import Notes
+
+    out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
+    if report is not None:
+        check_out(report, "report.html", (".html", ".htm", ".json"))
+    if len(tables) != (1 if model else 2):
+        raise SettingsError(f"expected {'NEW alone with --model' if model else 'two tables, FIT and NEW'}")
+    notes, tally, started = Notes(), Tally(), time.perf_counter()
+    with plain_warnings():
+        if model:
+            detector = _loaded(model, score, contamination, device)
+        else:
+            detector = _fitted(tables[0], schema, score, contamination, trim, device, seed, notes)
+        seconds, started = time.perf_counter() - started, time.perf_counter()
+        if save:
+            detector.save(save)
+        _judge(detector, tables[-1], out, most, tally, notes)
+        judging = time.perf_counter() - started
+        if report:
+            detection_report(detector, tally, tables[-1], notes.lines).write(report)
+    result = {
+        "out": str(out),
+        **facts(detector, tally),
+        "fit_seconds": seconds,
+        "rows_per_second": tally.rows / max(judging, 1e-9),
+        "seed": detector.seed_,
+        "notes": notes.lines,
+    }
+    share = tally.odd / tally.rows
+    text = [*notes.lines, f"{tally.odd:,} of {tally.rows:,} rows are odd ({share:.1%}); all are in {out}"]
+    for row in facts(detector, tally)["oddest"][:5]:
+        text.append(f"  row {row['row']}: {row['why'] or 'odd as a whole'}")
+    say(result, as_json, "\n".join(text))
+
+
+def _fitted(
+    source: str,
+    schema: Path | None,
+    score: str | None,
+    contamination: float | None,
+    trim: float,
+    device: str,
+    seed: int,
+    notes: "Notes",
+) -> "AnomalyDetector":
+    import numpy as np
+
+    from dreamgen.applications.anomaly import AnomalyDetector
+    from dreamgen.tables import read_frame, read_schema
+
+    frame = read_frame(source)
+    table: pa.Table = frame.table
+    notes.update(frame.notes)
+    if table.num_rows > _FIT_ROWS:
+        notes.add(
+            "", f"{{n}} rows of {source} are not learned from: {_FIT_ROWS:,} are enough", table.num_rows - _FIT_ROWS
+        )
+        table = table.take(np.sort(np.random.default_rng(seed).permutation(table.num_rows)[:_FIT_ROWS]))
+    detector = AnomalyDetector(
+        0.05 if contamination is None else contamination,
+        score or "combined",
+        schema=read_schema(schema) if schema else None,
+        trim=trim,
+        device=device,
+        random_state=seed,
+    ).fit(table)
+    for line in detector.notes_:
+        notes.add("", line.replace("{", "{{").replace("}", "}}"))
+    return detector
+
+
+def _loaded(model: Path, score: str | None, contamination: float | None, device: str) -> "AnomalyDetector":
+    from dreamgen.applications.anomaly import AnomalyDetector
+
+    detector = AnomalyDetector.load(model, device)
+    if score is not None:
+        detector.set_score(score)
+    if contamination is not None:
+        detector.contamination = contamination
+        detector.set_threshold(contamination)
+    return detector
+
+
+def _judge(detector: "AnomalyDetector", source: str, out: Path, most: int, tally: "Tally", notes: "Notes") -> None:
+    from dreamgen.applications.detection import judge
+    from dreamgen.tables import read_batches
+    from dreamgen.tables.write import TableWriter
+
+    with TableWriter(out) as writer:
+        for table in read_batches(source, _BATCH, schema=detector.schema_, notes=notes):
+            notes.update(detector.schema_.check(table))
+            writer.write(judge(detector, table, most, tally))
+        if not tally.rows:
+            raise DataError(f"{source} has no rows")
+    notes.update(writer.notes)

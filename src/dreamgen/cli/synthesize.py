@@ -1,0 +1,170 @@
+"""`dreamgen synthesize`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.output import check_out
+from dreamgen.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dreamgen.applications.synthesizer import Synthesizer
+
+_TABLES = (".parquet", ".csv", ".tsv", ".gz")
+_REPORTS = (".html", ".htm", ".json")
+
+
+@click.command()
+@click.argument("source", required=False)
+@click.option("-n", "rows", type=click.IntRange(1), help="Rows to make; by default as many as SOURCE has.")
+@click.option(
+    "--where",
+    "conditions",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="What rows are to be: sex=Female, education=Bachelors|Masters, age=30..40, occupation= (empty); repeatable.",
+)
+@click.option("--constraint", "constraints", multiple=True, metavar="A<=B", help="What each row keeps; repeatable.")
+@click.option(
+    "--schema", type=click.Path(path_type=Path), help="What the columns hold, as TOML; by default inferred."
+)
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="A model that was saved or shared, instead of a training."
+)
+@click.option("--save", type=click.Path(path_type=Path), help="Folder for the model, to draw from again.")
+@click.option(
+    "--share", type=click.Path(path_type=Path), help="Folder for what may be handed on: no row, no encoder."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write what the rows are worth: .html or .json.")
+@click.option("--test", help="Rows that are not learned from, to judge by.")
+@click.option(
+    "--holdout",
+    type=click.FloatRange(0, 0.5),
+    default=0.2,
+    show_default=True,
+    help="Share of SOURCE kept to judge by, where there is a --report and no --test.",
+)
+@click.option("--epsilon", type=click.FloatRange(0, min_open=True), help="Train with differential privacy.")
+@click.option(
+    "--delta", type=click.FloatRange(0, 1, min_open=True), default=1e-5, show_default=True, help="Of --epsilon."
+)
+@click.option("--target", help="The column that a judge of the rows' use predicts.")
+@click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
+@device_option
+@common_options(out="The rows: .parquet, .csv or .tsv; by default synthetic.parquet.")
+def synthesize(
+    source: str | None,
+    rows: int | None,
+    conditions: tuple[str, ...],
+    constraints: tuple[str, ...],
+    schema: Path | None,
+    model: Path | None,
+    save: Path | None,
+    share: Path | None,
+    report: Path | None,
+    test: str | None,
+    holdout: float,
+    epsilon: float | None,
+    delta: float,
+    target: str | None,
+    overrides: tuple[str, ...],
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Make rows like those of SOURCE, a table (CSV, Parquet), or of a --model without any data."""
+    from dreamgen.applications.conditions import read_condition
+    from dreamgen.tables import read_frame, write_table
+
+    out = check_out(out, "synthetic.parquet", _TABLES)
+    if report is not None:
+        check_out(report, "report.html", _REPORTS)
+    if source is None and (model is None or report is not None):
+        raise SettingsError("SOURCE: expected a table, which only a --model without a --report can do without")
+    train = held_out = None
+    if source is not None:
+        train = read_frame(source).table
+        if test is not None:
+            held_out = read_frame(test).table
+        elif report is not None and holdout and model is None:
+            train, held_out = _split(train, holdout, seed)
+    with plain_warnings():
+        if model is not None:
+            synthesizer = _load(model, device)
+        else:
+            synthesizer = _fit(
+                train,
+                schema,
+                overrides,
+                constraints=constraints,
+                epsilon=epsilon,
+                delta=delta,
+                device=device,
+                random_state=None if epsilon else seed,  # who knows a private seed knows the noise
+            )
+        wanted = dict(read_condition(text, synthesizer.schema_) for text in conditions)
+        count = rows or (1000 if train is None else train.num_rows)
+        made = synthesizer.sample_table(count, wanted, seed)
+        notes = [*synthesizer.notes_, *write_table(out, made)]
+        result: dict[str, Any] = {"out": str(out), "rows": made.num_rows, "seed": seed, "notes": notes}
+        if save is not None:
+            synthesizer.save(save)
+            result["model"] = str(save)
+        if share is not None:
+            result["shared"] = {"folder": str(share), "left": synthesizer.share(share)}
+        if report is not None:
+            assert train is not None
+            if wanted:
+                synthesizer.notes_.add("report", "of all rows, not of those that meet the conditions")
+            judged = None if wanted else made
+            written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed)
+            written.write(report)
+            result |= {"report": str(report), "held_out": 0 if held_out is None else held_out.num_rows}
+    say(result, as_json, _text(result))
+
+
+def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **options: Any) -> "Synthesizer":
+    from dreamgen.applications.synthesizer import SETTINGS, Synthesizer
+    from dreamgen.config import Settings, apply_overrides
+    from dreamgen.tables import read_schema
+
+    base = SETTINGS if options["epsilon"] is None else Settings()
+    before, after = base.to_dict(), apply_overrides(base, overrides).to_dict()
+    changes = {name: value for name, value in after.items() if value != before[name]}
+    known = None if schema is None else read_schema(schema)
+    return Synthesizer(known, settings=changes, **options).fit(train)
+
+
+def _load(model: Path, device: str) -> "Synthesizer":
+    from dreamgen.applications.synthesizer import Synthesizer
+
+    return Synthesizer.load(model, device)
+
+
+def _split(table: "pa.Table", share: float, seed: int) -> tuple["pa.Table", "pa.Table"]:
+    """Rows to learn from, and rows to judge by."""
+    import numpy as np
+
+    order = np.random.default_rng(seed).permutation(table.num_rows)
+    cut = int(table.num_rows * share)
+    train, held_out = (table.take(np.sort(part)) for part in (order[cut:], order[:cut]))
+    return train, held_out
+
+
+def _text(result: dict[str, Any]) -> str:
+    lines = [*result["notes"], f"{result['rows']:,} rows in {result['out']}"]
+    if "model" in result:
+        lines.append(f"the model in {result['model']}, for those who have the data")
+    if "shared" in result:
+        lines.append(f"what may be handed on in {result['shared']['folder']}")
+    if "report" in result:
+        kept = f"; {result['held_out']:,} rows were kept to judge by" if result["held_out"] else ""
+        lines.append(f"what they are worth in {result['report']}{kept}")
+    else:
+        lines.append("what they give away was not measured; --report does")
+    return "\n".join(lines)

@@ -1,0 +1,278 @@
+"""Odd rows: scores against scipy and scikit-learn, ranks against their definition, and scikit-learn's own checks."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.base import clone
+from sklearn.covariance import LedoitWolf
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_checks_generator
+
+from dreamgen import AnomalyDetector
+from dreamgen.applications.calibration import p_values_of, threshold_at
+from dreamgen.applications.scores import SCORES, Scale, without_model
+from dreamgen.errors import DataError, ModelFileError, SettingsError
+
+QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
+
+
+def lines(n: int, seed: int) -> np.ndarray:
+    """Rows on a noisy plane in four columns."""
+    random = np.random.default_rng(seed)
+    a, b = random.normal(size=(2, n))
+    return np.stack([a, b, a + b, a - 2 * b], axis=1) + 0.1 * random.normal(size=(n, 4))
+
+
+def broken(n: int, seed: int) -> np.ndarray:
+    """The same columns, each in an order of its own."""
+    random = np.random.default_rng(seed)
+    return np.stack([random.permutation(column) for column in lines(n, seed).T], axis=1)
+
+
+@pytest.fixture(scope="module")
+def detector() -> AnomalyDetector:
+    return AnomalyDetector(settings={"epochs": 40, "hidden_dim": [32]}, random_state=0).fit(lines(400, 0))
+
+
+def frame(n: int, seed: int) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    city = random.choice(["Oslo", "Rome", "Lima"], n, p=[0.6, 0.3, 0.1])
+    warm = np.select([city == "Oslo", city == "Rome"], [2.0, 15.0], 19.0)
+    found = pd.DataFrame({"city": city, "degrees": np.round(warm + random.normal(size=n), 1), "site": "A"})
+    found.loc[::17, "degrees"] = np.nan
+    return found
+
+
+@pytest.fixture(scope="module")
+def mixed() -> AnomalyDetector:
+    return AnomalyDetector(random_state=0).fit(frame(300, 0))
+
+
+class TestRanks:
+    def test_the_threshold_is_the_rank_of_conformal_prediction(self) -> None:
+        held_out = np.arange(1.0, 100.0)  # 99 rows: rank 100 * 0.95
+        assert threshold_at(held_out, 0.05) == 95
+        assert threshold_at(held_out[:10], 0.05) == 10  # too few for this rate
+
+    def test_a_share_of_new_rows_lies_above_it(self) -> None:
+        random = np.random.default_rng(0)
+        rates = [
+            np.mean(random.normal(size=500) > threshold_at(np.sort(random.normal(size=199)), 0.1)) for _ in range(200)
+        ]
+        assert np.mean(rates) == pytest.approx(0.1, abs=0.005)
+
+    def test_p_values_count_those_as_odd(self) -> None:
+        held_out, scores = np.array([1.0, 2.0, 2.0, 5.0]), np.array([0.0, 2.0, 3.0, 6.0])
+        expected = [(np.sum(held_out >= score) + 1) / 5 for score in scores]
+        np.testing.assert_allclose(p_values_of(held_out, scores), expected)
+
+    def test_surprise_rises_everywhere_and_is_the_share_of_rows_as_odd(self) -> None:
+        values = np.random.default_rng(0).normal(size=5000)
+        scale = Scale.of(values)
+        at = np.quantile(values, [0.5, 0.9, 0.99])
+        np.testing.assert_allclose(scale(at), -np.log([0.5, 0.1, 0.01]), rtol=0.02)
+        points = np.linspace(-20, 20, 500)
+        assert (np.diff(scale(points)) > 0).all()
+        assert np.isfinite(scale(np.array([np.inf, -np.inf, np.nan]))).all()
+
+
+class TestScores:
+    def test_without_a_model_they_are_those_of_scipy(self) -> None:
+        train, test = lines(60, 0), lines(20, 1)
+        fitted = LedoitWolf().fit(train)
+        values, vectors = np.linalg.eigh(fitted.covariance_)
+        white = vectors / np.sqrt(np.maximum(values, 1e-3 * values.mean()))
+        near = np.sort(cdist(test @ white, train @ white), axis=1)[:, :5].mean(1)
+        found = without_model(train, test, 0)
+        np.testing.assert_allclose(found["neighbours"], near, rtol=1e-4)
+        far = cdist(test @ white, [train.mean(0) @ white])[:, 0]
+        np.testing.assert_allclose(found["Mahalanobis"], far, rtol=1e-4)
+
+    def test_no_row_is_its_own_neighbour(self) -> None:
+        train = lines(60, 0)
+        fitted = LedoitWolf().fit(train)
+        values, vectors = np.linalg.eigh(fitted.covariance_)
+        white = train @ (vectors / np.sqrt(np.maximum(values, 1e-3 * values.mean())))
+        others = np.sort(cdist(white, white), axis=1)[:, 1:6].mean(1)
+        np.testing.assert_allclose(without_model(train, None, 0)["neighbours"], others, rtol=1e-3)
+
+    @pytest.mark.parametrize("score", [*SCORES, "combined"])
+    def test_each_finds_rows_far_out(self, detector: AnomalyDetector, score: str) -> None:
+        test = np.concatenate([lines(100, 1), lines(20, 2) + np.array([8, -8, 8, 8])])
+        if score == "ratio":  # what is odd by itself is not odd as a combination
+            test[100:] = broken(20, 2)
+        assert roc_auc_score(np.arange(120) >= 100, detector.score_table(test)[score]) > 0.65
+
+    def test_broken_dependencies_are_found(self, detector: AnomalyDetector) -> None:
+        test = np.concatenate([lines(200, 1), broken(50, 2)])
+        assert roc_auc_score(np.arange(250) >= 200, detector.decision_function(test)) > 0.9
+
+    def test_a_score_does_not_depend_on_the_batch(self, detector: AnomalyDetector) -> None:
+        test = lines(300, 3)
+        whole = detector.decision_function(test)
+        parts = [detector.decision_function(test[start : start + 7]) for start in range(0, 300, 7)]
+        np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-6)
+
+    def test_the_same_seed_gives_the_same_scores(self) -> None:
+        first, second = (
+            AnomalyDetector(settings=QUICK, random_state=3).fit(lines(60, 0)).decision_function(lines(9, 1))
+            for _ in range(2)
+        )
+        np.testing.assert_array_equal(first, second)
+
+
+class TestDetector:
+    def test_false_alarms_are_as_many_as_asked_for(self, detector: AnomalyDetector) -> None:
+        normal = lines(2000, 5)
+        held_out = detector.calibration_rows_
+        for rate in (0.05, 0.2):
+            error = np.sqrt(rate * (1 - rate) * (1 / 2000 + 1 / held_out))
+            flagged = np.mean(detector.decision_function(normal) > detector.threshold(rate))
+            assert flagged == pytest.approx(rate, abs=3 * error)
+
+    def test_the_threshold_moves_without_a_fit(self, detector: AnomalyDetector) -> None:
+        normal = lines(500, 6)
+        before = detector.predict(normal).sum()
+        detector.set_threshold(0.2)
+        after, share = detector.predict(normal).sum(), detector.labels_.mean()
+        detector.set_threshold(0.05)
+        assert after > before == detector.predict(normal).sum()
+        assert share > detector.labels_.mean() > 0
+
+    def test_its_answers_agree(self, detector: AnomalyDetector) -> None:
+        test = np.concatenate([lines(50, 1), broken(50, 2)])
+        odd = detector.predict(test)
+        np.testing.assert_array_equal(odd, detector.decision_function(test) > detector.threshold_)
+        proba = detector.predict_proba(test)
+        np.testing.assert_allclose(proba.sum(1), 1)
+        np.testing.assert_array_equal(odd, proba[:, 1] > 0.5)
+        assert (detector.p_values(test)[odd == 1] <= 0.05 + 1e-9).all()
+
+    def test_it_is_saved_and_loaded(self, detector: AnomalyDetector, tmp_path: Path) -> None:
+        detector.save(tmp_path / "model")
+        loaded = AnomalyDetector.load(tmp_path / "model")
+        test = broken(50, 2)
+        np.testing.assert_allclose(loaded.decision_function(test), detector.decision_function(test), rtol=1e-6)
+        np.testing.assert_array_equal(loaded.labels_, detector.labels_)
+        assert loaded.threshold_ == detector.threshold_
+        loaded.save(tmp_path / "again")
+        for path in (tmp_path / "model").glob("*.safetensors"):
+            assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+        (tmp_path / "model" / "detector.json").write_text("{}")
+        with pytest.raises(ModelFileError, match=r"detector\.json"):
+            AnomalyDetector.load(tmp_path / "model")
+
+    def test_it_works_in_a_pipeline(self) -> None:
+        made = make_pipeline(StandardScaler(), AnomalyDetector(settings=QUICK, random_state=0)).fit(lines(60, 0))
+        assert made.predict(lines(5, 1)).shape == (5,)
+        assert clone(made[-1]).get_params()["settings"] == QUICK
+
+    def test_trimmed_training_leaves_out_the_oddest(self) -> None:
+        rows = np.concatenate([lines(95, 0), np.full((5, 4), 30.0) + lines(5, 1)])
+        fitted = AnomalyDetector(trim=0.05, settings=QUICK, random_state=0).fit(rows)
+        assert fitted.rows_ == 95
+        assert len(fitted.labels_) == 100
+        assert fitted.labels_[95:].all()
+
+
+class TestMixedColumns:
+    def test_cells_may_be_missing_and_texts(self, mixed: AnomalyDetector) -> None:
+        odd = pd.DataFrame({"city": ["Lima", None, "Oslo"], "degrees": [2.0, np.nan, 2.1], "site": "A"})
+        scores = mixed.decision_function(odd)
+        assert np.isfinite(scores).all()
+        assert mixed.predict(odd)[[0, 2]].tolist() == [1, 0]
+
+    def test_the_columns_that_made_a_row_odd(self, mixed: AnomalyDetector) -> None:
+        odd = pd.DataFrame({"city": ["Oslo", "Oslo"], "degrees": [21.0, 2.0], "site": "A"})
+        (found, nothing) = mixed.explain(odd)
+        assert nothing == []
+        degrees = next(one for one in found if one.column == "degrees")
+        assert degrees.value == 21.0
+        assert degrees.low < 2 < degrees.high < 19
+        assert "degrees 21 (expected" in str(degrees)
+        city = next((one for one in found if one.column == "city"), None)
+        assert city is None or city.expected in ("Lima", "Rome")
+
+    def test_values_never_seen_are_odd(self, mixed: AnomalyDetector) -> None:
+        odd = pd.DataFrame({"city": ["Paris", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "B"]})
+        usual = pd.DataFrame({"city": ["Oslo", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "A"]})
+        assert (mixed.decision_function(odd) > mixed.decision_function(usual) + 0.5).all()
+        (paris, site) = mixed.explain(odd, rows=[0, 1], most=1)
+        assert (paris[0].column, paris[0].value, paris[0].expected, paris[0].unseen) == (
+            "city",
+            "Paris",
+            "Oslo",
+            True,
+        )
+        assert (site[0].column, site[0].value, site[0].expected) == ("site", "B", "A")
+
+    def test_numbers_stay_numbers_however_few(self) -> None:
+        rows = np.random.default_rng(0).integers(0, 5, (100, 3)).astype(float)
+        fitted = AnomalyDetector(settings=QUICK, random_state=0).fit(rows)
+        scores = fitted.decision_function([[2, 2, 2], [9, 9, 9], [40, 40, 40]])
+        assert scores[0] < scores[1] < scores[2]
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("share", [0, 1, -0.1, 1.5, "a"])
+    def test_contamination(self, share: Any) -> None:
+        with pytest.raises(SettingsError, match="contamination: expected a share, 0 < share < 1"):
+            AnomalyDetector(contamination=share).fit(lines(20, 0))
+
+    def test_unknown_score(self) -> None:
+        with pytest.raises(SettingsError, match="did you mean 'likelihood'"):
+            AnomalyDetector(score="likelyhood").fit(lines(20, 0))
+
+    def test_too_few_rows(self) -> None:
+        with pytest.raises(DataError, match="8 rows or more"):
+            AnomalyDetector().fit(lines(1, 0))
+
+    def test_constants(self) -> None:
+        with pytest.raises(DataError, match="no column varies"):
+            AnomalyDetector().fit(np.ones((20, 3)))
+
+    def test_one_column_is_enough(self) -> None:
+        fitted = AnomalyDetector(settings=QUICK, random_state=0).fit(lines(60, 0)[:, :1])
+        assert fitted.predict([[0.0], [50.0]]).tolist() == [0, 1]
+
+    def test_a_missing_column(self, mixed: AnomalyDetector) -> None:
+        with pytest.raises(DataError, match="no column 'degrees'"):
+            mixed.predict(pd.DataFrame({"city": ["Oslo"], "site": ["A"]}))
+
+    def test_infinity_is_odd(self, detector: AnomalyDetector) -> None:
+        scores = detector.decision_function([[0, 0, 0, 0], [np.inf, 0, 0, 0]])
+        assert np.isfinite(scores).all()
+        assert scores[1] > scores[0]
+
+
+def cannot_apply(estimator: Any) -> dict[str, str]:
+    """The checks of scikit-learn that cannot hold here, and why."""
+    method = "`score` is the parameter that picks a score, as PyOD's detectors have no method of that name"
+    return {
+        "check_fit_score_takes_y": method,
+        "check_n_features_in_after_fitting": method,
+        "check_pipeline_consistency": method,
+        "check_methods_sample_order_invariance": "rows are scored in float32: equal to 1e-6, asked for are 1e-9",
+    }
+
+
+def checks() -> list[Any]:
+    estimator = AnomalyDetector(settings={"epochs": 1, "hidden_dim": [8], "latent_dim": 2}, random_state=0)
+    with warnings.catch_warnings():  # it has scikit-learn's manners without its base class
+        warnings.filterwarnings("ignore", message=".*does not inherit")
+        return list(
+            estimator_checks_generator(estimator, expected_failed_checks=cannot_apply(estimator), mark="skip")
+        )
+
+
+@pytest.mark.filterwarnings("ignore:.*does not inherit")
+@pytest.mark.parametrize(("estimator", "check"), checks(), ids=_get_check_estimator_ids)
+def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
+    check(estimator)

@@ -1,0 +1,377 @@
+"""Gaps filled, against tables whose conditional distributions are known exactly."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from click.testing import CliRunner
+
+from dreamgen import Imputer
+from dreamgen.applications.coverage import Coverage
+from dreamgen.applications.imputer_training import filling_settings
+from dreamgen.applications.log_rows import LogRows, read_log
+from dreamgen.cli import cli
+from dreamgen.errors import DataError, ModelFileError, SettingsError
+
+QUICK: dict[str, Any] = {"steps": 30, "samples": 10, "random_state": 0}
+
+
+def mixed(n: int = 120, seed: int = 0) -> pd.DataFrame:
+    """A table of several kinds with gaps everywhere but in the last two columns."""
+    random = np.random.default_rng(seed)
+    z = random.normal(size=n)
+    frame = pd.DataFrame(
+        {
+            "real": z + 0.3 * random.normal(size=n),
+            "positive": np.exp(z),
+            "word": np.where(z > 0, "up", "down").astype(object),
+            "whole": pd.array(random.integers(100, 999, n), dtype="Int64"),
+            "kind": pd.Categorical(np.where(z > 0.5, "p", "q")),
+            "when": pd.date_range("2020-01-01", periods=n, freq="h"),
+            "same": 1.5,
+            "key": [f"u{i}" for i in range(n)],
+        },
+        index=np.arange(n) * 3,
+    )
+    for name in frame.columns[:6]:
+        frame.loc[random.random(n) < 0.2, name] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def imputer() -> Imputer:
+    return Imputer(**QUICK).fit(mixed())
+
+
+# The exact oracle: x = W z + noise has a known normal distribution given any of its parts.
+
+W = np.array([[1.0, 0.2], [0.8, -0.6], [-0.5, 1.0], [0.3, 0.9], [0.9, 0.4]])
+NOISE = 0.4
+
+
+def linear_gaussian(n: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    return random.normal(size=(n, 2)) @ W.T + NOISE * random.normal(size=(n, len(W)))
+
+
+def exact(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Conditional means and variances of the gaps of each row, in float64."""
+    covariance = W @ W.T + NOISE**2 * np.eye(len(W))
+    mean, variance = np.zeros_like(x), np.zeros_like(x)
+    for row, values in enumerate(x):
+        gap = np.isnan(values)
+        seen = ~gap
+        gain = covariance[np.ix_(gap, seen)] @ np.linalg.inv(covariance[np.ix_(seen, seen)])
+        mean[row, gap] = gain @ values[seen]
+        rest = covariance[np.ix_(gap, gap)] - gain @ covariance[np.ix_(seen, gap)]
+        variance[row, gap] = np.diag(rest)
+    return mean, variance
+
+
+@pytest.fixture(scope="module")
+def gaussian() -> tuple[Imputer, np.ndarray]:
+    random = np.random.default_rng(5)
+    train, new = linear_gaussian(3000, 1), linear_gaussian(400, 2)
+    train[random.random(train.shape) < 0.2] = np.nan
+    new[random.random(new.shape) < 0.3] = np.nan
+    settings = {"likelihood": {"kind": "columns", "components": 1, "family": "normal"}, "latent_dim": 4}
+    return Imputer(steps=900, samples=100, settings=settings, random_state=0).fit(train), new
+
+
+def test_means_are_those_of_the_normal_distribution(gaussian: tuple[Imputer, np.ndarray]) -> None:
+    imputer, new = gaussian
+    mean, _ = exact(new)
+    gaps = np.isnan(new)
+    wrong = (imputer.transform(new) - mean)[gaps]
+    # A quarter of what a table of zeros would be wrong by, squared: a twentieth.
+    assert np.mean(wrong**2) < 0.05 * np.mean(mean[gaps] ** 2)
+
+
+def test_draws_spread_as_the_normal_distribution(gaussian: tuple[Imputer, np.ndarray]) -> None:
+    imputer, new = gaussian
+    _, variance = exact(new)
+    gaps = np.isnan(new)
+    draws = np.stack(imputer.draws(new, 40))
+    found = draws.var(0, ddof=1)[gaps]
+    assert 0.85 < np.mean(found) / np.mean(variance[gaps]) < 1.2
+    assert np.corrcoef(found, variance[gaps])[0, 1] > 0.6
+
+
+def test_intervals_hold_what_they_promise(gaussian: tuple[Imputer, np.ndarray]) -> None:
+    imputer, new = gaussian
+    truth = linear_gaussian(400, 2)
+    gaps = np.isnan(new)
+    for level in (0.5, 0.9):
+        low, high = imputer.intervals(new, level)
+        held = np.mean(((low <= truth) & (truth <= high))[gaps])
+        # 600 gaps: two standard errors are .025 at 90% and .041 at 50%, and the calibration's come on top.
+        assert abs(held - level) < 0.06
+    assert imputer.coverage_.calibrated == pytest.approx(0.9, abs=0.04)
+
+
+def test_any_columns_given_any_others(gaussian: tuple[Imputer, np.ndarray]) -> None:
+    imputer, _ = gaussian
+    given = pd.DataFrame({"0": [1.5] * 400})
+    drawn = imputer.conditional(given, columns=["1", "3"], given=["0"])[0]
+    assert list(drawn.columns) == ["0", "1", "3"]
+    covariance = W @ W.T + NOISE**2 * np.eye(len(W))
+    gain = covariance[[1, 3], 0] / covariance[0, 0]
+    rest = covariance[np.ix_([1, 3], [1, 3])] - np.outer(gain, covariance[0, [1, 3]])
+    # The rows are the same one, and so is their noise: m draws of one row are what varies.
+    many = np.stack([d[["1", "3"]].to_numpy()[0] for d in imputer.conditional(given[:1], columns=["1", "3"], m=400)])
+    assert np.allclose(many.mean(0), gain * 1.5, atol=0.2)
+    assert np.allclose(np.cov(many.T), rest, atol=0.25)
+
+
+# What comes back
+
+
+def test_observed_cells_come_back_bit_for_bit_with_dtypes_and_index(imputer: Imputer) -> None:
+    frame = mixed()
+    for filled in (imputer.transform(frame), *imputer.draws(frame, 2), *imputer.intervals(frame)):
+        assert list(filled.columns) == list(frame.columns)
+        assert filled.index.equals(frame.index)
+        assert (filled.dtypes == frame.dtypes).all()
+        assert not filled.isna().to_numpy().any()
+        for name in frame:
+            seen = frame[name].notna()
+            assert (filled[name][seen] == frame[name][seen]).all(), name
+
+
+@pytest.mark.parametrize("kind", ["polars", "arrow", "numpy", "csv"])
+def test_the_callers_kind_comes_back(kind: str, tmp_path: Path) -> None:
+    x = np.linspace(0, 1, 50)[:, None] * [1.0, -2.0, 3.0]
+    x[::7, 1] = np.nan
+    frame = pd.DataFrame(x, columns=["a", "b", "c"])
+    source: Any = {"polars": pl.from_pandas(frame), "arrow": pa.table(dict(frame)), "numpy": x}.get(kind)
+    if kind == "csv":
+        source = tmp_path / "x.csv"
+        frame.to_csv(source, index=False)
+    filled = Imputer(**QUICK).fit(source).transform(source)
+    expected = {"polars": pl.DataFrame, "arrow": pa.Table, "numpy": np.ndarray, "csv": pa.Table}[kind]
+    assert isinstance(filled, expected)
+    assert not np.isnan(np.asarray(filled if kind == "numpy" else filled["b"].to_numpy())).any()
+
+
+def test_rows_do_not_depend_on_each_other(imputer: Imputer) -> None:
+    frame = mixed()
+    numbers = ["real", "positive"]
+    together = imputer.transform(frame)[numbers]
+    apart = pd.concat([imputer.transform(frame[i : i + 17]) for i in range(0, len(frame), 17)])[numbers]
+    np.testing.assert_allclose(together, apart, rtol=0, atol=1e-6)
+
+
+def test_seeds_decide(imputer: Imputer) -> None:
+    frame = mixed()
+    pd.testing.assert_frame_equal(Imputer(**QUICK).fit(frame).transform(frame), imputer.transform(frame))
+    other = Imputer(**{**QUICK, "random_state": 1}).fit(frame).transform(frame)
+    assert not other["real"].equals(imputer.transform(frame)["real"])
+
+
+def test_several_models_are_averaged() -> None:
+    frame = mixed()
+    two = Imputer(**QUICK, models=2).fit(frame)
+    one = [two.transform(frame)]
+    both = list(two.models_)
+    for model in both:
+        two.models_ = [model]
+        one.append(two.transform(frame))
+    np.testing.assert_allclose(one[0]["real"], (one[1]["real"] + one[2]["real"]) / 2, atol=1e-6)
+
+
+def test_indicators_and_samples() -> None:
+    frame = mixed()
+    made = Imputer(**QUICK, add_indicator=True, sample_posterior=True).fit(frame)
+    filled = made.transform(frame)
+    assert list(filled.columns) == list(made.get_feature_names_out())
+    assert (filled["missingindicator_real"] == frame["real"].isna()).all()
+    assert "missingindicator_same" not in filled
+
+
+# Keeping
+
+
+def test_saved_and_loaded(imputer: Imputer, tmp_path: Path) -> None:
+    imputer.save(tmp_path / "model")
+    again = Imputer.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(again.transform(mixed()), imputer.transform(mixed()))
+    assert again.coverage_ == imputer.coverage_
+    assert not [
+        p for p in (tmp_path / "model").rglob("*") if p.is_file() and p.suffix not in (".json", ".safetensors")
+    ]
+
+
+def test_a_changed_folder_is_refused(imputer: Imputer, tmp_path: Path) -> None:
+    imputer.save(tmp_path / "model")
+    facts = tmp_path / "model" / "imputer.json"
+    facts.write_bytes(facts.read_bytes().replace(b'"samples"', b'"sampled"'))
+    with pytest.raises(ModelFileError):
+        Imputer.load(tmp_path / "model")
+
+
+# Bad input
+
+
+def test_a_missing_column_and_a_changed_type_are_named(imputer: Imputer) -> None:
+    with pytest.raises(DataError, match="real"):
+        imputer.transform(mixed().drop(columns="real"))
+    with pytest.raises(DataError, match=r"positive.*expected numbers"):
+        imputer.transform(mixed().assign(positive="three"))
+
+
+def test_unseen_categories_stay_and_infinities_are_filled(imputer: Imputer) -> None:
+    frame = mixed()
+    frame.iloc[0, 2], frame.iloc[1, 1] = "sideways", np.inf
+    filled = imputer.transform(frame)
+    assert filled["word"].iloc[0] == "sideways"
+    assert np.isfinite(filled["positive"]).all()
+    assert any("'sideways', never seen" in line for line in imputer.notes_)
+    assert any("'positive': 1 cells are infinite" in line for line in imputer.notes_)
+
+
+def test_rows_and_columns_without_any_value() -> None:
+    frame = mixed().drop(columns="key")
+    frame["nothing"] = np.nan
+    frame.loc[frame.index[:3], ["real", "positive", "word", "whole", "kind", "when"]] = None
+    made = Imputer(**QUICK).fit(frame)
+    filled = made.transform(frame)
+    assert filled["nothing"].isna().all()
+    assert any("'nothing': 120 gaps stay" in line for line in made.notes_)
+    assert not filled.drop(columns="nothing").isna().to_numpy().any()
+
+
+@pytest.mark.parametrize(
+    ("x", "expected"),
+    [
+        (np.array([[1.0, 2.0]]), [[1.0, 2.0]]),
+        (np.array([[3.0, np.nan], [3.0, 5.0], [np.nan, 5.0]]), [[3.0, 5.0]] * 3),
+    ],
+)
+def test_constants_and_a_single_row(x: np.ndarray, expected: list[list[float]], tmp_path: Path) -> None:
+    made = Imputer(**QUICK).fit(x)
+    np.testing.assert_array_equal(made.transform(x), expected)
+    made.save(tmp_path / "constant")
+    np.testing.assert_array_equal(Imputer.load(tmp_path / "constant").transform(x), expected)
+
+
+def test_one_column() -> None:
+    x = np.array([[1.0], [2.0], [np.nan], [4.0]] * 10)
+    filled = Imputer(**QUICK).fit_transform(x)
+    assert 1 < filled[2, 0] < 4
+
+
+@pytest.mark.parametrize("arguments", [{"models": 0}, {"samples": 0}, {"window": 0}])
+def test_settings_are_checked(arguments: dict[str, int]) -> None:
+    with pytest.raises(SettingsError):
+        Imputer(**arguments).fit(np.ones((3, 2)) * [[1], [2], [3]])
+
+
+def test_masking_follows_the_gaps_of_the_table() -> None:
+    full, half = filling_settings(1000, 10, 0.0), filling_settings(1000, 10, 0.5)
+    assert full.masking["most"] > 0.5  # type: ignore[index]
+    assert half.masking["most"] == 0  # type: ignore[index]
+
+
+def test_calibration_is_the_conformal_rank() -> None:
+    scores = tuple(np.linspace(0, 1, 101))
+    assert Coverage(scores, 100).level(0.9) == pytest.approx(0.909)
+    assert Coverage().level(0.9) == 0.9
+
+
+def test_estimator_checks() -> None:
+    from sklearn.base import clone
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    x[::5, 0] = np.nan
+    made = clone(Imputer(**QUICK))
+    assert make_pipeline(made, StandardScaler()).fit_transform(x).shape == (60, 3)
+    from sklearn.exceptions import NotFittedError
+
+    with pytest.raises(NotFittedError):
+        Imputer().transform(x)
+
+
+# Logs
+
+
+def sensor_log(n: int = 400) -> pd.DataFrame:
+    t = np.arange(n)
+    random = np.random.default_rng(0)
+    x = np.sin(t / 9)
+    frame = pd.DataFrame(
+        {"time": t, "a": x + 0.02 * random.normal(size=n), "b": 2 * x + 0.02 * random.normal(size=n)}
+    )
+    frame.loc[100:112, "a"] = np.nan
+    frame.loc[0:4, "b"] = np.nan
+    return frame
+
+
+def test_reaches_and_lines_of_gaps_by_hand() -> None:
+    table = pa.table({"g": [0, 0, 0, 0, 0, 1, 1], "x": [1.0, None, None, 4.0, 8.0, None, 3.0]})
+    rows = LogRows(read_log(table, ["x"], None, "g"), 3, np.array([9.0]))
+    t, a, b = rows.gaps(0)
+    assert (t.tolist(), a.tolist(), b.tolist()) == ([1, 2, 5], [1, 2, 4], [2, 1, 1])
+    about = rows.about(t, a, b)
+    # rest, line, slope, bend, rows back, rows ahead; in the second group there is nothing before.
+    np.testing.assert_allclose(about[:, 1], [2.0, 3.0, 3.0])
+    np.testing.assert_allclose(about[:, 2], [3.0, 3.0, np.nan])
+    np.testing.assert_allclose(about[:, 3], [(1 + 4 + 8) / 3 - 2, (1 + 4 + 8) / 3 - 3, 0.0])
+    assert np.isnan(about[:, 0]).all()
+
+
+def test_a_log_is_bridged_from_the_other_sensor(tmp_path: Path) -> None:
+    frame = sensor_log()
+    made = Imputer(window=20, time="time", steps=300, samples=20, random_state=0).fit(frame)
+    filled = made.transform(frame)
+    truth = np.sin(np.arange(400) / 9)
+    line = frame["a"].interpolate()
+    ours, theirs = (np.sqrt(np.mean((x[100:113] - truth[100:113]) ** 2)) for x in (filled["a"], line))
+    assert ours < theirs / 2
+    assert filled["time"].equals(frame["time"])
+    assert (filled["b"][5:] == frame["b"][5:]).all()
+    made.save(tmp_path / "log")
+    pd.testing.assert_frame_equal(Imputer.load(tmp_path / "log").transform(frame), filled)
+
+
+# The command
+
+
+def test_the_command_writes_draws_and_a_report(tmp_path: Path) -> None:
+    data = tmp_path / "data.csv"
+    frame = mixed().drop(columns="when")
+    frame.loc[0, "word"] = "=1+1"
+    frame.to_csv(data, index=False)
+    report = tmp_path / "report.json"
+    arguments = ["impute", str(data), "--out", str(tmp_path / "full.csv"), "-m", "2", "--steps", "20"]
+    run = CliRunner().invoke(cli, [*arguments, "--report", str(report), "--json"], catch_exceptions=False)
+    result = json.loads(run.stdout)
+    assert [Path(name).name for name in result["out"]] == ["full-1.csv", "full-2.csv"]
+    for name in result["out"]:
+        filled = pd.read_csv(name)
+        assert filled["word"][0] == "'=1+1"
+        assert not filled.isna().to_numpy().any()
+    assert result["filled"] == int(frame.isna().to_numpy().sum())
+    assert json.loads(report.read_text())["title"] == "Gaps filled"
+    assert io.StringIO(run.stdout).readline().startswith("{")
+
+
+def test_the_command_refuses_before_it_works(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        CliRunner().invoke(cli, ["impute", str(tmp_path / "no.csv")], catch_exceptions=False)
+    with pytest.raises(SettingsError):
+        CliRunner().invoke(cli, ["impute", "x.csv", "--time", "t"], catch_exceptions=False)
+
+
+def test_nothing_random_is_global(imputer: Imputer) -> None:
+    before = torch.random.get_rng_state()
+    imputer.transform(mixed())
+    assert torch.equal(before, torch.random.get_rng_state())

@@ -1,0 +1,430 @@
+"""Synthetic rows: exact conditionals on a toy, then one small table through everything that a synthesizer does."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import torch
+from scipy import stats
+from sklearn.mixture import GaussianMixture as SklearnMixture
+from torch.distributions import Normal
+
+from dreamgen.applications.conditioning import Condition, conditional_codes, rows_of_codes
+from dreamgen.applications.conditions import read_condition
+from dreamgen.applications.constraints import parse_constraints
+from dreamgen.applications.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
+from dreamgen.applications.synthesizer import Synthesizer
+from dreamgen.cli import main
+from dreamgen.data.columns import ColumnShape
+from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise
+from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
+from dreamgen.tables import infer_schema
+
+# A toy whose conditionals are known: one code, and columns that hang together through it alone
+
+
+class Toy:
+    """z ~ N(0, 1); a category of 2, one of 3, a number with an atom at 0: logits and locations linear in z."""
+
+    def __init__(self) -> None:
+        shapes = [ColumnShape(levels=2), ColumnShape(levels=3), ColumnShape(atoms=(0.0,))]
+        self.likelihood = ColumnsLikelihood(shapes, components=2, family="normal")
+        size = self.likelihood.parameters_shape((3,))[0]
+        generator = torch.Generator().manual_seed(0)
+        self.weight = 1.5 * torch.randn(size, 1, generator=generator)
+        self.bias = torch.randn(size, generator=generator)
+        self.prior = Normal(torch.zeros(1), torch.ones(1), validate_args=False)
+
+    def decode(self, z: torch.Tensor) -> Columns:
+        p = self.likelihood(z @ self.weight.T + self.bias)
+        assert isinstance(p, Columns)
+        return p
+
+    def exact(self, conditions: list[Condition]) -> tuple[float, float, list[float]]:
+        """P(conditions), E[z | conditions] and P(second column | conditions), by a sum over a fine grid."""
+        grid = torch.linspace(-8, 8, 8001).unsqueeze(1)
+        p = self.decode(grid.unsqueeze(0))
+        weight = (-0.5 * grid[:, 0].square()).exp()
+        mass = torch.stack([c.log_mass(p)[0] for c in conditions]).sum(0).exp() * weight
+        posterior = (mass / mass.sum()).double()
+        second = (posterior.unsqueeze(1) * p.probs(1)[0]).sum(0)
+        return float(mass.sum() / weight.sum()), float((posterior * grid[:, 0]).sum()), second.tolist()
+
+
+TOY = Toy()
+CASES = {
+    "a category": [Condition(0, codes=(1,))],
+    "a share of a category": [Condition(0, codes=(0, 1), weights=(0.1, 1.0))],
+    "a range beside a category": [Condition(0, codes=(0,)), Condition(2, low=0.5, high=1.5)],
+    "one exact number": [Condition(2, low=0.7, high=0.7)],
+    "a range around an atom": [Condition(2, low=-0.2, high=0.2)],
+    "a rare tail": [Condition(2, low=3.0)],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("with_proposal", [False, True])
+def test_conditional_rows_are_those_of_the_exact_posterior(name: str, with_proposal: bool) -> None:
+    conditions, n = CASES[name], 4000
+    probability, mean, second = TOY.exact(conditions)
+    # A proposal may be wrong: the weights put it right.
+    proposal = (torch.tensor([[1.5], [-1.0]]), torch.tensor([[0.5], [0.8]])) if with_proposal else None
+    found = conditional_codes(TOY.prior, TOY.decode, conditions, n, StepNoise(1), proposal)
+    x = rows_of_codes(TOY.decode, found.z, conditions, StepNoise(2))
+    if name == "one exact number":
+        assert found.probability is None
+    else:
+        assert found.probability == pytest.approx(probability, rel=0.15)
+    spread = float(found.z.std())
+    assert float(found.z.mean()) == pytest.approx(mean, abs=5 * spread / math.sqrt(n / 4))
+    counts = torch.bincount(x[:, 1].long(), minlength=3).double() / n
+    assert counts.tolist() == pytest.approx(second, abs=0.04)
+    for condition in conditions:
+        cells = x[:, condition.column]
+        if condition.codes:
+            assert set(cells.long().tolist()) <= set(condition.codes)
+        else:
+            assert condition.low - 1e-4 <= float(cells.min()) <= float(cells.max()) <= condition.high + 1e-4
+
+
+def test_conditioned_numbers_follow_the_truncated_law() -> None:
+    conditions = [Condition(2, low=0.5, high=2.5)]
+    x = rows_of_codes(TOY.decode, torch.full((4000, 1), 0.3), conditions, StepNoise(3))[:, 2].double().numpy()
+    p = TOY.decode(torch.full((1, 1, 1), 0.3))
+
+    def below(values: Any) -> Any:
+        probe = torch.zeros(1, len(values), 3)
+        probe[0, :, 2] = torch.as_tensor(values).float()
+        return p.cdf(probe)[0, :, 2].double().numpy()
+
+    low, high = below(np.array([0.5, 2.5]))
+    assert stats.kstest(x, lambda values: (below(values) - low) / (high - low)).pvalue > 0.001
+
+
+def test_atoms_within_a_range_keep_their_share() -> None:
+    p = TOY.decode(torch.zeros(1, 1, 1))
+    condition = Condition(2, low=-0.5, high=0.5)
+    cells = rows_of_codes(TOY.decode, torch.zeros(4000, 1), [condition], StepNoise(4))[:, 2]
+    assert p.numbers is not None
+    share = float(p.numbers.log_weight[0, 0, 0, 0].exp() / condition.log_mass(p)[0, 0].exp())
+    assert float((cells == 0).float().mean()) == pytest.approx(share, abs=0.04)
+
+
+# The prior
+
+
+def test_the_mixture_of_sums_is_scikit_learns_step() -> None:
+    rng = np.random.default_rng(0)
+    z = np.concatenate([rng.normal(-2, 1, (400, 3)), rng.normal(2, 0.5, (600, 3))])
+    fitted = SklearnMixture(2, random_state=0, max_iter=200, tol=1e-9).fit(z)
+    codes = torch.from_numpy(z).float()
+    share = torch.from_numpy(fitted.predict_proba(z)).float()
+    mixture = _of_sums(share.T @ _products(codes), 3)
+    hard = torch.from_numpy(fitted.predict(z))
+    assert _sums(codes, hard, 2).numpy() == pytest.approx(
+        np.stack([_products(codes[hard == c]).sum(0).numpy() for c in (0, 1)]), rel=1e-3, abs=0.1
+    )
+    again = _of_sums(_expected(mixture, codes), 3)
+    for one in (mixture, again):
+        assert one.loc.numpy() == pytest.approx(fitted.means_, abs=0.02)
+        assert one.logits.exp().numpy() == pytest.approx(fitted.weights_, abs=0.01)
+        covariance = (one.scale_tril @ one.scale_tril.mT).numpy()
+        assert covariance == pytest.approx(fitted.covariances_, abs=0.03)  # ours are shrunk a little
+        assert float(one.log_prob(codes).mean()) == pytest.approx(fitted.score(z), abs=0.01)
+
+
+def test_the_size_of_the_mixture_is_chosen_by_held_out_codes() -> None:
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.tensor([[-4.0, 0.0], [4.0, 0.0], [0.0, 5.0]])
+    loc = centres[torch.randint(3, (3000,), generator=generator)] + torch.randn(3000, 2, generator=generator)
+    q = Normal(loc, torch.full_like(loc, 0.5))
+    fitted = fit_prior(q, (1, 3, 40))
+    assert max(fitted.tried, key=lambda size: fitted.tried[size]) != 1
+    prior = fitted.prior(None)
+    # The truth: unit scatter plus the posterior's own.
+    truth = torch.stack([Normal(c, math.sqrt(1.25)).log_prob(loc).sum(1) for c in centres]).logsumexp(0) - math.log(3)
+    assert float(prior.log_prob(loc).mean().detach()) == pytest.approx(float(truth.mean()), abs=0.05)
+    few = fit_prior(Normal(loc[:50], torch.ones(50, 2)), (1, 3, 40))
+    assert len(few.prior.logits) == 1
+
+
+# One table through everything
+
+
+def people(n: int, seed: int) -> pd.DataFrame:
+    """Keys, a category with rare values, numbers on a grid and with a spike, gaps, times, low <= high."""
+    rng = np.random.default_rng(seed)
+    sex = rng.choice(["Female", "Male"], n, p=[0.3, 0.7])
+    height = np.round(rng.normal(np.where(sex == "Male", 180, 167), 6), 1)
+    low = rng.integers(10, 50, n)
+    job = rng.choice(["clerk", "smith", "baker"], n).astype(object)
+    job[rng.random(n) < np.where(sex == "Female", 0.3, 0.1)] = None
+    job[:3] = ["zeppelin-captain", "royal-hatter", "lighthouse-keeper"]
+    return pd.DataFrame(
+        {
+            "key": [f"person-{seed}-{i}" for i in range(n)],
+            "sex": sex,
+            "height": height,
+            "job": job,
+            "gain": np.where(rng.random(n) < 0.7, 0.0, np.round(rng.gamma(2, 1000, n), 2)),
+            "low": low,
+            "high": low + rng.integers(0, 30, n),
+            "born": pd.Timestamp("1980-01-01") + pd.to_timedelta(rng.integers(0, 9000, n), "D"),
+            "planet": "Earth",
+        }
+    )
+
+
+PEOPLE = people(1500, 0)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Synthesizer:
+    settings = {"epochs": 25, "hidden_dim": [64, 64], "latent_dim": 6, "learning_rate": 0.004}
+    return Synthesizer(constraints=["low <= high"], settings=settings, random_state=0).fit(PEOPLE)
+
+
+@pytest.fixture(scope="module")
+def made(fitted: Synthesizer) -> pd.DataFrame:
+    frame = fitted.sample(3000, seed=1)
+    assert isinstance(frame, pd.DataFrame)
+    return frame
+
+
+def test_what_comes_back_has_the_form_of_what_came(made: pd.DataFrame) -> None:
+    assert list(made.columns) == list(PEOPLE.columns)
+    assert (made.dtypes == PEOPLE.dtypes).all()
+    assert made["key"].is_unique
+    assert not set(made["key"]) & set(PEOPLE["key"])
+    assert set(made["planet"]) == {"Earth"}
+    for name in ("height", "gain", "low", "high", "born"):
+        assert PEOPLE[name].min() <= made[name].min() <= made[name].max() <= PEOPLE[name].max()
+    assert np.allclose(made["height"], made["height"].round(1))
+    assert set(made["job"].dropna()) <= set(PEOPLE["job"].dropna())
+    assert (made["gain"] == 0).mean() == pytest.approx(0.7, abs=0.05)
+
+
+def test_cells_are_missing_as_often_and_for_whom_they_were(made: pd.DataFrame) -> None:
+    assert made["job"].isna().mean() == pytest.approx(PEOPLE["job"].isna().mean(), abs=0.03)
+    share = made["job"].isna().groupby(made["sex"]).mean()
+    assert share["Female"] > share["Male"] + 0.07
+    assert not made.drop(columns="job").isna().any().any()
+
+
+def test_columns_hang_together(made: pd.DataFrame) -> None:
+    real, ours = (f.groupby("sex")["height"].mean().diff().iloc[-1] for f in (PEOPLE, made))
+    assert ours == pytest.approx(real, rel=0.25)
+
+
+def test_rows_are_a_function_of_seed_and_place(fitted: Synthesizer) -> None:
+    many = fitted.sample_table(40, seed=5).drop_columns("key")
+    assert fitted.sample_table(40, seed=5).drop_columns("key") == many
+    assert fitted.sample_table(40, seed=6).drop_columns("key") != many
+    assert fitted.sample_table(1).num_rows == 1
+
+
+def test_every_row_keeps_the_constraint_and_what_it_took_is_counted(fitted: Synthesizer, made: pd.DataFrame) -> None:
+    assert (made["low"] <= made["high"]).all()
+    assert fitted.notes_.count("constraints", "drawn anew") > 0
+
+
+def test_a_constraint_that_no_draw_keeps_is_mended_and_counted(fitted: Synthesizer) -> None:
+    strict = Synthesizer(settings={"epochs": 1, "hidden_dim": 8, "latent_dim": 2}, random_state=0)
+    strict.constraints = ["low > high"]
+    strict.fit(PEOPLE[["low", "high"]])
+    assert strict.notes_.count("low > high", "training break it") == 1500
+    frame = strict.sample(200, seed=0)
+    assert (frame["low"] > frame["high"]).all()
+    strict.constraints = ["low > high", "high > low"]
+    with pytest.raises(DataError, match="cannot keep all constraints at once: low > high, high > low"):
+        strict.fit(PEOPLE[["low", "high"]]).sample(200, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("low = high", "expected COLUMN <= COLUMN"),
+        ("lov <= high", "no column 'lov'.*low"),
+        ("sex <= high", "'sex' is categorical"),
+        ("low <= hihg", "no number and no column.*high"),
+    ],
+)
+def test_constraints_that_cannot_be_meant_are_named(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse_constraints([text], infer_schema(pa.Table.from_pandas(PEOPLE)))
+
+
+def test_conditions_agree_with_drawing_until_they_are_met(fitted: Synthesizer) -> None:
+    everybody = fitted.sample(60_000, seed=2)
+    wanted = everybody[(everybody["sex"] == "Female") & everybody["low"].between(20, 30)]
+    ours = fitted.sample(2000, {"sex": "Female", "low": (20, 30)}, seed=3)
+    assert set(ours["sex"]) == {"Female"}
+    assert ours["low"].between(20, 30).all()
+    assert fitted.found_.probability == pytest.approx(len(wanted) / len(everybody), rel=0.1)
+    for name in ("height", "high", "gain"):
+        assert stats.ks_2samp(ours[name], wanted[name]).statistic < 0.06
+    assert ours["job"].isna().mean() == pytest.approx(wanted["job"].isna().mean(), abs=0.05)
+
+
+def test_every_way_to_ask(fitted: Synthesizer) -> None:
+    asked: dict[str, Any] = {"job": ["clerk", "royal-hatter"], "gain": 0, "height": (None, 170.0)}
+    frame = fitted.sample(400, asked, seed=0)
+    assert set(frame["job"]) <= {"clerk", "royal-hatter"}
+    assert set(frame["gain"]) == {0.0}
+    assert frame["height"].max() <= 170
+    assert set(fitted.sample(50, {"job": "zeppelin-captain"}, seed=0)["job"]) == {"zeppelin-captain"}
+    assert fitted.sample(50, {"job": None}, seed=0)["job"].isna().all()
+    late = fitted.sample(50, {"born": ("2000-01-01", None)}, seed=0)["born"]
+    assert late.min() >= pd.Timestamp("2000-01-01")
+    assert set(fitted.sample(50, {"low": 33}, seed=0)["low"]) == {33}
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "message"),
+    [
+        ({"job": "clark"}, DataError, "'clark' was never seen in training.*clerk"),
+        ({"low": 200}, DataError, "expected something from 10 to 49"),
+        ({"sxe": "Male"}, SettingsError, "no such column.*sex"),
+        ({"key": "person-0-1"}, SettingsError, "is identifier and not modelled"),
+        ({"sex": None}, DataError, "never empty in training"),
+        ({"low": [1, 2]}, SettingsError, "a number or \\(low, high\\)"),
+        ({"low": (40, 20)}, SettingsError, "expected low <= high"),
+        ({"low": "many"}, SettingsError, "expected a number, got 'many'"),
+        ({"job": []}, SettingsError, "expected a category, got none"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(fitted: Synthesizer, asked: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fitted.sample(5, asked, seed=0)
+
+
+def test_conditions_from_a_command_line(fitted: Synthesizer) -> None:
+    schema = fitted.schema_
+    assert read_condition("job=clerk|smith", schema) == ("job", ["clerk", "smith"])
+    assert read_condition("low=30..", schema) == ("low", ("30", None))
+    assert read_condition("job=", schema) == ("job", None)
+    assert read_condition("low=3", schema) == ("low", "3")
+    with pytest.raises(SettingsError, match="expected COLUMN=VALUE"):
+        read_condition("job", schema)
+
+
+def test_a_saved_model_draws_the_same_rows(fitted: Synthesizer, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "model")
+    loaded = Synthesizer.load(tmp_path / "model")
+    assert loaded.sample_table(50, seed=4) == fitted.sample_table(50, seed=4)
+    assert isinstance(loaded.sample(2, seed=0), pd.DataFrame)
+    asked = {"sex": "Male"}
+    assert loaded.sample_table(20, asked, seed=4) == fitted.sample_table(20, asked, seed=4)
+    (tmp_path / "model" / "synthesizer.json").write_text("{}")
+    with pytest.raises(ModelFileError):
+        Synthesizer.load(tmp_path / "model")
+
+
+def test_what_is_shared_has_no_row_no_rare_name_and_no_extreme(fitted: Synthesizer, tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    left = fitted.share(folder)
+    text = b"\n".join(path.read_bytes() for path in folder.iterdir() if path.suffix == ".json").decode()
+    for secret in ("zeppelin", "royal", "lighthouse", "person-0-"):
+        assert secret not in text
+    numbers = {float(word) for word in json_numbers(text)}
+    for name in ("height", "gain"):
+        rows = PEOPLE[name][PEOPLE[name] > 0]
+        assert not {float(rows.max()), float(rows.min())} & numbers, name
+    seconds = PEOPLE["born"].astype("int64") // 10**6
+    assert not {float(seconds.min()), float(seconds.max())} & numbers
+    assert not any("encoder" in name or "optim" in name for name in left)
+    weights = fitted.model_.saved.model.state_dict()
+    assert set(left) >= {f"weights.{name}" for name in weights if name.startswith(("decoder.network", "prior."))}
+    assert not {"history", "origin.seed", "origin.data", "card.epochs", "settings.epochs"} & set(left)
+    with pytest.raises(OutputError, match="not an empty folder"):
+        fitted.share(folder)
+
+    received = Synthesizer.load(folder)
+    frame = received.sample(500, seed=1)
+    assert list(frame.columns) == list(PEOPLE.columns)
+    assert (frame["low"] <= frame["high"]).all()
+    assert set(frame["sex"]) == {"Female", "Male"}
+    assert not {"zeppelin-captain", "royal-hatter", "lighthouse-keeper"} & set(frame["job"].dropna())
+    assert set(received.sample(30, {"sex": "Female"}, seed=1)["sex"]) == {"Female"}
+    with pytest.raises(SettingsError, match="no encoder"):
+        received.model_.saved.model.encoder(None)  # type: ignore[arg-type]
+
+
+def json_numbers(text: str) -> list[str]:
+    """Every number in JSON documents that stand one after the other."""
+    found: list[str] = []
+    decoder = json.JSONDecoder(parse_float=lambda t: found.append(t) or 0.0, parse_int=lambda t: found.append(t) or 0)
+    while text := text.strip():
+        text = text[decoder.raw_decode(text)[1] :]
+    return found
+
+
+def test_a_polars_frame_comes_back_as_one() -> None:
+    frame = pl.DataFrame({"a": np.arange(300) % 7, "b": np.random.default_rng(0).normal(size=300)})
+    made = Synthesizer(settings={"epochs": 1, "hidden_dim": 8, "latent_dim": 2}, random_state=0).fit(frame).sample(9)
+    assert isinstance(made, pl.DataFrame)
+    assert made.schema == frame.schema
+    assert made.height == 9
+
+
+def test_a_table_that_cannot_be_learned_is_refused() -> None:
+    with pytest.raises(DataError, match="no column varies"):
+        Synthesizer().fit(pd.DataFrame({"a": [1, 1, 1]}))
+    with pytest.raises(SettingsError, match="not fitted"):
+        Synthesizer().sample(3)
+    with pytest.raises(SettingsError, match=r"unknown setting 'bata'.*beta"):
+        Synthesizer(settings={"bata": 1}).fit(PEOPLE[["low", "high"]])
+
+
+def test_the_report_has_its_figures_and_claims_nothing_without(fitted: Synthesizer, tmp_path: Path) -> None:
+    told = fitted.report(PEOPLE[:500], people(300, 9), target="sex", seed=0, rows=400)
+    told.write(tmp_path / "report.html")
+    text = json.dumps(told.to_dict())
+    for words in ("column shape", "pair trend", "boosted trees", "membership inference", "equal to a row"):
+        assert words in text
+    assert "not differentially private" in text
+    alone = json.dumps(
+        fitted.report(PEOPLE[["sex", "low"]][:300], synthetic=PEOPLE[["sex", "low"]][300:500]).to_dict()
+    )
+    assert "Nothing is known of safety" in alone
+    assert (tmp_path / "report.html").read_text().count("<img") >= 3
+
+
+def test_the_command_makes_rows_a_model_and_what_may_be_handed_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    PEOPLE[:500].to_csv(tmp_path / "people.csv", index=False)
+    small = [part for name in ("epochs=2", "hidden_dim=16", "latent_dim=3") for part in ("-o", name)]
+    options = [
+        "-n",
+        "120",
+        "--holdout",
+        "0.4",
+        "--out",
+        str(tmp_path / "fake.parquet"),
+        "--report",
+        str(tmp_path / "report.json"),
+    ]
+    folders = ["--save", str(tmp_path / "model"), "--share", str(tmp_path / "shared")]
+    command = ["synthesize", str(tmp_path / "people.csv"), *options, *folders, *small, "--target", "sex", "--json"]
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    assert end.value.code == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["held_out"]) == (120, 200)
+    assert pd.read_parquet(tmp_path / "fake.parquet").shape == (120, len(PEOPLE.columns))
+    assert "membership" in (tmp_path / "report.json").read_text()
+    again = ["synthesize", "--model", str(tmp_path / "shared"), "-n", "7", "--where", "sex=Female"]
+    with pytest.raises(SystemExit) as end:
+        main([*again, "--out", str(tmp_path / "few.csv")])
+    assert end.value.code == 0
+    assert set(pd.read_csv(tmp_path / "few.csv")["sex"]) == {"Female"}
+    with pytest.raises(SystemExit) as end:
+        main(["synthesize", "-n", "7"])
+    assert end.value.code == 2
