@@ -300,10 +300,10 @@ def test_posterior_matching_finds_the_posterior_of_a_part() -> None:
     learner.decoder.requires_grad_(False)
     shown = torch.from_numpy(SHOWN)
     rows = torch.from_numpy(x)
-    for step in range(150):
+    for step in range(240):
         noise = StepNoise(0, step)
         batch = rows[step % 6 * 500 :][:500]
-        update(learner, build_objective(settings), Batch(batch, shown.expand(batch.shape)), noise, step, 150)
+        update(learner, build_objective(settings), Batch(batch, shown.expand(batch.shape)), noise, step, 240)
     exact_q = model.encoder(Batch(rows, shown.expand(rows.shape)))
     q = learner.encoder(Batch(rows, shown.expand(rows.shape)))
     assert torch.abs(q.mean - exact_q.mean).mean() < 0.1 * exact_q.stddev.mean()

@@ -242,7 +242,7 @@ def test_a_private_model_says_what_it_cost_and_nothing_about_its_rows(digits: Da
     generator = DreamGenerator(
         latent_dim=4, hidden_dim=16, batch_size=200, epochs=2, validation=0.0, random_state=seed,
         update={"kind": "private", "epsilon": 3.0, "delta": 1e-5, "clip": 1.0},
-    ).fit(digits.train.x, digits.train.labels)  # fmt: skip
+    ).fit(digits.train.x, digits.train.labels, out=tmp_path / "model")  # fmt: skip
     save_model(tmp_path / "model", generator.saved_)
     found = load_model(tmp_path / "model")
     assert 2.9 < found.card["privacy"]["epsilon"] <= 3.0
@@ -250,7 +250,7 @@ def test_a_private_model_says_what_it_cost_and_nothing_about_its_rows(digits: Da
     assert found.history == []
     assert found.codes == {}
     assert found.origin["seed"] is None
-    written = b"".join(path.read_bytes() for path in sorted((tmp_path / "model").iterdir()))
+    written = b"".join(path.read_bytes() for path in sorted((tmp_path / "model").rglob("*")) if path.is_file())
     assert str(seed).encode() not in written
     assert b"active_units" not in written
     assert sha256(digits.train.x.tobytes()).encode() not in written

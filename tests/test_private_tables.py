@@ -158,6 +158,8 @@ def test_a_private_model_of_a_table_says_what_it_cost(tmp_path: Path) -> None:
     weights = [m.saved.model.decoder.network.out.weight for m in (model, again, other)]  # type: ignore[union-attr]
     assert weights[0].equal(weights[1])
     assert not weights[0].equal(weights[2])
+    assert card["seed"] == "given: private only while it is a secret"
+    assert other.saved.card["privacy"]["seed"] == "drawn from the system and not kept"
     model.save(tmp_path / "model")
     loaded = TableModel.load(tmp_path / "model")
     assert loaded.saved.card["privacy"] == card

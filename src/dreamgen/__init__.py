@@ -18,6 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if TYPE_CHECKING:
     from dreamgen.applications.anomaly import AnomalyDetector
     from dreamgen.applications.imputer import Imputer
+    from dreamgen.applications.synthesizer import Synthesizer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
     from dreamgen.errors import DreamgenError
@@ -36,6 +37,7 @@ _HOMES = {
     "DreamgenError": "errors",
     "Imputer": "applications.imputer",
     "Settings": "config",
+    "Synthesizer": "applications.synthesizer",
     "Trace": "models",
     "build_model": "models",
     "evaluate": "evaluation",
@@ -52,6 +54,7 @@ __all__ = [
     "DreamgenError",
     "Imputer",
     "Settings",
+    "Synthesizer",
     "Trace",
     "build_model",
     "evaluate",

@@ -94,6 +94,7 @@ def fit_private(
         raise SettingsError(f"share: expected a part of the budget, 0 < share < 1, got {share!r}")
     if settings.epochs == "auto":
         settings = settings.replace(epochs=-(-_STEPS * min(settings.batch_size, table.num_rows) // table.num_rows))
+    told = "drawn from the system and not kept" if seed is None else "given: private only while it is a secret"
     seed = secrets.randbits(63) if seed is None else seed
     made, spending = _stand_in(table, schema, epsilon, delta, share, accountant, seed, categories or {}, bounds or {})
     kinds = {column.name: column.kind for column in schema.columns}
@@ -123,7 +124,7 @@ def fit_private(
     training = saved.card["privacy"]["charges"][-1]
     spending.add(Charge("training", training["noise"], training["rate"], training["steps"]))
     # By name, where the update knew only their sum.
-    saved.card["privacy"] = spending.to_dict(delta, accountant) | {"clip": clip}
+    saved.card["privacy"] = spending.to_dict(delta, accountant) | {"clip": clip, "seed": told}
     return TableModel(saved, codec), spending
 
 

@@ -69,7 +69,7 @@ class Synthesizer(Estimator):
             private training knows its noise: leave it None there.
 
     Attributes:
-        notes_: what was dropped or changed, at the fit and at the last sample, a line each.
+        notes_: what was dropped or changed, at the fit and by all samples since, a line each.
         priors_: the held-out log density of codes by the prior's number of components; 0 is the standard normal.
     """
 

@@ -116,7 +116,7 @@ class TableModel:
 
     def encode(self, table: "pa.Table") -> Batch:
         """The rows of a table, checked against the schema; raises DataError."""
-        self.codec.schema.check(table)
+        self.codec.check(table)
         return rows_of(self.codec, table)
 
     @property

@@ -84,7 +84,9 @@ def train_on(
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
     if len(dataset.test):
         test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), binarise=generator.sees_binary)
-    saved.origin["data"] |= {"name": dataset.name, "set_sha256": dataset.sha256, "classes": list(dataset.classes)}
+    saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
+        saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
     saved.card |= {**test, "test_rows": len(dataset.test), "test_binarisation": binarisation}
     generator.save(out)
@@ -96,7 +98,7 @@ def train_on(
         "best_epoch": saved.card["best_epoch"],
         "seconds": seconds,
         **test,
-        "active_units": saved.card["active_units"],
+        "active_units": saved.card.get("active_units"),
         "device": saved.origin["device"],
         "precision": saved.settings.precision,
     }

@@ -63,7 +63,7 @@ def read_frame(source: Any, columns: Sequence[str] | None = None, **options: Any
     """
     frame = _read(source, options)
     names = frame.table.column_names
-    _check_names(names, frame.source)
+    check_names(names, frame.source)
     if columns is None:
         return frame
     for name in columns:
@@ -74,6 +74,7 @@ def read_frame(source: Any, columns: Sequence[str] | None = None, **options: Any
 
 def _read(source: Any, options: Mapping[str, Any]) -> Frame:
     from dreamgen.tables.files import is_path, read_files
+    from dreamgen.tables.frames_arrays import from_array, from_mapping
 
     pa = arrow()
     if is_path(source):
@@ -85,104 +86,21 @@ def _read(source: Any, options: Mapping[str, Any]) -> Frame:
     if isinstance(source, pa.RecordBatch):
         return Frame(pa.Table.from_batches([source]), _arrow_like(source.schema))
     if isinstance(source, Mapping):
-        return _from_mapping(source)
+        return from_mapping(source)
     if isinstance(source, np.ndarray) and source.dtype.names:
-        return _from_mapping({name: source[name] for name in source.dtype.names})
+        return from_mapping({name: source[name] for name in source.dtype.names})
     if isinstance(source, np.ndarray | list | tuple):
-        return _from_array(source)
+        return from_array(source)
     return _from_native(source)
 
 
-def _check_names(names: Sequence[object], source: str) -> None:
+def check_names(names: Sequence[object], source: str) -> None:
+    """Raise DataError unless there are names and all differ."""
     twice = [name for name, count in Counter(map(str, names)).items() if count > 1]
     if twice:
         raise DataError(f"{source}: expected columns of different names, got {twice[0]!r} more than once")
     if not names:
         raise DataError(f"{source}: expected a table with columns, got none")
-
-
-def to_arrow(values: Any, name: str, notes: Notes) -> Any:
-    """One column as Arrow; what mixes kinds becomes text, and a note says so."""
-    pa = arrow()
-    values = _plain_array(name, values) if isinstance(values, np.ndarray) else values
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-        texts = [None if v is None or v != v else str(v) for v in values]
-        notes.column(name, "holds values of several kinds; all are read as text")
-        return pa.array(texts, pa.string())
-
-
-def _plain_array(name: str, values: Any) -> Any:
-    """An array of a dtype that Arrow knows."""
-    kind = values.dtype.kind
-    if kind == "c":
-        raise DataError(f"column {name!r}: expected real numbers, got {values.dtype}. Complex data not supported")
-    if kind == "S":
-        return np.char.decode(values, "utf-8", "replace")
-    return values.astype(np.float64) if kind == "f" and values.dtype.itemsize > 8 else values
-
-
-def _from_mapping(source: Mapping[Any, Any]) -> Frame:
-    notes = Notes()
-    _check_names(list(source), "mapping")
-    columns = {str(name): np.asarray(values) for name, values in source.items()}
-    lengths = {name: values.shape for name, values in columns.items()}
-    if any(len(shape) != 1 for shape in lengths.values()) or len(set(lengths.values())) > 1:
-        raise DataError(f"mapping: expected columns of one length, got shapes {lengths}")
-    table = arrow().table({name: to_arrow(_missing_as_nan(v), name, notes) for name, v in columns.items()})
-    names = {str(name): name for name in source}
-    kinds = {name: values.dtype for name, values in columns.items()}
-
-    def back(table: Any, rows: Sequence[int] | None) -> dict[Any, Any]:
-        return {names.get(name, name): _as_numpy(table.column(name), kinds.get(name)) for name in table.column_names}
-
-    return Frame(table, back, notes, "mapping")
-
-
-def _from_array(source: Any) -> Frame:
-    try:
-        array = np.asarray(source)
-    except ValueError as error:
-        raise DataError(f"expected rows of one length: {error}") from error
-    if array.ndim != 2:
-        raise DataError(f"expected an array of shape (rows, columns), got shape {array.shape}")
-    notes = Notes()
-    if not array.shape[1]:
-        raise DataError(f"expected a table with columns, got an array of shape {array.shape}")
-    cells = {str(i): to_arrow(_missing_as_nan(array[:, i]), str(i), notes) for i in range(array.shape[1])}
-
-    def back(table: Any, rows: Sequence[int] | None) -> Any:
-        parts = [_as_numpy(table.column(name), array.dtype) for name in table.column_names]
-        return np.column_stack(parts) if parts else np.empty((table.num_rows, 0), array.dtype)
-
-    return Frame(arrow().table(cells), back, notes, "array")
-
-
-def _missing_as_nan(values: Any) -> Any:
-    return list(values) if values.dtype == object else np.ascontiguousarray(values)
-
-
-def _as_numpy(column: Any, dtype: Any) -> Any:
-    """A column as the caller's dtype, or the nearest that can hold what it holds now."""
-    if dtype is not None and dtype.kind == "f" and arrow().types.is_floating(column.type):
-        return _floats(column).astype(dtype)
-    values = column.to_numpy()
-    if dtype is None or values.dtype == dtype:
-        return values
-    if dtype.kind in "iub" and values.dtype.kind in "fO":  # whole numbers or truths, with gaps or made fractional
-        whole = column.null_count == 0 and arrow().types.is_boolean(column.type) and dtype.kind == "b"
-        return values.astype(dtype) if whole else values
-    try:
-        return values.astype(dtype)
-    except (TypeError, ValueError):
-        return values
-
-
-def _floats(column: Any) -> Any:
-    from dreamgen.tables.cells import numbers
-
-    return numbers(column)
 
 
 def _arrow_like(schema: Any) -> Like:
@@ -205,7 +123,7 @@ def _from_native(source: Any) -> Frame:
     if nw.dependencies.is_pandas_dataframe(source):
         from dreamgen.tables.frames_pandas import from_pandas
 
-        _check_names(list(source.columns), "frame")
+        check_names(list(source.columns), "frame")
         return from_pandas(source)
     if nw.dependencies.is_polars_dataframe(source):
         from dreamgen.tables.frames_polars import from_polars

@@ -5,7 +5,8 @@ from typing import Any
 
 from dreamgen.tables.cells import family
 from dreamgen.tables.extras import arrow
-from dreamgen.tables.frames import Frame, to_arrow
+from dreamgen.tables.frames import Frame
+from dreamgen.tables.frames_arrays import to_arrow
 from dreamgen.tables.notes import Notes
 
 _NULLABLE = {"i": "Int64", "u": "UInt64", "b": "boolean"}

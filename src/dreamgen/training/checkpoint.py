@@ -85,6 +85,12 @@ class Checkpoints:
             for old in self.found()[_KEEP:]:
                 old.unlink(missing_ok=True)
 
+    def remove(self) -> None:
+        """Delete them all: they hold the seed, which of a private run is a secret."""
+        with writing(self.folder):
+            for path in (*self.found(), self.folder / _BEST):
+                path.unlink(missing_ok=True)
+
     def seed(self) -> int | None:
         """The seed of the run that left these checkpoints; None where there are none."""
         for path in self.found():

@@ -82,8 +82,10 @@ def fit_model(
             _start(checkpoints, run, resume)
         for record in train(run, checkpoints, stop):
             on_record(record)
-    facts = run.update.card()
-    private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
+        facts = run.update.card()
+        private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
+        if checkpoints and private:
+            checkpoints.remove()
     looked, codes = ({}, {}) if private else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,

@@ -1,0 +1,157 @@
+"""Pictures of parts: which is odd, and where. Learned from pictures without defects alone.
+
+Each patch of a picture gets a code from a variational autoencoder of patches, and the distance of that code to the
+nearest codes of normal patches, near the same place, says how odd the patch is: reconstruction errors do not, as a
+model that restores texture restores a scratch as well (Towards Total Recall in Industrial Anomaly Detection, 2021,
+https://arxiv.org/abs/2106.08265, with codes in place of a classifier's features).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from sklearn.exceptions import NotFittedError
+
+from dreamgen.applications.patches import LIGHTS, Light, Memory, View
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.estimator import Estimator
+
+Array = npt.NDArray[Any]
+
+_CALIBRATION = 1 / 3  # of the normal pictures: what heat is usual at each place, and how large scores get
+_FEWEST = 12
+_SMOOTH = 1.0  # pixels over which what is usual is averaged
+_TOP = 0.005  # the share of a picture's pixels, the hottest, whose mean is its score
+
+
+class PictureInspector(Estimator):
+    """Finds odd pictures of parts and where they are odd, after PyOD's manners.
+
+    Args:
+        light: what in a picture is light or finish and no defect: "vertical" or "horizontal" streaks of grinding,
+            "even" for what varies slowly, or "as it is".
+        sizes: sides of the patches in pixels: without that light, and as they are.
+        latents: numbers that tell a patch of each of the two.
+        false_alarms: the share of normal pictures that may be flagged.
+        random_state: of weights, order and what is kept.
+
+    After `fit`: `threshold_`, and `calibration_`, the numbers of the pictures that it came from.
+    """
+
+    def __init__(
+        self,
+        light: Light = "vertical",
+        *,
+        sizes: Sequence[int] = (16, 12),
+        latents: Sequence[int] = (12, 4),
+        false_alarms: float = 0.05,
+        random_state: int = 0,
+    ) -> None:
+        self.light, self.sizes, self.latents = light, sizes, latents
+        self.false_alarms, self.random_state = false_alarms, random_state
+
+    def fit(self, X: npt.ArrayLike, y: None = None, *, groups: npt.ArrayLike | None = None) -> "PictureInspector":
+        """Learn what normal pictures look like.
+
+        Args:
+            X: (n, height, width), bytes or floats in [0, 1], none with a defect that should be found.
+            y: ignored.
+            groups: (n,) pictures of the same part have the same number: they are learned from or calibrate together.
+
+        Raises:
+            DataError: no grey pictures, too small ones, or too few.
+            SettingsError: a parameter is not valid.
+        """
+        if not 0 < self.false_alarms < 1:
+            raise SettingsError(f"false_alarms: expected a share between 0 and 1, got {self.false_alarms!r}")
+        x = grey(X)
+        self.shape_ = x.shape[1:]
+        if len(x) < _FEWEST:
+            raise DataError(f"expected at least {_FEWEST} pictures to learn from, got {len(x)}")
+        views = self._views()
+        if min(self.shape_) < 2 * max(self.sizes):
+            raise DataError(f"expected pictures of at least {2 * max(self.sizes)} pixels a side, got {self.shape_}")
+        self.calibration_ = self._held_out(len(x), groups)
+        kept = np.setdiff1d(np.arange(len(x)), self.calibration_)
+        self.memories_ = [Memory(view, self.random_state).learn(x[kept]) for view in views]
+        held_out = x[self.calibration_]
+        self.usual_ = []
+        for memory in self.memories_:
+            heat = memory.heat(held_out)
+            spread = ndimage.gaussian_filter(heat.std(0), _SMOOTH) + 1e-6
+            self.usual_.append((ndimage.gaussian_filter(heat.mean(0), _SMOOTH), spread))
+        scores = np.sort(self.decision_function(held_out))
+        rank = int(np.ceil((1 - self.false_alarms) * (len(scores) + 1))) - 1
+        self.threshold_ = float(scores[min(rank, len(scores) - 1)])
+        return self
+
+    def _views(self) -> list[View]:
+        if self.light not in LIGHTS:
+            raise SettingsError(f"light: expected one of {', '.join(map(repr, LIGHTS))}, got {self.light!r}")
+        if len(self.sizes) != 2 or min(self.sizes) < 4:
+            raise SettingsError(f"sizes: expected two sides of 4 pixels or more, got {self.sizes!r}")
+        if len(self.latents) != 2 or min(self.latents) < 1:
+            raise SettingsError(f"latents: expected two numbers, 1 or more, got {self.latents!r}")
+        lights: list[Light] = [self.light, "as it is"]
+        return [
+            View(light, size, max(1, 3 * size // 8), latents)
+            for light, size, latents in zip(lights, self.sizes, self.latents, strict=True)
+        ]
+
+    def _held_out(self, n: int, groups: npt.ArrayLike | None) -> npt.NDArray[np.int64]:
+        """Numbers of the pictures that calibrate: whole groups, drawn by the seed."""
+        numbers = np.arange(n) if groups is None else np.asarray(groups)
+        if numbers.shape != (n,):
+            raise DataError(f"groups: expected a number for each of {n} pictures, got shape {numbers.shape}")
+        names = np.unique(numbers)
+        if len(names) < 3:
+            raise DataError(f"groups: expected pictures of 3 parts or more, got {len(names)}")
+        drawn = np.random.default_rng(self.random_state).permutation(names)[
+            : max(1, round(_CALIBRATION * len(names)))
+        ]
+        return np.flatnonzero(np.isin(numbers, drawn))
+
+    def heat_map(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """How odd each place is, (n, height, width): about 0 where nothing is, in deviations of normal pictures."""
+        x = self._check(X)
+        heat = [(m.heat(x) - mean) / spread for m, (mean, spread) in zip(self.memories_, self.usual_, strict=True)]
+        return np.asarray(np.sum(heat, 0) / np.sqrt(len(heat)), np.float32)
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """How odd each picture is, (n,): the mean heat of its hottest places."""
+        return hottest(self.heat_map(X))
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """1 for a picture whose score is beyond the threshold, else 0."""
+        return (self.decision_function(X) > self.threshold_).astype(np.int64)
+
+    def _check(self, X: npt.ArrayLike) -> Array:
+        if not hasattr(self, "memories_"):
+            raise NotFittedError("this PictureInspector is not fitted: call fit first")
+        x = grey(X)
+        if x.shape[1:] != self.shape_:
+            raise DataError(f"expected pictures of {self.shape_} pixels, got {x.shape[1:]}")
+        return x
+
+
+def hottest(heat: Array) -> npt.NDArray[np.float64]:
+    """The mean over the hottest pixels of each map, (n,)."""
+    flat = heat.reshape(len(heat), -1).astype(np.float64)
+    count = max(1, int(_TOP * flat.shape[1]))
+    mean: npt.NDArray[np.float64] = np.partition(flat, -count, axis=1)[:, -count:].mean(1)
+    return mean
+
+
+def grey(X: npt.ArrayLike) -> Array:
+    """Pictures as floats in [0, 1], (n, height, width); raises DataError where they are none."""
+    x = np.asarray(X)
+    x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
+    if x.ndim != 3 or not len(x):
+        raise DataError(f"expected grey pictures, (n, height, width), got shape {x.shape}")
+    if x.dtype == np.uint8:
+        return (x / np.float32(255)).astype(np.float32)
+    if x.dtype.kind not in "fiub" or not np.isfinite(x).all() or x.min() < 0 or x.max() > 1:
+        raise DataError("expected pictures as bytes, or as numbers in [0, 1], got others")
+    return x.astype(np.float32)

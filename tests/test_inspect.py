@@ -1,0 +1,147 @@
+"""Pictures of parts: what is odd, where, and at how many false alarms. Learned from normal ones alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+
+from dreamgen.applications import patches
+from dreamgen.applications.inspector import PictureInspector, hottest
+from dreamgen.applications.patches import Memory, View, cut, prepare
+from dreamgen.errors import DataError, SettingsError
+
+SIDE = 40
+
+
+def parts(n: int, seed: int) -> np.ndarray[Any, Any]:
+    """Ground metal: vertical streaks, a light that differs from picture to picture, and noise."""
+    rng = np.random.default_rng(seed)
+    streaks = rng.normal(0, 0.06, (n, 1, SIDE))
+    light = rng.uniform(0.3, 0.6, (n, 1, 1)) * (1 + rng.uniform(-0.4, 0.4, (n, 1, 1)) * np.linspace(-1, 1, SIDE))
+    noise = rng.normal(0, 0.015, (n, SIDE, SIDE))
+    return np.clip(light * (1 + streaks) + noise, 0, 1).astype(np.float32)
+
+
+def spoilt(x: np.ndarray[Any, Any], seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The same with a dark pore in each, and where it is."""
+    rng, masks = np.random.default_rng(seed), np.zeros(x.shape, bool)
+    for mask in masks:
+        row, column = rng.integers(4, SIDE - 8, 2)
+        mask[row : row + 4, column : column + 4] = True
+    return np.where(masks, 0.6 * x, x), masks
+
+
+@pytest.fixture(scope="module")
+def inspector() -> PictureInspector:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patches, "_PATCHES", 4000)
+        patch.setattr(patches, "_CODES", 1500)
+        return PictureInspector(sizes=(8, 8), latents=(6, 3)).fit(parts(90, 0), groups=np.arange(90) // 3)
+
+
+def test_odd_pictures_score_higher_and_the_heat_is_where_the_pore_is(inspector: PictureInspector) -> None:
+    normal = parts(30, 1)
+    odd, masks = spoilt(normal, 2)
+    scores = inspector.decision_function(np.concatenate([normal, odd]))
+    assert roc_auc_score(np.repeat([0, 1], 30), scores) > 0.97
+    heat = inspector.heat_map(odd)
+    assert heat.shape == odd.shape
+    assert roc_auc_score(masks.ravel(), heat.ravel()) > 0.9
+    # Plain brightness or contrast does not find them: the lights differ by more than the pores.
+    assert roc_auc_score(np.repeat([0, 1], 30), -np.concatenate([normal, odd]).min((1, 2))) < 0.9
+    np.testing.assert_allclose(scores[30:], hottest(heat))
+
+
+def test_the_threshold_lets_few_normal_pictures_through(inspector: PictureInspector) -> None:
+    normal = parts(60, 3)
+    flagged = inspector.predict(normal)
+    # 30 pictures calibrate and 60 are judged: a standard error of .05.
+    assert flagged.mean() < 0.05 + 3 * 0.05
+    assert inspector.predict(spoilt(normal, 4)[0]).mean() > 0.8
+    assert set(flagged.tolist()) <= {0, 1}
+
+
+def test_pictures_of_one_part_calibrate_together(inspector: PictureInspector) -> None:
+    held = inspector.calibration_
+    assert len(held) == 30
+    assert all(np.isin([3 * (i // 3), 3 * (i // 3) + 1, 3 * (i // 3) + 2], held).all() for i in held)
+
+
+def test_a_picture_scores_the_same_whatever_it_stands_beside(inspector: PictureInspector) -> None:
+    x = parts(3, 5)
+    together = inspector.heat_map(x)
+    for i in range(3):
+        np.testing.assert_allclose(inspector.heat_map(x[i : i + 1])[0], together[i], rtol=1e-5, atol=1e-5)
+    as_bytes = np.rint(255 * x).astype(np.uint8)
+    np.testing.assert_allclose(
+        inspector.decision_function(as_bytes), inspector.decision_function(as_bytes / np.float32(255)), rtol=1e-5
+    )
+
+
+def test_equal_seeds_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "_PATCHES", 1000)
+    monkeypatch.setattr(patches, "_CODES", 500)
+    x = parts(12, 6)
+    first, second, other = (
+        PictureInspector(sizes=(8, 8), latents=(4, 2), random_state=seed).fit(x).decision_function(x)
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_the_heat_is_the_distance_to_the_nearest_codes(inspector: PictureInspector) -> None:
+    memory: Memory = inspector.memories_[0]
+    picture = prepare(parts(1, 7), memory.view.light)[0]
+    codes = memory._codes(picture)
+    middle = codes[codes.shape[0] // 2, codes.shape[1] // 2].astype(np.float64)
+    nearest = np.sort(np.linalg.norm(memory.bank.numpy().astype(np.float64) - middle, axis=1))[:3].mean()
+    place = [cells // 2 * memory.view.step + (memory.view.size - 1) / 2 for cells in codes.shape[:2]]
+    heat = memory._heat(picture)
+    around = heat[int(place[0]) : int(place[0]) + 2, int(place[1]) : int(place[1]) + 2]
+    assert around.min() - 0.05 <= np.log(nearest + 0.1) <= around.max() + 0.05
+
+
+def test_light_is_removed_and_patches_are_where_they_say() -> None:
+    x = parts(3, 8)
+    brighter = np.clip(x * np.float32(1.3), 0, 1)
+    for light in ("vertical", "horizontal", "even", "as it is"):
+        np.testing.assert_allclose(prepare(x, light).mean(), prepare(brighter, light).mean(), atol=0.1)  # type: ignore[arg-type]
+    streaks = np.broadcast_to(0.5 + 0.2 * np.sin(np.arange(SIDE)), (1, SIDE, SIDE)).astype(np.float32)
+    assert np.abs(prepare(streaks, "vertical")).max() < 1e-3
+    assert np.abs(prepare(streaks, "even")).max() > 0.5
+    view = View("even", 8, 3)
+    np.testing.assert_array_equal(cut(x, view)[1, 2, 4], x[1, 6:14, 12:20])
+
+
+@pytest.mark.parametrize(
+    ("settings", "x", "message"),
+    [
+        ({}, np.zeros((30, 40)), "expected grey pictures"),
+        ({}, np.zeros((30, 40, 40, 3)), "expected grey pictures"),
+        ({}, np.full((30, 40, 40), 2.0), "numbers in \\[0, 1\\]"),
+        ({}, np.full((30, 40, 40), np.nan), "numbers in \\[0, 1\\]"),
+        ({}, np.zeros((5, 40, 40)), "at least 12 pictures"),
+        ({}, np.zeros((30, 20, 20)), "at least 32 pixels a side"),
+        ({"sizes": (8,)}, np.zeros((30, 40, 40)), "sizes: expected two"),
+        ({"latents": (0, 2)}, np.zeros((30, 40, 40)), "latents: expected two"),
+        ({"false_alarms": 0}, np.zeros((30, 40, 40)), "false_alarms: expected"),
+        ({"light": "diagonal"}, np.zeros((30, 40, 40)), "light: expected one of"),
+    ],
+)
+def test_bad_input_is_one_clear_line(settings: dict[str, Any], x: np.ndarray[Any, Any], message: str) -> None:
+    with pytest.raises((DataError, SettingsError), match=message):
+        PictureInspector(**settings).fit(x)
+
+
+def test_manners(inspector: PictureInspector) -> None:
+    assert clone(inspector).get_params() == inspector.get_params()
+    with pytest.raises(NotFittedError, match="not fitted"):
+        PictureInspector().predict(parts(1, 0))
+    with pytest.raises(DataError, match=r"expected pictures of \(40, 40\) pixels"):
+        inspector.predict(np.zeros((2, 41, 40)))
+    with pytest.raises(DataError, match="a number for each of 20 pictures"):
+        PictureInspector(sizes=(8, 8)).fit(parts(20, 0), groups=np.arange(3))
