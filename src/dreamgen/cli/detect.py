@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import check_out
 from dreamgen.errors import DataError, SettingsError
 
@@ -31,6 +32,8 @@ _BATCH = 16_384
 @click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: judge with it, learn nothing.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the detector in this folder.")
 @click.option("--report", type=click.Path(path_type=Path), help="An .html or .json file on what was flagged.")
+@click.option("--window", type=click.IntRange(2), help="NEW is a log: judge stretches of so many moments.")
+@click.option("--time", "time_column", help="With --window: the column of time stamps; by default rows are in order.")
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @device_option
 @common_options(out="The judged rows, .csv, .tsv or .parquet; by default flagged.csv.")
@@ -44,6 +47,8 @@ def detect(
     model: Path | None,
     save: Path | None,
     report: Path | None,
+    window: int | None,
+    time_column: str | None,
     overrides: tuple[str, ...],
     device: str,
     out: Path | None,
@@ -53,6 +58,7 @@ def detect(
     """Find the odd rows of NEW after those of FIT, files or globs (.csv, .tsv, .parquet).
 
     NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
+    With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, it is learned from its beginning.
     """
     from dreamgen.applications.detection import Tally, detection_report, facts
     from dreamgen.tables import Notes
@@ -60,6 +66,15 @@ def detect(
     out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
     if report is not None:
         check_out(report, "report.html", (".html", ".htm", ".json"))
+    if time_column and window is None:
+        raise SettingsError("--time: expected --window with it")
+    if window is not None:
+        if model or save or schema or trim or overrides or len(tables) > 2:
+            raise SettingsError("--window goes with [FIT] NEW, --time, --score, --contamination and --report")
+        rate = 0.05 if contamination is None else contamination
+        with plain_warnings():
+            detect_log(tables, out, report, window, time_column, score or "combined", rate, device, seed, as_json)
+        return
     if len(tables) != (1 if model else 2):
         raise SettingsError(f"expected {'NEW alone with --model' if model else 'two tables, FIT and NEW'}")
     notes, tally, started = Notes(), Tally(), time.perf_counter()
