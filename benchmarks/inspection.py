@@ -113,7 +113,7 @@ def draw(data: dict[str, Array], test: Array, scores: Array, heat: Array) -> byt
     chosen = [np.flatnonzero(label == k)[np.argsort(scores[label == k])[(label == k).sum() // 2]] for k in range(6)]
     titles = [str(data["label_names"][k]).removeprefix("MT_").lower() for k in range(6)]
     pictures = data["images"][test][chosen] / 255
-    return heat_maps(pictures, heat[chosen], data["masks"][test][chosen], titles, top=12)
+    return heat_maps(pictures, heat[chosen], data["masks"][test][chosen], titles, top=8)
 
 
 def main() -> None:

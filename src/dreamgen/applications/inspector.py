@@ -23,7 +23,8 @@ Array = npt.NDArray[Any]
 _CALIBRATION = 1 / 3  # of the normal pictures: what heat is usual at each place, and how large scores get
 _FEWEST = 12
 _SMOOTH = 1.0  # pixels over which what is usual is averaged
-_TOP = 0.005  # the share of a picture's pixels, the hottest, whose mean is its score
+_WEIGHTS = (2.0, 1.0)  # of what is seen without the light, and as it is
+_TOP = 0.02  # the share of a picture's pixels, the hottest, whose mean is its score
 
 
 class PictureInspector(Estimator):
@@ -114,10 +115,14 @@ class PictureInspector(Estimator):
         return np.flatnonzero(np.isin(numbers, drawn))
 
     def heat_map(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """How odd each place is, (n, height, width): about 0 where nothing is, in deviations of normal pictures."""
+        """How odd each place is, (n, height, width), in deviations of normal pictures.
+
+        It is measured from each picture's own median: a part that is rougher than others is so all over.
+        """
         x = self._check(X)
-        heat = [(m.heat(x) - mean) / spread for m, (mean, spread) in zip(self.memories_, self.usual_, strict=True)]
-        return np.asarray(np.sum(heat, 0) / np.sqrt(len(heat)), np.float32)
+        seen = zip(_WEIGHTS, self.memories_, self.usual_, strict=True)
+        heat = np.sum([weight * (m.heat(x) - mean) / spread for weight, m, (mean, spread) in seen], 0)
+        return np.asarray((heat - np.median(heat, (1, 2), keepdims=True)) / np.linalg.norm(_WEIGHTS), np.float32)
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """How odd each picture is, (n,): the mean heat of its hottest places."""
