@@ -132,7 +132,8 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all figures there; - for the screen")
     asked = parser.parse_args()
     peers.quiet()
-    plan = Plan(asked.seed, (0,) if asked.quick else tuple(range(asked.seeds)), asked.quick, {})
+    settings = {"steps": 500, "samples": 100} if asked.quick else {}
+    plan = Plan(asked.seed, (0,) if asked.quick else tuple(range(asked.seeds)), asked.quick, settings)
     cache = Cache(asked.out / ("quick" if asked.quick else "full") if asked.out else None)
     found = [row for task in asked.only or TASKS for row in TASKS[task](plan, cache)]
     text = page.markdown(found)

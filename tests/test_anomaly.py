@@ -93,7 +93,9 @@ class TestScores:
         white = vectors / np.sqrt(np.maximum(values, 1e-3 * values.mean()))
         near = np.sort(cdist(test @ white, train @ white), axis=1)[:, :5].mean(1)
         found = without_model(train, test, 0)
-        np.testing.assert_allclose(found["neighbours"], near, rtol=1e-4)
+        np.testing.assert_allclose(found["whitened"], near, rtol=1e-4)
+        plain = np.sort(cdist(test, train), axis=1)[:, :5].mean(1)
+        np.testing.assert_allclose(found["rows"], plain, rtol=1e-4)
         far = cdist(test @ white, [train.mean(0) @ white])[:, 0]
         np.testing.assert_allclose(found["Mahalanobis"], far, rtol=1e-4)
 
@@ -103,7 +105,7 @@ class TestScores:
         values, vectors = np.linalg.eigh(fitted.covariance_)
         white = train @ (vectors / np.sqrt(np.maximum(values, 1e-3 * values.mean())))
         others = np.sort(cdist(white, white), axis=1)[:, 1:6].mean(1)
-        np.testing.assert_allclose(without_model(train, None, 0)["neighbours"], others, rtol=1e-3)
+        np.testing.assert_allclose(without_model(train, None, 0)["whitened"], others, rtol=1e-3)
 
     @pytest.mark.parametrize("score", [*SCORES, "combined"])
     def test_each_finds_rows_far_out(self, detector: AnomalyDetector, score: str) -> None:

@@ -274,7 +274,7 @@ def test_settings_are_checked(arguments: dict[str, int]) -> None:
 
 
 def test_masking_follows_the_gaps_of_the_table() -> None:
-    full, half = filling_settings(1000, 10, 0.0), filling_settings(1000, 10, 0.5)
+    full, half = filling_settings(1000, 0.0), filling_settings(1000, 0.5)
     assert full.masking["most"] > 0.5  # type: ignore[index]
     assert half.masking["most"] == 0  # type: ignore[index]
 

@@ -36,7 +36,7 @@ LARGE = [
     "celeba",
 ]
 SMALL = ["glass", "Hepatitis", "Ionosphere", "Lymphography", "Pima", "Stamps", "WBC", "WDBC", "WPBC", "breastw"]
-QUICK = ["InternetAds", "letter", "donors", "thyroid", "cardio", "http", "smtp", "glass", "Ionosphere", "Pima", "WBC"]
+QUICK = ["letter", "donors", "thyroid", "cardio", "http", "smtp", "glass", "Ionosphere", "Pima", "WBC"]
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from dreamgen.registry import Registry
 
 NEIGHBOURS = 5
 REFERENCE = 20_000  # rows among which neighbours are looked for
-COMBINED = {"neighbours": 0.4, "rows": 0.4, "likelihood": 0.2}
+COMBINED = {"neighbours": 0.4, "rows": 0.2, "whitened": 0.2, "likelihood": 0.2}
 _KNOTS = 512
+_PLACES = ("deep", "white", "plain")
 _FARTHEST = 1e150
 
 Indices = NDArray[np.int64]
@@ -29,7 +30,7 @@ class Geometry:
 
     Args:
         tensors: `input`, `latent` and `residual` each as loc and matrix; `reference`, numbers of the reference
-            rows; `deep` and `flat`, where they lie.
+            rows; `deep`, `white` and `plain`, where they lie.
         rows: how many rows were trained on.
     """
 
@@ -48,7 +49,7 @@ class Geometry:
         order = np.random.default_rng(seed).permutation(len(views))[:REFERENCE]
         made = cls({**tensors, "reference": np.sort(order)}, len(views))
         chosen = views.take(made.tensors["reference"])
-        made.tensors |= {"deep": made.deep(chosen).astype(np.float32), "flat": made.flat(chosen).astype(np.float32)}
+        made.tensors |= {name: made.place(name, chosen) for name in _PLACES}
         return made
 
     def _white(self, name: str, values: Floats) -> Floats:
@@ -65,9 +66,15 @@ class Geometry:
         balance = np.sqrt(residual.shape[1] / latent.shape[1])
         return np.concatenate([balance * latent, residual, self._strange(views)], axis=1)
 
-    def flat(self, views: Views) -> Floats:
-        """Rows without covariance, no model involved, (n, D)."""
+    def white(self, views: Views) -> Floats:
+        """Rows without covariance, no model involved, (n, D + 1)."""
         return np.concatenate([self._white("input", views.points), self._strange(views)], axis=1)
+
+    def place(self, which: str, views: Views) -> NDArray[np.float32]:
+        """Where rows lie: "deep", "white", or "plain", the standardised rows themselves."""
+        if which == "plain":
+            return np.concatenate([views.points, self._strange(views)], axis=1).astype(np.float32)
+        return (self.deep if which == "deep" else self.white)(views).astype(np.float32)
 
     @staticmethod
     def _strange(views: Views) -> Floats:
@@ -78,7 +85,7 @@ class Geometry:
         """Mean distance to the five nearest reference rows, (n,).
 
         Args:
-            which: "deep" or "flat".
+            which: "deep", "white" or "plain".
             views: of n rows.
             own: their numbers among the training rows, where they are from there: no row is its own neighbour.
         """
@@ -87,7 +94,7 @@ class Geometry:
         reference = self.tensors[which]
         if which not in self._indices:
             self._indices[which] = NearestNeighbors().fit(reference)
-        points = (self.deep if which == "deep" else self.flat)(views).astype(np.float32)
+        points = self.place(which, views)
         count = min(NEIGHBOURS, len(reference) - 1)
         distance, found = self._indices[which].kneighbors(points, count + 1)
         if own is None:
@@ -136,8 +143,14 @@ def neighbours(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
 
 @SCORES.register("rows")
 def rows(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
-    """Mean distance to the five nearest training rows, without covariance and without the model."""
-    return geometry.distance("flat", views, own)
+    """Mean distance to the five nearest training rows, standardised, without the model."""
+    return geometry.distance("plain", views, own)
+
+
+@SCORES.register("whitened")
+def whitened(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+    """The same without the covariance of the columns."""
+    return geometry.distance("white", views, own)
 
 
 def table_of(
@@ -206,11 +219,11 @@ def without_model(train: Floats, test: Floats | None, seed: int) -> dict[str, Fl
     rows_ = Views(judged, some, some, some[:, 0], some[:, 0], some[:, 0])
     geometry = Geometry.of(blank, seed)
     held = np.random.default_rng(seed).permutation(len(train))[:2000]
-    white = np.sqrt(np.square(geometry.flat(rows_)).sum(1))
-    near = rows(rows_, geometry, own)
-    scales = {
-        "neighbours": Scale.of(rows(blank.take(held), geometry, held)),
-        "Mahalanobis": Scale.of(np.sqrt(np.square(geometry.flat(blank.take(held))).sum(1))),
+    parts: dict[str, Callable[[Views, Indices | None], Floats]] = {
+        "rows": lambda views, own: rows(views, geometry, own),
+        "whitened": lambda views, own: whitened(views, geometry, own),
+        "Mahalanobis": lambda views, own: np.sqrt(np.square(geometry.white(views)).sum(1)),
     }
-    found = {"neighbours": near, "Mahalanobis": white}
-    return {**found, "both": combine(found, scales, dict.fromkeys(found, 0.5))}
+    found = {name: part(rows_, own) for name, part in parts.items()}
+    scales = {name: Scale.of(part(blank.take(held), held)) for name, part in parts.items()}
+    return {**found, "all": combine(found, scales, dict.fromkeys(found, 1 / len(found)))}
