@@ -34,9 +34,9 @@ _FILE = "synthesizer.json"
 _ROUNDS = 20  # of drawing anew what broke a constraint; then it is mended
 _SAMPLE = 4096  # rows that one block of noise serves
 
-# Chosen on rows held out of the training parts of Adult and California. Less than the rate's full weight lets codes say
-# more than a standard normal could hold, which the fitted prior makes good; the wide floor keeps them from spelling out
-# digits of numbers.
+# Chosen on rows held out of the training parts of Adult and California. Less than the rate's full weight lets codes
+# say more than a standard normal could hold, which the fitted prior makes good; the wide floor keeps them from
+# spelling out digits of numbers.
 SETTINGS = RECIPES["table"].settings.replace(
     masking="none",
     beta=0.4,
