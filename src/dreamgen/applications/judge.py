@@ -160,7 +160,9 @@ def from_tensors(
         own = model if weights is None else _with_weights(model, weights)
         arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
         names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
-        scales = {name: Scale(*arrays[f"scale.{name}"], spread=float(arrays[f"spread.{name}"][0])) for name in SCORES}
+        scales = {
+            name: Scale(*arrays[f"scale.{name}"], spread=float(arrays[f"spread.{name}"][0])) for name in SCORES
+        }
         return Judge(
             own,
             RowSpace(model.codec.shapes, arrays["space.loc"], arrays["space.scale"]),
