@@ -54,7 +54,9 @@ class Gaps:
         for j, coding in enumerate(self.codec.codings):
             column = coding.column
             if not coding.shape.levels or (j not in shares and np.isfinite(values[:, j]).any()):
-                made[column.name] = from_numbers(column, _bounded(column, values[:, j]), np.isfinite(values[:, j]))
+                there = np.isfinite(values[:, j])
+                own = _bounded(column, np.where(there, values[:, j], 0.0))
+                made[column.name] = from_numbers(column, own, there)
             elif j not in shares:
                 continue
             elif _is_mean(column, self.table.column(column.name).type):

@@ -58,7 +58,7 @@ def detect(
     """Find the odd rows of NEW after those of FIT, files or globs (.csv, .tsv, .parquet).
 
     NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
-    With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, it is learned from its beginning.
+    With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, its beginning is learned from.
     """
     from dreamgen.applications.detection import Tally, detection_report, facts
     from dreamgen.tables import Notes
