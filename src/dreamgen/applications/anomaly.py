@@ -111,7 +111,9 @@ class AnomalyDetector(Estimator):
             raise DataError("no column varies: there is nothing that could be odd")
         self._learn(frame.table, on_record)
         if self.trim:
-            kept = np.sort(np.argsort(self.decision_scores_, kind="stable")[: len(frame) - int(self.trim * len(frame))])
+            kept = np.sort(
+                np.argsort(self.decision_scores_, kind="stable")[: len(frame) - int(self.trim * len(frame))]
+            )
             everything = frame.table
             self._learn(everything.take(kept), on_record)
             # The rows that were left out were never seen: their scores are those of new rows.
@@ -355,4 +357,3 @@ def _judges(
         name = f"judge{k}.safetensors"
         weights = parse_tensors(files[name], name) if k else None
         yield from_tensors(model, weights, own, int(facts["rows"]), int(seed))
-
