@@ -120,7 +120,7 @@ def samples_table(ledger: Ledger, generator: DreamGenerator, x: Tensor, numbers:
 def quick_model(seed: int) -> DreamGenerator:
     """A small model, trained in about a minute."""
     small: Settings = RECIPES["mnist-pieces"].settings.replace(
-        epochs=4, hidden_dim=[256, 256], latent_dim=20, objective="elbo", average=0.99
+        epochs=12, hidden_dim=[256, 256], latent_dim=20, objective="elbo", average=0.99
     )
     return DreamGenerator.from_settings(small, device="cpu", random_state=seed).fit(load_data("mnist").train.x)
 
