@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from dreamgen import DreamGenerator
 from dreamgen.config import Settings, apply_overrides, read_toml
+from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS
 from dreamgen.errors import SettingsError
 from dreamgen.models import build_model
@@ -224,7 +225,8 @@ def test_every_recipe_survives_its_toml_file(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_every_recipe_names_parts_that_exist(name: str) -> None:
     recipe = RECIPES[name]
-    model = build_model(recipe.settings, (4, 4), seed=0)
+    columns = (ColumnShape(levels=3), ColumnShape()) if recipe.settings.likelihood == "columns" else ()
+    model = build_model(recipe.settings, (len(columns),) if columns else (4, 4), seed=0, columns=columns)
     assert sum(p.numel() for p in model.parameters()) > 0
     assert recipe.about
     assert not recipe.paper or "https://" in recipe.paper

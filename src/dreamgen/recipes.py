@@ -66,7 +66,7 @@ _PIECES = _LONG.replace(
     latent_dim=40,
     batch_size=250,
     learning_rate=2e-3,
-    epochs=100,
+    epochs=36,
 )
 
 RECIPES: dict[str, Recipe] = {
