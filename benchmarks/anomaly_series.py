@@ -21,8 +21,8 @@ import pandas as pd
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from dreamgen.applications.series import LikelihoodDetector
-from dreamgen.applications.windows import describe, windows_of
+from dreamgen.applications.logs.series import LikelihoodDetector
+from dreamgen.applications.logs.windows import describe, windows_of
 
 SEEDS = 5
 DEVELOPMENT = (

@@ -20,7 +20,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from dreamgen import DreamGenerator
-from dreamgen.applications.inspector import PictureInspector, hottest
+from dreamgen.applications.inspection.inspector import PictureInspector, hottest
 from dreamgen.reports.places import heat_maps
 
 SEEDS = 3

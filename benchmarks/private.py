@@ -20,7 +20,7 @@ import pyarrow as pa
 from synthesis import sets
 
 from dreamgen.applications.private_table import PRIVATE, fit_private
-from dreamgen.applications.synthesizer import Synthesizer
+from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.applications.table_model import TableModel
 from dreamgen.evaluation.synthetic import kinds_of, utility
 from dreamgen.evaluation.synthetic.measure import privacy

@@ -105,7 +105,7 @@ class Bench:
         """Real rows and as many synthetic ones, made of those rows alone; means over three choices of rows."""
 
         def make_rows(few: pa.Table, n: int, seed: int) -> pa.Table:
-            from dreamgen.applications.synthesizer import Synthesizer
+            from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
             return Synthesizer(random_state=seed).fit(few).sample_table(n, seed=seed)
 

@@ -17,8 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_checks_generator
 
 from dreamgen import AnomalyDetector
-from dreamgen.applications.calibration import p_values_of, threshold_at
-from dreamgen.applications.scores import SCORES, Scale, without_model
+from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
+from dreamgen.applications.anomaly.scores import SCORES, Scale, without_model
 from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 

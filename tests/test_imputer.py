@@ -14,9 +14,9 @@ import torch
 from click.testing import CliRunner
 
 from dreamgen import Imputer
-from dreamgen.applications.coverage import Coverage
-from dreamgen.applications.imputer_training import filling_settings
-from dreamgen.applications.log_rows import LogRows, read_log
+from dreamgen.applications.imputation.coverage import Coverage
+from dreamgen.applications.imputation.log_rows import LogRows, read_log
+from dreamgen.applications.imputation.training import filling_settings
 from dreamgen.cli import cli
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 

@@ -9,8 +9,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
 from dreamgen.applications import patches
-from dreamgen.applications.inspector import PictureInspector, hottest
-from dreamgen.applications.patches import Memory, View, cut, prepare
+from dreamgen.applications.inspection.inspector import PictureInspector, hottest
+from dreamgen.applications.inspection.patches import Memory, View, cut, prepare
 from dreamgen.errors import DataError, SettingsError
 
 SIDE = 40

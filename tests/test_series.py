@@ -7,8 +7,8 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from dreamgen.applications.series import LikelihoodDetector, SeriesFindings, detect_in_series
-from dreamgen.applications.windows import describe, windows_of
+from dreamgen.applications.logs.series import LikelihoodDetector, SeriesFindings, detect_in_series
+from dreamgen.applications.logs.windows import describe, windows_of
 from dreamgen.errors import DataError, SettingsError
 
 pa = pytest.importorskip("pyarrow")

@@ -15,11 +15,11 @@ from scipy import stats
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from torch.distributions import Normal
 
-from dreamgen.applications.conditioning import Condition, conditional_codes, rows_of_codes
-from dreamgen.applications.conditions import read_condition
-from dreamgen.applications.constraints import parse_constraints
-from dreamgen.applications.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
-from dreamgen.applications.synthesizer import Synthesizer
+from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
+from dreamgen.applications.synthesis.conditions import read_condition
+from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
+from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.cli import main
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise

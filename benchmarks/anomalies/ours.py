@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from anomalies.sets import Split
 from dreamgen import AnomalyDetector
-from dreamgen.applications.scores import without_model
+from dreamgen.applications.anomaly.scores import without_model
 
 
 def auroc(split: Split, scores: Any) -> float:

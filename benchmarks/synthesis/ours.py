@@ -19,7 +19,7 @@ if __name__ == "__main__":
     settings = json.loads(more[0]) if more else {}
     started = time.perf_counter()
     if who == "ours":
-        from dreamgen.applications.synthesizer import Synthesizer
+        from dreamgen.applications.synthesis.synthesizer import Synthesizer
         from dreamgen.tables import write_table
 
         imports = peak_mb()

@@ -16,9 +16,9 @@ __version__ = "0.1.0"
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
-    from dreamgen.applications.anomaly import AnomalyDetector
-    from dreamgen.applications.imputer import Imputer
-    from dreamgen.applications.synthesizer import Synthesizer
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
+    from dreamgen.applications.imputation.imputer import Imputer
+    from dreamgen.applications.synthesis.synthesizer import Synthesizer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
     from dreamgen.errors import DreamgenError
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "RECIPES": "recipes",
     "VAE": "models",
-    "AnomalyDetector": "applications.anomaly",
+    "AnomalyDetector": "applications.anomaly.detector",
     "Batch": "data",
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
-    "Imputer": "applications.imputer",
+    "Imputer": "applications.imputation.imputer",
     "Settings": "config",
-    "Synthesizer": "applications.synthesizer",
+    "Synthesizer": "applications.synthesis.synthesizer",
     "Trace": "models",
     "build_model": "models",
     "evaluate": "evaluation",

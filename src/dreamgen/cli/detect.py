@@ -14,8 +14,8 @@ from dreamgen.errors import DataError, SettingsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dreamgen.applications.anomaly import AnomalyDetector
-    from dreamgen.applications.detection import Tally
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
+    from dreamgen.applications.anomaly.report import Tally
     from dreamgen.tables import Notes
 
 _FIT_ROWS = 100_000  # more teach a model little and would have to be in memory at once
@@ -60,7 +60,7 @@ def detect(
     NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
     With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, its beginning is learned from.
     """
-    from dreamgen.applications.detection import Tally, detection_report, facts
+    from dreamgen.applications.anomaly.report import Tally, detection_report, facts
     from dreamgen.tables import Notes
 
     out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
@@ -118,7 +118,7 @@ def _fitted(
 ) -> "AnomalyDetector":
     import numpy as np
 
-    from dreamgen.applications.anomaly import AnomalyDetector
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.tables import read_frame, read_schema
 
     frame = read_frame(source)
@@ -152,7 +152,7 @@ def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
 
 
 def _loaded(model: Path, score: str | None, contamination: float | None, device: str) -> "AnomalyDetector":
-    from dreamgen.applications.anomaly import AnomalyDetector
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
 
     detector = AnomalyDetector.load(model, device)
     if score is not None:
@@ -164,7 +164,7 @@ def _loaded(model: Path, score: str | None, contamination: float | None, device:
 
 
 def _judge(detector: "AnomalyDetector", source: str, out: Path, most: int, tally: "Tally", notes: "Notes") -> None:
-    from dreamgen.applications.detection import judge
+    from dreamgen.applications.anomaly.report import judge
     from dreamgen.tables import read_batches
     from dreamgen.tables.write import TableWriter
 

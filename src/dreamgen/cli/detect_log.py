@@ -21,8 +21,8 @@ def detect_log(
     as_json: bool,
 ) -> None:
     """Judge the last of the logs after the first, or after its own beginning where there is one alone."""
-    from dreamgen.applications.anomaly import AnomalyDetector
-    from dreamgen.applications.series import detect_in_series
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
+    from dreamgen.applications.logs.series import detect_in_series
     from dreamgen.tables import write_table
 
     started = time.perf_counter()

@@ -12,8 +12,8 @@ from dreamgen.cli.common import common_options, device_option, plain_warnings, s
 from dreamgen.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
-    from dreamgen.applications.imputer import Imputer
-    from dreamgen.applications.imputer_report import Tally
+    from dreamgen.applications.imputation.imputer import Imputer
+    from dreamgen.applications.imputation.report import Tally
     from dreamgen.tables import Notes
 
 _FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
@@ -56,7 +56,7 @@ def impute(
     Without -m, numbers get their conditional mean and categories their likeliest value. With -m 5, five files hold
     draws, which keep the spread that means lose.
     """
-    from dreamgen.applications.imputer_report import Tally, imputation_report
+    from dreamgen.applications.imputation.report import Tally, imputation_report
 
     paths = _outputs(out or _default_out(data), draws)
     if report and report.suffix.lower() not in (".html", ".htm", ".json"):
@@ -128,7 +128,7 @@ def _fitted(
     device: str,
     seed: int,
 ) -> tuple["Imputer", float]:
-    from dreamgen.applications.imputer import Imputer
+    from dreamgen.applications.imputation.imputer import Imputer
     from dreamgen.tables import read_schema
 
     if model:

@@ -12,7 +12,7 @@ from dreamgen.errors import SettingsError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dreamgen.applications.synthesizer import Synthesizer
+    from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
 _TABLES = (".parquet", ".csv", ".tsv", ".gz")
 _REPORTS = (".html", ".htm", ".json")
@@ -78,7 +78,7 @@ def synthesize(
     as_json: bool,
 ) -> None:
     """Make rows like those of SOURCE, a table (CSV, Parquet), or of a --model without any data."""
-    from dreamgen.applications.conditions import read_condition
+    from dreamgen.applications.synthesis.conditions import read_condition
     from dreamgen.tables import read_frame, write_table
 
     out = check_out(out, "synthetic.parquet", _TABLES)
@@ -129,7 +129,7 @@ def synthesize(
 
 
 def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **options: Any) -> "Synthesizer":
-    from dreamgen.applications.synthesizer import SETTINGS, Synthesizer
+    from dreamgen.applications.synthesis.synthesizer import SETTINGS, Synthesizer
     from dreamgen.config import Settings, apply_overrides
     from dreamgen.tables import read_schema
 
@@ -141,7 +141,7 @@ def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **o
 
 
 def _load(model: Path, device: str) -> "Synthesizer":
-    from dreamgen.applications.synthesizer import Synthesizer
+    from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
     return Synthesizer.load(model, device)
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from dreamgen.applications.features import Floats
+from dreamgen.applications.anomaly.features import Floats
 
 
 def threshold_at(held_out: Floats, rate: float) -> float:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.features import Floats, RowSpace, as_tensor
-from dreamgen.applications.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
+from dreamgen.applications.anomaly.features import Floats, RowSpace, as_tensor
+from dreamgen.applications.anomaly.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
+from dreamgen.applications.anomaly.views import Marginals, Views, view
 from dreamgen.applications.table_model import TableModel
-from dreamgen.applications.views import Marginals, Views, view
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.errors import ModelFileError

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dreamgen.applications.windows import Floats
+from dreamgen.applications.logs.windows import Floats
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
 from dreamgen.tables import Frame, read_frame

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dreamgen.applications.imputer import Imputer
+from dreamgen.applications.imputation.imputer import Imputer
 from dreamgen.reports import Report
 from dreamgen.tables.cells import Floats, family, is_missing, numbers, one_chunk
 

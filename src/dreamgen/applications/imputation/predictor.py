@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dreamgen.applications.filling import Block, Floats, blocks
+from dreamgen.applications.imputation.filling import Block, Floats, blocks
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.tables import Codec

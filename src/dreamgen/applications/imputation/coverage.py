@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.filling import blocks
+from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator

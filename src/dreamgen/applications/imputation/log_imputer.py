@@ -1,4 +1,4 @@
-"""Gaps of a sensor log, filled by a model of rows about gaps (`dreamgen.applications.log_rows`)."""
+"""Gaps of a sensor log, filled by a model of rows about gaps (`dreamgen.applications.imputation.log_rows`)."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.applications.gaps import Gaps, find_gaps
-from dreamgen.applications.log_rows import PARTS, LogRows, as_table, column_names, read_log
+from dreamgen.applications.imputation.gaps import Gaps, find_gaps
+from dreamgen.applications.imputation.log_rows import PARTS, LogRows, as_table, column_names, read_log
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, ModelFileError
 from dreamgen.tables import Codec, Notes, infer_schema
@@ -15,7 +15,7 @@ from dreamgen.tables.cells import Floats, family
 from dreamgen.tables.types import parse_type
 
 if TYPE_CHECKING:
-    from dreamgen.applications.imputer import Imputer
+    from dreamgen.applications.imputation.imputer import Imputer
 
 Ints = NDArray[np.int64]
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dreamgen.applications.features import Floats
-from dreamgen.applications.judge import Judge
-from dreamgen.applications.strange import constants_of, strange_cells
+from dreamgen.applications.anomaly.features import Floats
+from dreamgen.applications.anomaly.judge import Judge
+from dreamgen.applications.anomaly.strange import constants_of, strange_cells
 from dreamgen.applications.table_model import rows_of
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import draw

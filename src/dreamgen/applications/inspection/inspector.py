@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from sklearn.exceptions import NotFittedError
 
-from dreamgen.applications.patches import LIGHTS, Light, Memory, View
+from dreamgen.applications.inspection.patches import LIGHTS, Light, Memory, View
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
 

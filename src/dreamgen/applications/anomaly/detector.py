@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.applications.calibration import p_values_of, threshold_at
-from dreamgen.applications.features import Floats
-from dreamgen.applications.judge import Bench, Judge, Scores, from_tensors, judges_for, settings_for, to_tensors
-from dreamgen.applications.judge import train_judge as train
-from dreamgen.applications.oddities import Oddity, oddities_of
-from dreamgen.applications.scores import SCORES
-from dreamgen.applications.sklearn_inputs import check_fitted, check_plain, check_width
-from dreamgen.applications.strange import of_one_measure, strange_cells, without_levels
+from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
+from dreamgen.applications.anomaly.features import Floats
+from dreamgen.applications.anomaly.judge import (
+    Bench,
+    Judge,
+    Scores,
+    from_tensors,
+    judges_for,
+    settings_for,
+    to_tensors,
+)
+from dreamgen.applications.anomaly.judge import train_judge as train
+from dreamgen.applications.anomaly.oddities import Oddity, oddities_of
+from dreamgen.applications.anomaly.scores import SCORES
+from dreamgen.applications.anomaly.sklearn_inputs import check_fitted, check_plain, check_width
+from dreamgen.applications.anomaly.strange import of_one_measure, strange_cells, without_levels
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dreamgen.applications.features import Floats, RowSpace
+from dreamgen.applications.anomaly.features import Floats, RowSpace
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.distributions.columns import Columns, ColumnsLikelihood

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dreamgen.applications.conditioning import Condition
-from dreamgen.applications.missingness import Gaps
+from dreamgen.applications.synthesis.conditioning import Condition
+from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Codec, Column, Schema

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dreamgen.applications.log import Log, read_log
-from dreamgen.applications.windows import Floats, Windows, describe, windows_of
+from dreamgen.applications.logs.log import Log, read_log
+from dreamgen.applications.logs.windows import Floats, Windows, describe, windows_of
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.reports import Report
 from dreamgen.reports.places import series as draw_series

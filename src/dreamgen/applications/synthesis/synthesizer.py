@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from dreamgen.applications.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
-from dreamgen.applications.conditions import Asked, first_of, parse_conditions, rare_noise
-from dreamgen.applications.constraints import parse_constraints
-from dreamgen.applications.latent_prior import fit_prior
-from dreamgen.applications.missingness import Gaps
+from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
+from dreamgen.applications.synthesis.conditions import Asked, first_of, parse_conditions, rare_noise
+from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.latent_prior import fit_prior
+from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
@@ -346,7 +346,7 @@ class Synthesizer(Estimator):
             rows: how many to draw.
             seed: of the rows, sub-samples and judges.
         """
-        from dreamgen.applications.synthetic_report import write_report
+        from dreamgen.applications.synthesis.report import write_report
 
         frames = [None if one is None else read_frame(one).table for one in (train, test, synthetic)]
         real, held_out, made = frames
@@ -374,7 +374,7 @@ class Synthesizer(Estimator):
         Raises:
             OutputError: the folder holds something, or cannot be written.
         """
-        from dreamgen.applications.sharing import hand_over
+        from dreamgen.applications.synthesis.sharing import hand_over
 
         self._check_fitted()
         return hand_over(self.model_, self._facts(), Path(folder), _FILE)

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dreamgen.applications.coverage import LEVEL, Coverage, measure
-from dreamgen.applications.gaps import Gaps, find_gaps
-from dreamgen.applications.imputer_files import load_models, save_models
-from dreamgen.applications.imputer_training import missing_share, settings_for, train_models
-from dreamgen.applications.log_imputer import LogImputer
-from dreamgen.applications.predictor import Predictor
+from dreamgen.applications.imputation.coverage import LEVEL, Coverage, measure
+from dreamgen.applications.imputation.files import load_models, save_models
+from dreamgen.applications.imputation.gaps import Gaps, find_gaps
+from dreamgen.applications.imputation.log_imputer import LogImputer
+from dreamgen.applications.imputation.predictor import Predictor
+from dreamgen.applications.imputation.training import missing_share, settings_for, train_models
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch

@@ -13,7 +13,7 @@ from dreamgen.reports import Report
 from dreamgen.reports.pictures import bars, correlations, histograms
 
 if TYPE_CHECKING:
-    from dreamgen.applications.synthesizer import Synthesizer
+    from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
 _LOWEST = 20  # pairs listed
 

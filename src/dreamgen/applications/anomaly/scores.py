@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.applications.features import Floats, whitening
-from dreamgen.applications.views import Views
+from dreamgen.applications.anomaly.features import Floats, whitening
+from dreamgen.applications.anomaly.views import Views
 from dreamgen.registry import Registry
 
 NEIGHBOURS = 5

@@ -1,0 +1,1 @@
+"""Odd rows: which they are, how odd, and why."""

@@ -1,0 +1,1 @@
+"""Gaps of tables and logs, filled."""

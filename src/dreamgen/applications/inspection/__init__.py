@@ -1,0 +1,1 @@
+"""Pictures of parts: where they are odd."""

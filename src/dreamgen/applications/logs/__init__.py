@@ -1,0 +1,1 @@
+"""Sensor logs: windows over them, and where they are odd."""

@@ -1,0 +1,1 @@
+"""Synthetic rows, and a model that may be handed on."""
