@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 
-from dreamgen.applications import patches
+from dreamgen.applications.inspection import patches
 from dreamgen.applications.inspection.inspector import PictureInspector, hottest
 from dreamgen.applications.inspection.patches import Memory, View, cut, prepare
 from dreamgen.errors import DataError, SettingsError

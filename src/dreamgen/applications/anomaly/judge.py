@@ -110,17 +110,14 @@ def train_judge(
     on_record: Callable[[Record], None] = lambda record: None,
 ) -> tuple[Judge, Views, NDArray[np.int64]]:
     """Train one judge; also its views of all training rows, and the numbers of those that it never saw."""
-    model = TableModel.fit_rows(
-        bench.codec,
-        bench.rows,
-        settings=settings.replace(validation=share),
-        seed=seed,
-        device=device,
-        on_record=on_record,
-    )
     held_out, kept = (np.sort(part.numpy()) for part in split_rows(len(bench.rows), share, seed))
-    space = RowSpace.of(bench.codec.shapes, bench.rows)
-    marginals = Marginals(model, rows=bench.rows)
+    taught = bench.rows[torch.from_numpy(kept)]
+    # No epoch is chosen by the held-out rows either: the threshold is theirs to set.
+    model = TableModel.fit_rows(
+        bench.codec, taught, settings=settings.replace(validation=0.0), seed=seed, device=device, on_record=on_record
+    )
+    space = RowSpace.of(bench.codec.shapes, taught)
+    marginals = Marginals(model, rows=taught)
     views = view(model, space, marginals, bench.rows, bench.strange, seed)
     geometry = Geometry.of(views, seed, kept)
     raw = table_of(views.take(held_out), geometry, held_out)
