@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 PEERS ?= .venv-peers
 
-.PHONY: dream test bench break lock clean
+.PHONY: dream test bench bench-tables break lock clean
 
 dream: $(VENV)/.installed
 	$(BIN)/dreamgen demo --out runs
@@ -27,6 +27,17 @@ bench: $(VENV)/.installed-dev $(PEERS)/.installed
 $(PEERS)/.installed: requirements.lock
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet $(PIP_ARGS) pythae==0.1.2 "$$(grep '^torch==' requirements.lock)"
+	touch $@
+
+# Tables: odd rows, gaps, synthetic rows, each beside its peers. Hours; each goes on from where it was stopped.
+bench-tables: $(VENV)/.installed-dev $(PEERS)-tables/.installed
+	$(BIN)/python benchmarks/anomaly.py --peer $(PEERS)-tables/bin/python --out runs/bench/anomaly
+	$(BIN)/python benchmarks/imputation.py --out runs/bench/imputation
+	$(BIN)/python benchmarks/synthetic.py --peer $(PEERS)-tables/bin/python --out runs/bench/synthetic
+
+$(PEERS)-tables/.installed: requirements.lock
+	$(PYTHON) -m venv $(PEERS)-tables
+	$(PEERS)-tables/bin/python -m pip install --quiet $(PIP_ARGS) ctgan==0.12.1 pyod==3.6.7 "$$(grep '^torch==' requirements.lock)"
 	touch $@
 
 # Kills, full disks, flipped bits, hostile files and fuzzing: a quarter of an hour.
@@ -50,4 +61,4 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
 clean:
-	rm -rf $(VENV) $(PEERS) runs build dist src/*.egg-info
+	rm -rf $(VENV) $(PEERS) $(PEERS)-tables runs build dist src/*.egg-info

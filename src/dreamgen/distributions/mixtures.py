@@ -97,21 +97,3 @@ class MixturePrior(nn.Module):
         if self.below is not None:
             scale_tril = scale_tril + self.below.tril(-1)
         return GaussianMixture(self.logits, self.loc, scale_tril)
-
-    @classmethod
-    def fit(cls, z: Tensor, components: int, seed: int = 0) -> "MixturePrior":
-        """The mixture that explains codes z, (n, D), by expectation maximisation from k-means."""
-        from sklearn.mixture import GaussianMixture as Fitted
-
-        components = min(components, max(1, len(z) // (4 * z.shape[1])))
-        fitted = Fitted(components, reg_covar=1e-4, random_state=seed, max_iter=200)
-        fitted.fit(z.double().cpu().numpy())
-        prior = cls(z.shape[1], components)
-        tril = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))
-        with torch.no_grad():
-            prior.logits.copy_(torch.from_numpy(fitted.weights_).clamp(min=1e-12).log())
-            prior.loc.copy_(torch.from_numpy(fitted.means_))
-            prior.log_scale.copy_(tril.diagonal(dim1=-2, dim2=-1).log())
-            assert prior.below is not None
-            prior.below.copy_(tril.tril(-1))
-        return prior
