@@ -187,6 +187,25 @@ def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:
         assert np.abs(back - heights)[inside].max() < 0.1
 
 
+@pytest.mark.parametrize(("holders", "kept"), [(1, False), (4, False), (5, True), (300, True)])
+@pytest.mark.parametrize("value", ["HIV positive", 417.5, True, np.datetime64("2024-02-29", "s")])
+def test_what_few_rows_hold_beside_gaps_is_no_constant_to_share(holders: int, kept: bool, value: object) -> None:
+    rows = pa.array([value] * holders + [None] * (300 - holders))
+    words = rows.dictionary_encode() if isinstance(value, str) else rows
+    table = pa.table({"told": rows, "words": words, "y": np.random.default_rng(0).normal(size=300)})
+    codec = fit_codec(table, infer_schema(table))
+    for one in (codec, Codec.from_dict(codec.to_dict())):
+        assert [c.value is not None for c in one.shareable().schema if c.kind == "constant"] == [kept, kept]
+        assert one.shareable().decode(np.zeros((2, 1))).column("told").null_count == (0 if kept else 2)
+
+
+def test_a_constant_by_decree_is_not_the_first_of_many_texts() -> None:
+    table = pa.table({"who": [f"person {i}" for i in range(300)], "y": np.arange(300) * 0.5})
+    schema = infer_schema(table, {"who": "constant"})
+    assert schema["who"].value is not None
+    assert fit_codec(table, schema).shareable().schema["who"].value is None
+
+
 def test_ordinal_columns_as_numbers_keep_what_lies_beyond() -> None:
     table = mixed()
     schema = infer_schema(table)

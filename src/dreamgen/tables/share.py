@@ -1,6 +1,6 @@
 """A codec that may be handed over: what single rows would give away is left out of it.
 
-What stays: categories of many rows, constants, spikes (values that many rows share), the number of decimals, and
+What stays: categories of many rows, constants that all or many rows hold, spikes (values that many rows share), the number of decimals, and
 rounded means, scales and inner quantiles.
 """
 
@@ -8,6 +8,7 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
+from dreamgen.tables.infer_levels import RARE_ROWS
 from dreamgen.tables.schema import LEVELS, Column, Schema
 from dreamgen.tables.transforms import Affine, Knots, Log, Transform
 
@@ -30,6 +31,9 @@ def shareable(codec: "Codec") -> "Codec":
 
 
 def _column(column: Column) -> Column:
+    if column.kind == "constant" and not _is_common(column):
+        # What one row alone has, beside gaps, is that row's and no constant.
+        return dataclasses.replace(column, value=None, summary={})
     if column.kind in LEVELS:
         other = column.other or bool(column.rare)
         kept = [float(value) for value in column.categories if not isinstance(value, str)] if column.step else []
@@ -40,6 +44,12 @@ def _column(column: Column) -> Column:
     low, high = inner_bounds(column)
     low, high = min([low, *column.spikes]), max([high, *column.spikes])
     return dataclasses.replace(column, low=low, high=high, inner=(), summary={})
+
+
+def _is_common(column: Column) -> bool:
+    """Whether all rows hold a constant's value, or as many as a category needs to be named."""
+    rows, held = (column.summary.get(name) for name in ("rows", "held"))
+    return isinstance(held, int) and held > 0 and (held == rows or held >= RARE_ROWS)
 
 
 def inner_bounds(column: Column) -> tuple[float, float]:

@@ -39,7 +39,7 @@ MAY_LEAVE = {
     "column.decimals": "how numbers are rounded",
     "column.step": "the grid that numbers lie on",
     "column.spikes": "numbers that many rows share",
-    "column.value": "of a constant, which all rows share",
+    "column.value": "of a constant that all rows share, or as many as a category needs to be named",
     "column.pattern": "how keys are made anew; not one of them",
     "column.format": "how times are written",
     "column.atoms": "the spikes in model units",
