@@ -206,7 +206,8 @@ def _with_facts(column: Column, table: Any) -> Column:
     if column.kind == "constant" and table.schema.get_field_index(column.name) >= 0:
         held = holders(column, take(table, column))
         return replace(column, summary={**column.summary, "rows": table.num_rows, "held": held})
-    if column.summary or not column.modelled:
+    known = column.inner or column.kind in LEVELS
+    if not column.modelled or (column.summary and known):
         return column
     return replace(column, **summarise(column, take(table, column)))
 

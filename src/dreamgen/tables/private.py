@@ -62,7 +62,8 @@ def stand_in(
 
     Args:
         table: the rows to hide.
-        schema: only names, kinds, dtypes, decimals, steps, formats and constants that all rows hold are taken from it.
+        schema: only names, kinds, dtypes, decimals, steps, formats and constants that all rows hold are taken
+            from it.
         noise: standard deviation of the noise on each count.
         delta: of all thresholds together.
         rng: the noise is drawn from it.

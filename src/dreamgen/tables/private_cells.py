@@ -2,7 +2,8 @@
 
 What a schema says of a table is data too: which categories there are, the least and the greatest number, where the
 quantiles lie. Here all of it is read off histograms with Gaussian noise, in which a row counts once. Names, order,
-kinds, dtypes, decimals, grids and the value of a constant that all rows hold are taken as public; so is the number of rows.
+kinds, dtypes, decimals, grids and the value of a constant that all rows hold are taken as public; so is the number
+of rows.
 
 A category, or a number that many rows share, is named only if its noisy count passes a threshold that the count of a
 single row passes with probability delta at most (Releasing Search Queries and Clicks Privately, 2009,

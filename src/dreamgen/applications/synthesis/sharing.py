@@ -44,7 +44,7 @@ MAY_LEAVE = {
     "column.format": "how times are written",
     "column.atoms": "the spikes in model units",
     "column.floor": "how exactly the model tells numbers apart",
-    "column.transform": "rounded means, scales and inner quantiles",
+    "column.transform": "rounded means, scales and quantiles with many rows between them",
     # What the synthesizer keeps to
     "synthesizer.constraints": "inequalities that every row keeps, as they were given",
     "synthesizer.gaps": "which columns have gaps",
