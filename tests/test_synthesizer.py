@@ -428,3 +428,41 @@ def test_the_command_makes_rows_a_model_and_what_may_be_handed_on(
     with pytest.raises(SystemExit) as end:
         main(["synthesize", "-n", "7"])
     assert end.value.code == 2
+
+
+# A private training
+
+
+@pytest.mark.parametrize(
+    ("made", "fit"),
+    [
+        ({}, {"out": Path("run")}),
+        ({}, {"resume": True}),
+        ({}, {"stop": lambda: True}),
+        ({"transform": "auto"}, {}),
+        ({"components": (1, 2)}, {}),
+    ],
+)
+def test_what_a_private_training_cannot_serve_is_refused(made: dict[str, Any], fit: dict[str, Any]) -> None:
+    (name,) = {**made, **fit}
+    with pytest.raises(SettingsError, match=f"{name}: not with epsilon"):
+        Synthesizer(epsilon=1.0, **made).fit(PEOPLE, **fit)
+
+
+@pytest.fixture(scope="module")
+def private() -> Synthesizer:
+    pytest.importorskip("opacus")
+    rng = np.random.default_rng(0)
+    job = rng.choice(["clerk", "smith"], 3000).astype(object)
+    job[rng.random(3000) < 0.002] = None
+    job[:3] = ["zeppelin-captain", "royal-hatter", "lighthouse-keeper"]
+    frame = pd.DataFrame({"job": job, "pay": rng.normal(1000, 100, 3000).round()})
+    settings = {"latent_dim": 2, "hidden_dim": [16], "batch_size": 500, "epochs": 1}
+    return Synthesizer(settings=settings, epsilon=1.0, random_state=0).fit(frame)
+
+
+def test_few_gaps_do_not_empty_a_column_of_a_private_model(private: Synthesizer) -> None:
+    charges = private.model_.saved.card["privacy"]["charges"]
+    assert not any(charge["what"] == "categories of job is missing" for charge in charges)
+    job = private.sample_table(500, seed=0).column("job")
+    assert job.null_count < 100
