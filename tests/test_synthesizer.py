@@ -466,3 +466,33 @@ def test_few_gaps_do_not_empty_a_column_of_a_private_model(private: Synthesizer)
     assert not any(charge["what"] == "categories of job is missing" for charge in charges)
     job = private.sample_table(500, seed=0).column("job")
     assert job.null_count < 100
+
+
+def test_notes_on_a_private_model_name_nobody_and_count_no_rows(private: Synthesizer) -> None:
+    text = " ".join(private.notes_)
+    assert not any(secret in text for secret in ("zeppelin", "royal", "lighthouse"))
+    assert not any(letter.isdigit() for letter in text)
+    frame = PEOPLE[["low", "high"]].assign(key=PEOPLE["key"], planet="Earth")
+    settings = {"latent_dim": 2, "hidden_dim": [8], "batch_size": 500, "epochs": 1}
+    noted = Synthesizer(constraints=["low >= high"], settings=settings, epsilon=8.0, delta=1e-5, random_state=0)
+    assert list(noted.fit(frame).notes_) == [
+        "column 'key': is identifier; left out of the model",
+        "column 'planet': is constant; left out of the model",
+    ]
+
+
+def test_a_report_on_a_private_model_says_that_it_is_not_private(private: Synthesizer) -> None:
+    rows = private.sample_table(200, seed=0)
+    assert "it is not private itself" in json.dumps(private.report(rows, synthetic=rows).to_dict())
+
+
+def test_the_command_says_that_a_report_on_a_private_model_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], private: Synthesizer
+) -> None:
+    private.save(tmp_path / "model")
+    private.sample_table(300, seed=0).to_pandas().to_csv(tmp_path / "rows.csv", index=False)
+    outs = ["--out", str(tmp_path / "fake.csv"), "--report", str(tmp_path / "report.json"), "--json"]
+    with pytest.raises(SystemExit) as end:
+        main(["synthesize", str(tmp_path / "rows.csv"), "--model", str(tmp_path / "model"), "-n", "50", *outs])
+    assert end.value.code == 0
+    assert any("not private itself" in note for note in json.loads(capsys.readouterr().out)["notes"])

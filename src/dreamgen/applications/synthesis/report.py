@@ -15,6 +15,8 @@ from dreamgen.reports.pictures import bars, correlations, histograms
 if TYPE_CHECKING:
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
+NOT_PRIVATE = "this report compares with the real rows: it is not private itself"
+
 _LOWEST = 20  # pairs listed
 
 
@@ -42,6 +44,8 @@ def write_report(
             "seed": seed,
         }
     )
+    if "privacy" in synthesizer.model_.saved.card:
+        report.warn(NOT_PRIVATE)
     for line in synthesizer.notes_:
         report.warn(line)
     _use(report, found, target)

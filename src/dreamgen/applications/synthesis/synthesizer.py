@@ -133,12 +133,15 @@ class Synthesizer(Estimator):
         table = frame.table
         schema = self.schema or infer_schema(table)
         self.notes_ = Notes()
-        for notes in (frame.notes, schema.notes):
-            self.notes_.update(notes)
+        if self.epsilon is None:
+            for notes in (frame.notes, schema.notes):
+                self.notes_.update(notes)
+        else:
+            self._note_left_out(schema)
         if not schema.modelled:
             raise DataError("no column varies: there is nothing to learn")
         self._constraints = parse_constraints(self.constraints, schema)
-        for constraint in self._constraints:
+        for constraint in self._constraints if self.epsilon is None else ():
             broken = int(constraint.broken(table).sum())
             self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
         self._gaps = Gaps.find(table, schema)
@@ -173,6 +176,12 @@ class Synthesizer(Estimator):
         saved.model.prior = fitted.prior.to(self.model_.device).eval()
         prior = {"kind": "mixture", "components": len(fitted.prior.logits)}
         saved.settings = saved.settings.replace(prior=prior)
+
+    def _note_left_out(self, schema: Schema) -> None:
+        """Of a private training, only what is public: neither counts of the rows nor values of few of them."""
+        for column in schema:
+            if not column.modelled:
+                self.notes_.column(column.name, f"is {column.kind}; left out of the model")
 
     def _check_private(self, out: Path | None, resume: bool, stop: Callable[[], bool]) -> None:
         """Nothing that a private training cannot serve is passed over without a word."""
