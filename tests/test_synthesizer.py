@@ -107,6 +107,15 @@ def test_conditioned_numbers_follow_the_truncated_law() -> None:
     assert stats.kstest(x, lambda values: (below(values) - low) / (high - low)).pvalue > 0.001
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_conditional_rows_are_made_where_the_model_is(name: str) -> None:
+    proposal = (torch.tensor([[1.5], [-1.0]]), torch.tensor([[0.5], [0.8]]))
+    with torch.device("meta"):  # what names no device is made there, and meets the model's tensors in vain
+        found = conditional_codes(TOY.prior, TOY.decode, CASES[name], 50, StepNoise(1), proposal, moves=2)
+        x = rows_of_codes(TOY.decode, found.z, CASES[name], StepNoise(2))
+    assert found.z.device == x.device == TOY.bias.device
+
+
 def test_atoms_within_a_range_keep_their_share() -> None:
     p = TOY.decode(torch.zeros(1, 1, 1))
     condition = Condition(2, low=-0.5, high=0.5)
