@@ -22,7 +22,8 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from dreamgen.applications.logs.series import LikelihoodDetector
-from dreamgen.applications.logs.windows import describe, windows_of
+from dreamgen.tables import Windows, windows
+from dreamgen.tables.cells import numbers
 
 SEEDS = 5
 DEVELOPMENT = (
@@ -65,17 +66,27 @@ def folder() -> Path:
 def nab(path: Path) -> Task | None:
     """A log of the Numenta benchmark; None where nothing odd is left to find after the part that is learned from."""
     log = pd.read_csv(path)
-    values, known = log["value"].to_numpy(float)[:, None], log["anomaly_window"].to_numpy(bool)
-    cut = int(LEARNED * len(values))
-    train, test = windows_of(cut, WINDOW, WINDOW // 12), windows_of(len(values) - cut, WINDOW)
-    share = test.cut(known[cut:]).mean(1)
+    known, cut = log["anomaly_window"].to_numpy(bool), int(LEARNED * len(log))
+    train, test = described(log[:cut], ["value"], WINDOW, WINDOW // 12), described(log[cut:], ["value"], WINDOW)
+    share = known[cut:][test.places].mean(1)
     odd = np.where(share >= 0.5, 1, np.where(share > 0, -1, 0))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], known[cut:], [0]]))).reshape(-1, 2)
-    events = [np.flatnonzero((test.starts < end) & (test.starts + WINDOW > first)) for first, end in edges]
+    starts = test.places[:, 0]
+    events = [np.flatnonzero((starts < end) & (starts + WINDOW > first)) for first, end in edges]
     if not (odd == 1).any():
         return None
-    rows = [describe(w, x, ["value"]) for w, x in ((train, values[:cut]), (test, values[cut:]))]
-    return Task(path.name.removeprefix("nab_").removesuffix(".csv.gz"), *varying(*rows), odd, events)
+    rows = varying(columns_of(train), columns_of(test))
+    return Task(path.name.removeprefix("nab_").removesuffix(".csv.gz"), *rows, odd, events)
+
+
+def described(log: pd.DataFrame, columns: Sequence[str], length: int, stride: int = 0, **beside: str) -> Windows:
+    """Windows in numbers, a new one every quarter of the length by default."""
+    return windows(log, length, stride or length // 4, columns=columns, values=False, features=True, **beside)
+
+
+def columns_of(made: Windows) -> Rows:
+    """The numbers by name."""
+    return {name: numbers(made.table.column(name)) for name in made.table.column_names}
 
 
 def ecg() -> Task:
@@ -95,20 +106,15 @@ def cmapss() -> Task:
     log = pd.read_csv(folder() / "cmapss_fd001_train.csv.gz")
     sensors = [name for name in log.columns if name not in ("unit", "cycle") and log[name].nunique() > 1]
     units = np.random.default_rng(0).permutation(log["unit"].unique())
-    train, test, odd = [], [], []
-    for number, unit in enumerate(units):
-        life = log.loc[log["unit"] == unit, sensors].to_numpy(float)
-        learned = number < len(units) // 2
-        windows = windows_of(len(life), CYCLES, CYCLES // 4)
-        rows, end = describe(windows, life, sensors), windows.starts + CYCLES
-        early, late = end <= len(life) // 2, windows.starts >= len(life) - LATE
-        if learned:
-            train.append({name: x[early] for name, x in rows.items()})
-        else:
-            test.append({name: x[early | late] for name, x in rows.items()})
-            odd.append(late[early | late])
-    joined = ({name: np.concatenate([rows[name] for rows in part]) for name in part[0]} for part in (train, test))
-    return Task("C-MAPSS FD001, late life", *varying(*joined), np.concatenate(odd).astype(int))
+    place = pd.Series(np.arange(len(units)), index=units)
+    made = described(log, sensors, CYCLES, group="unit", time="cycle")
+    unit, end = (made.beside.column(name).to_numpy() for name in ("group", "end"))
+    life, place_of = log.groupby("unit").size()[unit].to_numpy(), place[unit].to_numpy()
+    early, late = end <= life // 2, end - CYCLES >= life - LATE
+    order, learned = np.argsort(place_of, kind="stable"), place_of < len(units) // 2
+    train, test = (order[chosen[order]] for chosen in (learned & early, ~learned & (early | late)))
+    rows = ({name: x[part] for name, x in columns_of(made).items()} for part in (train, test))
+    return Task("C-MAPSS FD001, late life", *varying(*rows), late[test].astype(int))
 
 
 def varying(train: Rows, test: Rows) -> tuple[Rows, Rows]:

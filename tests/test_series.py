@@ -7,8 +7,9 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
-from dreamgen.applications.logs.series import LikelihoodDetector, SeriesFindings, detect_in_series
-from dreamgen.applications.logs.windows import describe, windows_of
+from dreamgen.applications.anomaly.detector import AnomalyDetector
+from dreamgen.applications.logs.findings import SeriesFindings
+from dreamgen.applications.logs.series import LikelihoodDetector, detect_in_series
 from dreamgen.errors import DataError, SettingsError
 
 pa = pytest.importorskip("pyarrow")
@@ -34,7 +35,7 @@ class Forest:
     """A quick detector: what `detect_in_series` asks for and nothing else."""
 
     def fit(self, X: Any) -> "Forest":
-        self.names = list(X)
+        self.names, self.first = list(X), next(iter(X.values()))
         self.forest = IsolationForest(random_state=0, n_estimators=30).fit(self.rows(X))
         return self
 
@@ -49,54 +50,6 @@ class Forest:
 @pytest.fixture(scope="module")
 def found() -> SeriesFindings:
     return detect_in_series(log(), time="when", window=40, detector=Forest())
-
-
-def test_a_window_is_told_as_numpy_tells_it() -> None:
-    rng = np.random.default_rng(1)
-    series = rng.normal(size=(100, 2)).cumsum(0)
-    windows = windows_of(100, 24, 7)
-    rows = describe(windows, series, ["a", "b"])
-    assert windows.starts.tolist() == [*range(0, 77, 7), 76]
-    for w, start in enumerate(windows.starts):
-        x = series[start : start + 24, 1]
-        fit = np.polynomial.Polynomial.fit(np.linspace(-1, 1, 24), x, 1).convert().coef
-        expected = {
-            "level": x.mean(),
-            "spread": x.std(),
-            "trend": fit[1],
-            "highest": x.max() - x.mean(),
-            "lowest": x.min() - x.mean(),
-            "step": np.abs(np.diff(x)).mean(),
-            "largest step": np.abs(np.diff(x)).max(),
-            "part 2": x[4:8].mean() - x.mean(),
-        }
-        for name, value in expected.items():
-            assert rows[f"b: {name}"][w] == pytest.approx(value, abs=1e-9), name
-
-
-def test_what_is_missing_decides_nothing() -> None:
-    series = np.arange(96.0)[:, None]
-    whole = describe(windows_of(96, 24, 24), series, ["x"])
-    holes = series.copy()
-    holes[3] = np.nan  # one moment of the first window
-    holes[24:48] = np.nan  # all of the second
-    holes[48:62] = np.nan  # most of the third
-    rows = describe(windows_of(96, 24, 24), holes, ["x"])
-    assert rows["x: level"][0] == pytest.approx(np.nanmean(holes[:24]))
-    assert rows["x: highest"][0] == pytest.approx(23 - np.nanmean(holes[:24]))
-    assert all(np.isnan(values[1:3]).all() for values in rows.values())
-    assert all(values[3] == whole[name][3] for name, values in rows.items())
-
-
-def test_every_moment_gets_the_mean_of_its_windows() -> None:
-    windows, rng = windows_of(53, 10, 4), np.random.default_rng(2)
-    scores = rng.normal(size=len(windows))
-    expected = [
-        scores[[w for w, start in enumerate(windows.starts) if start <= i < start + 10]].mean() for i in range(53)
-    ]
-    np.testing.assert_allclose(windows.spread(scores), expected)
-    sparse = windows_of(53, 5, 20)  # most moments are in no window
-    assert sparse.spread(np.arange(4.0))[[0, 4, 20, 24, 40, 52]].tolist() == [0, 0, 1, 1, 2, 3]
 
 
 def test_the_odd_stretch_is_flagged_and_little_else(found: SeriesFindings) -> None:
@@ -163,6 +116,59 @@ def test_the_default_is_the_likelihood_and_deterministic() -> None:
     assert first.flagged[~truth].mean() < 0.2
 
 
+def of_two() -> dict[str, Any]:
+    """The log of two machines, row by row in turn: the second has no odd stretch, and half of the rows."""
+    first, second = log(machine=np.full(N, "a")), log(machine=np.full(N, "b"))
+    second["heat"] = 2 * second["load"] + 20
+    joined = {name: np.concatenate([values, second[name][: N // 2]]) for name, values in first.items()}
+    order = np.argsort(joined["when"], kind="stable")
+    return {name: values[order] for name, values in joined.items()}
+
+
+def test_machines_of_one_log_are_judged_each_by_itself() -> None:
+    data = of_two()
+    forest = Forest()
+    found = detect_in_series(data, time="when", group="machine", window=40, detector=forest)
+    assert found.learned == round(0.4 * N) + round(0.2 * N)
+    # trained on: 480 and 240 moments, a window every 3 of them and one that ends with them
+    assert len(forest.first) == (147 + 1) + (67 + 1)
+    machine = data["machine"][found.windows.order]
+    assert machine.tolist() == ["a"] * N + ["b"] * (N // 2)
+    truth = np.zeros(N + N // 2, bool)
+    truth[ODD] = True
+    assert roc_auc_score(truth, found.oddness) > 0.95
+    for span in found.spans:
+        assert set(machine[span.first : span.last + 1]) == {span.group}
+    oddest = max(found.spans, key=lambda span: span.score)
+    assert oddest.group == "a"
+    assert oddest.first <= 1230 <= oddest.last
+    table = found.table()
+    np.testing.assert_array_equal(table["machine"].to_pylist(), data["machine"])
+    np.testing.assert_array_equal(table["oddness"].to_numpy()[data["machine"] == "b"], found.oddness[N:])
+    block = found.report().to_dict()["sections"][0]["blocks"][-1]
+    assert block["rows"][0][block["columns"].index("group")] == "a"
+
+
+def test_a_machine_with_too_few_moments_is_noted_and_not_learned_from() -> None:
+    data = log(machine=np.where(np.arange(N) < N - 30, "a", "b"))
+    found = detect_in_series(data, time="when", group="machine", window=40, detector=Forest())
+    assert "30 rows are in groups shorter than 40" in str(found.windows.notes)
+    assert found.windows.whole.sum() == len(found.windows) - 1
+    with pytest.raises(DataError, match="expected at least 160 moments to learn from, got 12"):
+        detect_in_series(
+            {name: values[-30:] for name, values in data.items()}, group="machine", window=40, detector=Forest()
+        )
+
+
+def test_a_span_says_what_made_it_odd() -> None:
+    detector = AnomalyDetector(score="likelihood", settings={"epochs": 25}, random_state=0)
+    found = detect_in_series(log(), time="when", window=40, detector=detector)
+    oddest = max(found.spans, key=lambda span: span.score)
+    assert oddest.why[0].startswith("heat: ")  # the series that does not rise and fall there
+    block = found.report().to_dict()["sections"][0]["blocks"][-1]
+    assert block["rows"][0][block["columns"].index("why")] == "; ".join(oddest.why)
+
+
 def test_the_report_names_the_stretches_and_what_was_left_out() -> None:
     found = detect_in_series(log(where=np.full(N, "hall 1")), time="when", window=40, detector=Forest())
     blocks = found.report().to_dict()["sections"][0]["blocks"]
@@ -178,13 +184,14 @@ def test_the_report_names_the_stretches_and_what_was_left_out() -> None:
     ("change", "message"),
     [
         ({"time": "wen"}, "no column 'wen'.*when"),
-        ({"columns": ["load", "where"]}, "expected numbers in column 'where'"),
+        ({"columns": ["load", "where"]}, "column 'where': expected numbers"),
         ({"window": 1}, "window: expected 2 or more"),
         ({"step": 0}, "step: expected 1 or more"),
         ({"window": 200}, "expected at least 800 moments to learn from, got 640"),
         ({"false_alarms": 1}, "false_alarms: expected a share"),
-        ({"time": "where"}, "expected time stamps"),
-        ({"time": "holes"}, "expected a time stamp in each row, 1 are missing"),
+        ({"time": "where"}, "column 'where': expected times"),
+        ({"time": "holes"}, "expected a time in every row, got none in row 5"),
+        ({"group": "wher"}, "no column 'wher'.*where"),
         ({"columns": ["still"]}, "no series of the log varies"),
     ],
 )

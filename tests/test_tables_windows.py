@@ -69,25 +69,65 @@ def test_overlaps_are_averaged() -> None:
     assert made.spread(np.array([1.0, 5.0, 3.0]), "max").tolist() == [1, 5, 5, 5, 3]
 
 
-def test_normal_windows_and_features_are_numpys() -> None:
+def test_a_row_in_no_window_gets_the_next_ones() -> None:
+    made = windows({"a": np.arange(53.0)}, 5, 20)
+    assert made.spread(np.arange(4.0))[[0, 4, 5, 20, 24, 40, 52]].tolist() == [0, 0, 1, 1, 1, 2, 3]
+
+
+def test_every_row_gets_the_mean_of_its_windows() -> None:
+    made, rng = windows({"a": np.arange(53.0)}, 10, 4), np.random.default_rng(2)
+    scores, starts = rng.normal(size=len(made)), [*range(0, 41, 4), 43]
+    assert made.places[:, 0].tolist() == starts
+    expected = [scores[[w for w, start in enumerate(starts) if start <= i < start + 10]].mean() for i in range(53)]
+    np.testing.assert_allclose(made.spread(scores), expected)
+
+
+def test_normal_windows_are_numpys() -> None:
     values = np.random.default_rng(3).normal(7, 2, (6, 8))
-    made = windows({"a": values.ravel()}, 8, normalise=True, features=True)
-    cut = made.table.select([f"a@{k}" for k in range(8)]).to_pandas().to_numpy()
+    made = windows({"a": values.ravel()}, 8, normalise=True)
+    cut = made.table.to_pandas().to_numpy()
     np.testing.assert_allclose(cut, (values - values.mean(1)[:, None]) / values.std(1)[:, None])
-    features = made.table.to_pandas()
-    np.testing.assert_allclose(features["a:mean"], values.mean(1))
-    np.testing.assert_allclose(features["a:sd"], values.std(1))
-    np.testing.assert_allclose(features["a:slope"], np.polyfit(np.arange(8), values.T, 1)[0])
-    np.testing.assert_allclose(features["a:jump"], np.abs(np.diff(values)).max(1))
-    np.testing.assert_allclose(features["a:step"], np.abs(np.diff(values)).mean(1))
-    assert features["a:min"].tolist() == values.min(1).tolist()
 
 
-def test_features_pass_over_what_is_missing() -> None:
-    made = windows({"a": np.array([1.0, np.nan, 5.0, np.nan, np.nan, np.nan])}, 3, features=True, values=False)
-    assert made.table.to_pandas()["a:mean"].tolist()[0] == 3
-    assert made.table.to_pandas()["a:slope"].tolist()[0] == 2
-    assert made.table.column("a:mean").to_pylist()[1] is None
+def test_features_are_numpys() -> None:
+    series = np.random.default_rng(1).normal(size=(100, 2)).cumsum(0)
+    made = windows({"a": series[:, 0], "b": series[:, 1]}, 24, 7, values=False, features=True)
+    rows = made.table.to_pandas()
+    for w, start in enumerate([*range(0, 77, 7), 76]):
+        x = series[start : start + 24, 1]
+        fit = np.polynomial.Polynomial.fit(np.linspace(-1, 1, 24), x, 1).convert().coef
+        expected = {
+            "level": x.mean(),
+            "spread": x.std(),
+            "trend": fit[1],
+            "highest": x.max() - x.mean(),
+            "lowest": x.min() - x.mean(),
+            "step": np.abs(np.diff(x)).mean(),
+            "largest step": np.abs(np.diff(x)).max(),
+            "part 2": x[4:8].mean() - x.mean(),
+        }
+        for name, value in expected.items():
+            assert rows[f"b: {name}"][w] == pytest.approx(value, abs=1e-9), name
+
+
+def test_what_is_missing_decides_nothing() -> None:
+    values = np.arange(96.0)
+    holes = values.copy()
+    holes[3] = np.inf  # one moment of the first window
+    holes[24:48] = np.nan  # all of the second
+    holes[48:62] = np.nan  # most of the third
+    whole, rows = (windows({"x": x}, 24, values=False, features=True).table.to_pandas() for x in (values, holes))
+    seen = np.delete(values[:24], 3)
+    assert rows["x: level"][0] == pytest.approx(seen.mean())
+    assert rows["x: highest"][0] == pytest.approx(23 - seen.mean())
+    assert rows[1:3].isna().all(axis=None)
+    pd.testing.assert_series_equal(rows.loc[3], whole.loc[3])
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_short_windows_have_features_too(length: int) -> None:
+    made = windows({"x": np.arange(10.0)}, length, values=False, features=True).table.to_pandas()
+    assert made["x: level"].tolist() == [np.mean(range(i, i + length)) for i in range(0, 10, length)]
 
 
 def test_time_that_is_out_of_order_or_has_gaps_is_noted() -> None:
@@ -99,6 +139,13 @@ def test_time_that_is_out_of_order_or_has_gaps_is_noted() -> None:
     ]
     assert made.beside.column("gap").to_pylist() == [False, True]
     assert made.table.column("v@3").to_pylist() == [4.0, 7.0]
+
+
+def test_rows_of_machines_in_turn_are_in_order() -> None:
+    made = windows({"t": [0, 0, 1, 1, 3, 2], "g": list("baabab"), "v": range(6)}, 2, time="t", group="g")
+    assert made.groups == ("b", "a")
+    assert made.order.tolist() == [0, 3, 5, 1, 2, 4]
+    assert made.notes.lines == ["column 't': 1 of 4 steps are not the usual 1"]
 
 
 def test_short_groups_are_filled_up() -> None:

@@ -35,13 +35,14 @@ def detect_log(
         detector=AnomalyDetector(contamination, score, device=device, random_state=seed),
         seed=seed,
     )
-    notes = write_table(out, found.table())
+    notes = found.windows.notes
+    notes.update(write_table(out, found.table()))
     if report:
         found.report().write(report)
     spans = sorted(found.spans, key=lambda span: -span.score)
     result = {
         "out": str(out),
-        "moments": len(found.log),
+        "moments": len(found.times),
         "windows": len(found.windows),
         "odd_windows": int((found.scores > found.threshold).sum()),
         "threshold": found.threshold,
@@ -52,6 +53,7 @@ def detect_log(
                 "to": str(span.ends),
                 "oddness": span.score,
                 "moments": span.last - span.first + 1,
+                "why": list(span.why),
             }
             for span in spans
         ],
@@ -59,6 +61,10 @@ def detect_log(
         "seed": seed,
         "notes": notes.lines,
     }
-    text = [*notes.lines, f"{len(spans)} odd stretches in {len(found.log):,} moments; all are in {out}"]
-    text += [f"  {span.begins} to {span.ends}: {span.score:.3g}" for span in spans[:_SHOWN]]
+    text = [*notes.lines, f"{len(spans)} odd stretches in {len(found.times):,} moments; all are in {out}"]
+    text += [f"  {span.begins} to {span.ends}: {span.score:.3g}{_why(span.why)}" for span in spans[:_SHOWN]]
     say(result, as_json, "\n".join(text))
+
+
+def _why(reasons: tuple[str, ...]) -> str:
+    return f"; {', '.join(reasons)}" if reasons else ""

@@ -60,6 +60,14 @@ def numbers(column: Any) -> Floats:
     return _floats(array if kind == pa.float64() else pc.cast(array, pa.float64(), safe=False))
 
 
+def times(column: Any) -> NDArray[Any]:
+    """A column of time stamps, also written as texts, as datetime64 of microseconds; numbers as they are, (n,)."""
+    pa, array = arrow(), one_chunk(column)
+    if family(array.type) in ("text", "datetime"):
+        array = array.cast(pa.timestamp("us"))
+    return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
 def _floats(array: Any) -> Floats:
     if array.null_count:
         array = array.cast(arrow().float64(), safe=False).fill_null(np.nan)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamgen.errors import DataError
+from dreamgen.registry import nearest
 from dreamgen.tables.cells import Floats, numbers, one_chunk
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.notes import Notes
@@ -19,9 +20,12 @@ _GAP = 1.5  # times the usual step
 
 @dataclass(frozen=True)
 class Places:
-    """Windows as numbers of rows, (n, length), -1 where there is none; and what is kept beside them."""
+    """Windows as numbers of rows, (n, length), -1 where there is none; the rows of each group in the order of time;
+    the groups' names, None where there is one alone; and what is kept beside the windows."""
 
     rows: NDArray[np.int64]
+    parts: tuple[NDArray[np.int64], ...]
+    groups: tuple[Any, ...]
     beside: "pa.Table"
 
 
@@ -29,6 +33,26 @@ def find_places(
     log: "pa.Table", length: int, stride: int, time: str | None, group: str | None, notes: Notes
 ) -> Places:
     """The windows of each group in the order of time; see `dreamgen.tables.windows.windows`."""
+    parts = in_order(log, time, group, notes)
+    short = [part for part in parts if len(part) < length]
+    if short:
+        what = f"{{n}} rows are in groups shorter than {length}; their windows are filled up with missing cells"
+        notes.add("windows", what, sum(map(len, short)))
+    rows = np.concatenate([_cut(part, length, stride) for part in parts])
+    stamps = None if time is None else _stamps(log, time)
+    names = [None if group is None else log.column(group)[int(part[0])].as_py() for part in parts]
+    return Places(rows, parts, tuple(names), _beside(log, rows, time, group, _has_gap(rows, stamps)))
+
+
+def in_order(log: "pa.Table", time: str | None, group: str | None, notes: Notes) -> tuple[NDArray[np.int64], ...]:
+    """The rows of each group in the order of time; groups in the order in which they first come.
+
+    Raises:
+        DataError: no rows, no such column, rows without a time.
+    """
+    for name in filter(None, (time, group)):
+        if name not in log.column_names:
+            raise DataError(f"no column {name!r}: {nearest(name, log.column_names)}")
     if not log.num_rows:
         raise DataError("expected a log with rows, got none")
     groups = _groups(log, group)
@@ -36,14 +60,8 @@ def find_places(
     order = np.lexsort((np.arange(len(groups)), groups) if stamps is None else (stamps, groups))
     if stamps is not None:
         _note_time(str(time), stamps, groups, order, notes)
-    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0])
-    parts = np.split(order, starts[1:])
-    short = [part for part in parts if len(part) < length]
-    if short:
-        what = f"{{n}} rows are in groups shorter than {length}; their windows are filled up with missing cells"
-        notes.add("windows", what, sum(map(len, short)))
-    rows = np.concatenate([_cut(part, length, stride) for part in parts])
-    return Places(rows, _beside(log, rows, time, group, _has_gap(rows, stamps, groups)))
+    starts = np.flatnonzero(np.diff(groups[order])) + 1
+    return tuple(np.split(order, starts))
 
 
 def _groups(log: Any, group: str | None) -> NDArray[np.int64]:
@@ -57,7 +75,7 @@ def _groups(log: Any, group: str | None) -> NDArray[np.int64]:
 def _stamps(log: Any, time: str) -> Floats:
     try:
         stamps = numbers(log.column(time))
-    except arrow().ArrowInvalid as error:
+    except (arrow().ArrowInvalid, arrow().ArrowNotImplementedError) as error:
         raise DataError(f"column {time!r}: expected times or numbers: {error}") from error
     if np.isnan(stamps).any():
         row = int(np.flatnonzero(np.isnan(stamps))[0])
@@ -66,11 +84,9 @@ def _stamps(log: Any, time: str) -> Floats:
 
 
 def _note_time(time: str, stamps: Floats, groups: NDArray[np.int64], order: NDArray[np.int64], notes: Notes) -> None:
-    if (np.diff(order) < 0).any():
-        same = groups[1:] == groups[:-1]
-        notes.column(
-            time, "{n} rows come earlier than the row before; sorted", int((np.diff(stamps)[same] < 0).sum())
-        )
+    came = np.argsort(groups, kind="stable")
+    if late := int((np.diff(stamps[came])[np.diff(groups[came]) == 0] < 0).sum()):
+        notes.column(time, "{n} rows come earlier than the row before; sorted", late)
     steps = np.diff(stamps[order])[np.diff(groups[order]) == 0]
     if len(steps):
         usual = float(np.median(steps))
@@ -90,7 +106,7 @@ def _cut(part: NDArray[np.int64], length: int, stride: int) -> NDArray[np.int64]
     return made
 
 
-def _has_gap(rows: NDArray[np.int64], stamps: Floats | None, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _has_gap(rows: NDArray[np.int64], stamps: Floats | None) -> NDArray[np.bool_]:
     if stamps is None or rows.shape[1] < 2:
         return np.zeros(len(rows), bool)
     steps = np.where((rows >= 0)[:, 1:], np.diff(stamps[rows], axis=1), np.nan)

@@ -31,7 +31,7 @@ def unwindow(made: Windows, table: "pa.Table | None" = None) -> "pa.Table":
         raise DataError(f"expected a row for each of {len(made)} windows, got {table.num_rows}")
     columns = {}
     for j, name in enumerate(made.columns):
-        names = [f"{name}@{k}" for k in range(made.places.shape[1])]
+        names = [f"{name}@{k}" for k in range(made.length)]
         if missing := [n for n in names if n not in table.column_names]:
             raise DataError(f"the windows have no column {missing[0]!r}: {nearest(missing[0], table.column_names)}")
         kind = made.log.schema.field(name).type
@@ -55,9 +55,7 @@ def _most_central(made: Windows, columns: Sequence[Any]) -> Any:
     """What cannot be averaged: each row's cell in the window in whose middle it is most."""
     pa = arrow()
     n, length = made.places.shape
-    order = np.argsort(
-        -np.abs(np.arange(length) - (length - 1) / 2), kind="stable"
-    )  # the middle comes last and stays
+    order = np.argsort(-np.abs(np.arange(length) - (length - 1) / 2), kind="stable")
     chosen = np.full(made.log.num_rows, -1)
     for k in order:  # the middle comes last, and stays
         rows = made.places[:, k]

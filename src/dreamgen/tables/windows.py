@@ -25,11 +25,13 @@ class Windows:
     """Windows of a log.
 
     Attributes:
-        table: a row for each of n windows: columns "name@0" .. "name@length-1", or features such as "name:mean".
+        table: a row for each of n windows: columns "name@0" .. "name@length-1", or features such as "name: level".
         beside: start and end of each window (its time stamps, or numbers of rows), its group if there are any, and
             gap: whether time stamps are missing in it. Not modelled.
         log: the rows that the windows were cut from.
         columns: which of the log's columns are in the table.
+        parts: the rows of each group in the order of time.
+        groups: their names; None where there is one alone.
         places: which row of the log each cell is, (n, length); -1 past the end of a group shorter than a window.
         loc, scale: what was taken off and divided by in each window, (n, columns); 0 and 1 where it was not.
         notes: what cutting met.
@@ -39,6 +41,8 @@ class Windows:
     beside: "pa.Table"
     log: "pa.Table"
     columns: tuple[str, ...]
+    parts: tuple[NDArray[np.int64], ...]
+    groups: tuple[Any, ...]
     places: NDArray[np.int64]
     loc: Floats
     scale: Floats
@@ -47,20 +51,41 @@ class Windows:
     def __len__(self) -> int:
         return len(self.places)
 
-    def spread(self, values: NDArray[Any], how: str = "mean") -> Floats:
-        """A number of each window, (n,), to each row of the log: the mean or max of the windows that hold it.
+    @property
+    def length(self) -> int:
+        """Rows of a window."""
+        return int(self.places.shape[1])
 
-        Rows in no window are NaN.
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Which windows are not filled up, (n,)."""
+        return self.places[:, -1] >= 0
+
+    @property
+    def order(self) -> NDArray[np.int64]:
+        """The log's rows, (m,), one group after the other, each in the order of time."""
+        return np.concatenate(self.parts)
+
+    def spread(self, values: NDArray[Any], how: str = "mean") -> Floats:
+        """A number of each window, (n,), to each row of the log, (m,): the mean or max of the windows that hold it.
+
+        A row in no window, where these stand apart, gets that of the next one in time that is in one.
         """
+        if how not in ("mean", "max"):
+            raise SettingsError(f"how: expected mean or max, got {shorten(how)}")
         there = self.places >= 0
         rows, each = self.places[there], np.broadcast_to(np.asarray(values, np.float64)[:, None], there.shape)[there]
         if how == "max":
-            most = np.full(self.log.num_rows, -np.inf)
-            np.maximum.at(most, rows, each)
-            return np.where(np.isinf(most), np.nan, most)
-        if how != "mean":
-            raise SettingsError(f"how: expected mean or max, got {shorten(how)}")
-        return average(rows, each, self.log.num_rows)
+            made = np.full(self.log.num_rows, -np.inf)
+            np.maximum.at(made, rows, each)
+        else:
+            made = average(rows, each, self.log.num_rows)
+        held = np.zeros(len(made), bool)
+        held[rows] = True
+        order = self.order
+        known = np.flatnonzero(held[order])  # a group's last row always is
+        made[order] = made[order[known[np.searchsorted(known, np.arange(len(order)))]]]
+        return made
 
 
 def windows(
@@ -89,7 +114,8 @@ def windows(
         columns: which to cut; by default all the others, or all the other numbers if they are to be computed with.
         normalise: whether each window of each column gets zero mean and unit deviation.
         values: whether the table has the cells themselves.
-        features: whether it has mean, sd, min, max, slope and first differences of each column in each window.
+        features: whether it has level, spread, trend, extremes, steps and coarse course of each column in each
+            window; see `dreamgen.tables.window_features`.
 
     Raises:
         DataError: no such column, no rows, a column of texts to compute with.
@@ -103,7 +129,7 @@ def windows(
     frame = read_frame(source)
     log, notes = frame.table, Notes()
     notes.update(frame.notes)
-    for name in (*(columns or ()), *filter(None, (time, group))):
+    for name in columns or ():
         if name not in log.column_names:
             raise DataError(f"no column {name!r}: {nearest(name, log.column_names)}")
     chosen = _choose(log, columns, (time, group), normalise or features, notes)
@@ -117,8 +143,9 @@ def windows(
             for k in range(length):
                 made[f"{name}@{k}"] = _cells(log, name, places.rows[:, k]) if cut is None else _floats(cut[:, k])
         if features:
-            made |= {f"{name}:{key}": _floats(v) for key, v in features_of(_cut(cells[name], places.rows)).items()}
-    return Windows(arrow().table(made), places.beside, log, tuple(chosen), places.rows, loc, scale, notes)
+            made |= {f"{name}: {key}": _floats(v) for key, v in features_of(_cut(cells[name], places.rows)).items()}
+    kept = (places.parts, places.groups, places.rows)
+    return Windows(arrow().table(made), places.beside, log, tuple(chosen), *kept, loc, scale, notes)
 
 
 def _choose(

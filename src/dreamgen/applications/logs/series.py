@@ -5,22 +5,23 @@ The model learns from the beginning of a log, or from another log, without label
 of it that follows what was trained on: windows overlap, so rows held out at random would be known already.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from dreamgen.applications.logs.log import Log, read_log
-from dreamgen.applications.logs.windows import Floats, Windows, describe, windows_of
+from dreamgen.applications.logs.findings import SeriesFindings
+from dreamgen.applications.logs.spans import explained, spans_of
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.reports import Report
-from dreamgen.reports.places import series as draw_series
-from dreamgen.tables import read_frame
+from dreamgen.tables import Notes, Windows, read_frame, windows
+from dreamgen.tables.cells import Floats, numbers, times
+from dreamgen.tables.places import in_order
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+Rows = dict[str, Floats]
+Places = npt.NDArray[np.int64]
+Cut = Callable[..., Windows]
 
 _DENSE = 12  # windows that begin within the length of one, where a model learns
 _CALIBRATION = 0.25  # of the log that is learned from, its end, sets the threshold
@@ -67,115 +68,12 @@ def _epochs(rows: int, most: int = 150, least: int = 20, steps: int = 2200) -> i
     return int(np.clip(steps * 256 // max(rows, 1), least, most))
 
 
-@dataclass(frozen=True)
-class Span:
-    """A stretch of a log that is flagged.
-
-    Attributes:
-        first, last: its first and last moment, counted in the order of time.
-        begins, ends: their time stamps.
-        score: the oddness of its oddest moment.
-    """
-
-    first: int
-    last: int
-    begins: Any
-    ends: Any
-    score: float
-
-
-@dataclass(frozen=True)
-class SeriesFindings:
-    """What was found in a log of n moments.
-
-    Attributes:
-        log: what was judged.
-        windows: over it.
-        scores: (w,) how odd each window is; higher is odder.
-        threshold: a window beyond it is odd; a moment is flagged where its windows are so on average, which is
-            nearer to the odd moment than all that its windows hold.
-        oddness: (n,) of each moment, in order of time: the mean over the windows that hold it.
-        spans: flagged stretches, in order of time.
-        learned: moments that the model learned from, at the beginning of this log; 0: from another log.
-        columns: of the windows' table.
-    """
-
-    log: Log
-    windows: Windows
-    scores: Floats
-    threshold: float
-    oddness: Floats
-    spans: tuple[Span, ...]
-    learned: int = 0
-    columns: tuple[str, ...] = field(default=(), repr=False)
-
-    @property
-    def flagged(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether each moment is flagged, in order of time."""
-        inside = np.zeros(len(self.log), bool)
-        for span in self.spans:
-            inside[span.first : span.last + 1] = True
-        return inside
-
-    def table(self) -> "pa.Table":
-        """The log with two more columns, `oddness` and `flagged`, its rows as they came."""
-        from dreamgen.tables.extras import arrow
-
-        pa, table, back = arrow(), self.log.frame.table, np.argsort(self.log.order, kind="stable")
-        for name, values in (("oddness", self.oddness), ("flagged", self.flagged)):
-            if name in table.column_names:
-                raise DataError(f"the log has a column {name!r} already: name it otherwise")
-            table = table.append_column(name, pa.array(values[back]))
-        return table
-
-    def frame(self) -> Any:
-        """`table()` as the caller's kind of frame."""
-        return self.log.frame.like(self.table())
-
-    def picture(self, true: Sequence[tuple[Any, Any]] = ()) -> bytes:
-        """The series and their oddness over time, flagged windows shaded, as PNG.
-
-        Args:
-            true: first and last time stamp of each stretch known to be odd.
-        """
-        lines = {name: self.log.values[:, i] for i, name in enumerate(self.log.names)}
-        flagged = [(span.begins, span.ends) for span in self.spans]
-        return draw_series(self.log.times, lines, flagged, true, self.oddness, self.threshold)
-
-    def report(self, title: str = "Odd windows of a log") -> Report:
-        """The findings for a person."""
-        report, log = Report(title), self.log
-        report.facts(
-            {
-                "moments": len(log),
-                "series": len(log.names),
-                "windows": len(self.windows),
-                "moments in a window": self.windows.length,
-                "odd windows": int((self.scores > self.threshold).sum()),
-                "flagged stretches": len(self.spans),
-                "threshold": self.threshold,
-            }
-        )
-        if self.learned:
-            report.say(f"The model learned from the first {self.learned} moments, which are judged too.")
-        if log.ignored:
-            report.warn(f"Left out, as they hold no numbers: {', '.join(log.ignored)}.")
-        data = {"time": log.times.astype(str), "oddness": self.oddness, "threshold": self.threshold}
-        report.figure("The log over time", self.picture(), "series over time, odd windows shaded", data=data)
-        rows = [
-            {"from": str(s.begins), "to": str(s.ends), "moments": s.last - s.first + 1, "score": s.score}
-            for s in sorted(self.spans, key=lambda span: -span.score)
-        ]
-        if rows:
-            report.table("Flagged stretches, the oddest first", rows)
-        return report
-
-
 def detect_in_series(
     fit: Any,
     new: Any = None,
     *,
     time: str | None = None,
+    group: str | None = None,
     columns: Sequence[str] | None = None,
     window: int = 48,
     step: int | None = None,
@@ -190,11 +88,12 @@ def detect_in_series(
         fit: a log to learn from, normal or mostly so: anything that `read_frame` takes, a row a moment.
         new: a log to judge; None: `fit` itself, of which the first `share` is learned from.
         time: the column of time stamps, dates or numbers; None: the rows are in order.
+        group: a column such as the machine's; no window holds rows of two, and each has a beginning of its own.
         columns: the series; None: all columns of numbers.
         window, step: moments in a window, and from one to the next; a quarter of a window by default.
         share: of the log to learn from where `new` is None.
         false_alarms: the share of normal windows that may be flagged.
-        detector: None: the likelihood of a table's model.
+        detector: None: the likelihood of a table's model. One that can `explain` says what made a span odd.
         seed: of the default detector.
 
     Raises:
@@ -204,52 +103,69 @@ def detect_in_series(
     for name, value in (("share", share), ("false_alarms", false_alarms)):
         if not 0 < value < 1:
             raise SettingsError(f"{name}: expected a share between 0 and 1, got {value!r}")
-    known = read_log(fit, time, columns)
-    judged = known if new is None else read_log(new, time, known.names)
-    learned = round(share * len(known)) if new is None else len(known)
+    step = max(1, window // 4) if step is None else step
+    for name, value, least in (("window", window, 2), ("step", step, 1)):
+        if value < least:
+            raise SettingsError(f"{name}: expected {least} or more moments, got {value}")
+    known = read_frame(fit)
+    parts = in_order(known.table, time, group, Notes())
+    trained, after = _beginnings(parts, share if new is None else 1.0, window)
+    chosen = None if columns is None else [name for name in columns if name not in (time, group)]
+    cut: Cut = partial(windows, length=window, time=time, group=group, values=False, features=True)
+    dense = cut(known.table.take(trained), stride=max(1, window // _DENSE), columns=chosen)
+    calibration = cut(known.table.take(after), stride=step, columns=dense.columns)
     detector = LikelihoodDetector(seed) if detector is None else detector
-    threshold, names = _learn(detector, known, learned, window, step, false_alarms)
-    windows = windows_of(len(judged), window, step)
-    rows = describe(windows, judged.values, judged.names)
-    scores = np.asarray(detector.decision_function({name: rows[name] for name in names}), np.float64)
-    oddness = windows.spread(scores)
+    threshold, names = _learn(detector, dense, calibration, false_alarms)
+    frame = known if new is None else read_frame(new)
+    made = cut(frame, stride=step, columns=chosen if new is None else dense.columns)
+    if not made.whole.any():
+        raise DataError(f"expected a log of at least one window, {window} moments, got {made.log.num_rows}")
+    rows = _rows(made, names)
+    scores = np.asarray(detector.decision_function(rows), np.float64)
+    oddness = made.spread(scores)[made.order]
+    stamps = np.arange(len(oddness)) if time is None else times(made.log.column(time))[made.order]
+    spans = spans_of(oddness, threshold, stamps, made)
     return SeriesFindings(
-        judged,
-        windows,
+        frame,
+        made,
+        stamps,
         scores,
         threshold,
         oddness,
-        _spans(oddness, threshold, judged.times),
-        learned if new is None else 0,
+        explained(spans, made, rows, scores, detector),
+        len(trained) + len(after) if new is None else 0,
         tuple(names),
     )
 
 
-def _learn(
-    detector: Detector, log: Log, learned: int, window: int, step: int | None, false_alarms: float
-) -> tuple[float, list[str]]:
-    """Fit a detector to a log's beginning, and find the threshold on what follows: it, and the columns' names."""
-    trained = max(window, round((1 - _CALIBRATION) * learned))
-    if learned - trained < window:
-        raise DataError(f"expected at least {round(window / _CALIBRATION)} moments to learn from, got {learned}")
-    dense = windows_of(trained, window, max(1, window // _DENSE))
-    rows = describe(dense, log.values[:trained], log.names)
+def _beginnings(parts: Sequence[Places], share: float, window: int) -> tuple[Places, Places]:
+    """Rows to train on and rows that set the threshold: in each group, these follow those."""
+    trained, after = [], []
+    for part in parts:
+        learned = round(share * len(part))
+        end = max(window, round((1 - _CALIBRATION) * learned))
+        trained.append(part[: min(end, learned)])
+        after.append(part[end:learned])
+    if max(map(len, after)) < window:
+        most = max(len(one) + len(other) for one, other in zip(trained, after, strict=True))
+        raise DataError(f"expected at least {round(window / _CALIBRATION)} moments to learn from, got {most}")
+    return np.concatenate(trained), np.concatenate(after)
+
+
+def _rows(made: Windows, names: Sequence[str]) -> Rows:
+    return {name: numbers(made.table.column(name)) for name in names}
+
+
+def _learn(detector: Detector, dense: Windows, calibration: Windows, false_alarms: float) -> tuple[float, list[str]]:
+    """Fit a detector to windows, and find the threshold on others: it, and the columns' names."""
+    rows = {name: column[dense.whole] for name, column in _rows(dense, dense.table.column_names).items()}
     # A number that no window has, or all have alike, says nothing.
     rows = {name: column for name, column in rows.items() if len(np.unique(column[~np.isnan(column)])) > 1}
     if not rows:
         raise DataError("no series of the log varies: there is nothing to learn")
     detector.fit(rows)
-    after = describe(windows_of(learned - trained, window, step), log.values[trained:learned], log.names)
-    scores = np.sort(np.asarray(detector.decision_function({name: after[name] for name in rows}), np.float64))
+    held = {name: column[calibration.whole] for name, column in _rows(calibration, list(rows)).items()}
+    scores = np.sort(np.asarray(detector.decision_function(held), np.float64))
     # The conformal rank: of m windows and one more, this many may lie beyond.
     rank = int(np.ceil((1 - false_alarms) * (len(scores) + 1))) - 1
     return float(scores[min(rank, len(scores) - 1)]), list(rows)
-
-
-def _spans(oddness: Floats, threshold: float, times: npt.NDArray[Any]) -> tuple[Span, ...]:
-    """Runs of moments beyond the threshold."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], oddness > threshold, [False]]).astype(int)))
-    return tuple(
-        Span(first, end - 1, times[first], times[end - 1], float(oddness[first:end].max()))
-        for first, end in edges.reshape(-1, 2).tolist()
-    )
