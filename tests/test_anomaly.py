@@ -3,10 +3,12 @@
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
@@ -17,10 +19,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_checks_generator
 
 from dreamgen import AnomalyDetector
-from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
 from dreamgen.applications.anomaly.scores import SCORES, Scale, without_model
+from dreamgen.applications.inspection import inspector
+from dreamgen.applications.logs import series
 from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.evaluation.conformal import p_values_of, threshold_at
 
 QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
 
@@ -62,6 +66,22 @@ class TestRanks:
         held_out = np.arange(1.0, 100.0)  # 99 rows: rank 100 * 0.95
         assert threshold_at(held_out, 0.05) == 95
         assert threshold_at(held_out[:10], 0.05) == 10  # too few for this rate
+        assert threshold_at(held_out, 0.41) == 59  # 100 (1 - 0.41) is a little more than 59 to a computer
+
+    def test_logs_and_pictures_take_the_same_rank(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Itself:
+            def fit(self, rows: Any) -> None: ...
+
+            def decision_function(self, rows: Any) -> np.ndarray:
+                return np.asarray(rows["a"])
+
+        windows = SimpleNamespace(table=pa.table({"a": np.arange(1.0, 100.0)}), whole=np.ones(99, bool))
+        assert series._learn(Itself(), windows, windows, 0.41)[0] == 59  # type: ignore[arg-type]
+        monkeypatch.setattr(inspector.Memory, "learn", lambda self, x: self)
+        monkeypatch.setattr(inspector.Memory, "heat", lambda self, x: x)
+        monkeypatch.setattr(inspector, "_scores_apart", lambda heats, parts: np.arange(1.0, 1 + len(parts)))
+        fitted = inspector.PictureInspector(sizes=(8, 8), false_alarms=0.41).fit(np.zeros((297, 16, 16)))
+        assert fitted.threshold_ == 59
 
     def test_a_share_of_new_rows_lies_above_it(self) -> None:
         random = np.random.default_rng(0)

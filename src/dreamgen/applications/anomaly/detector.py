@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
 from dreamgen.applications.anomaly.features import Floats
 from dreamgen.applications.anomaly.judge import (
     Bench,
@@ -29,6 +28,7 @@ from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator
+from dreamgen.evaluation.conformal import p_values_of, threshold_at
 from dreamgen.files import dump_json, parse_json
 from dreamgen.registry import nearest, plain
 from dreamgen.tables import Schema, fit_codec, read_frame
