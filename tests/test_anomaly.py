@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import torch
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf
@@ -25,6 +26,8 @@ from dreamgen.applications.logs import series
 from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.evaluation.conformal import p_values_of, threshold_at
+from dreamgen.files import dump_json, read_folder, write_folder
+from dreamgen.tensors import dump_tensors, parse_tensors
 
 QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
 
@@ -45,6 +48,13 @@ def broken(n: int, seed: int) -> np.ndarray:
 @pytest.fixture(scope="module")
 def detector() -> AnomalyDetector:
     return AnomalyDetector(settings={"epochs": 40, "hidden_dim": [32]}, random_state=0).fit(lines(400, 0))
+
+
+@pytest.fixture(scope="module")
+def kept(detector: AnomalyDetector, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("kept") / "model"
+    detector.save(folder)
+    return read_folder(folder)
 
 
 def frame(n: int, seed: int) -> pd.DataFrame:
@@ -192,6 +202,53 @@ class TestDetector:
         (tmp_path / "model" / "detector.json").write_text("{}")
         with pytest.raises(ModelFileError, match=r"detector\.json"):
             AnomalyDetector.load(tmp_path / "model")
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("0.space.loc", torch.zeros(3)),
+            ("0.space.scale", torch.zeros(4)),
+            ("0.usual", torch.zeros(5)),
+            ("0.marginals", torch.zeros(7)),
+            ("1.geometry.latent.matrix", torch.zeros(3, 2)),
+            ("2.geometry.deep", torch.zeros(400, 3)),
+            ("0.geometry.reference", torch.full((400,), 400)),
+            ("0.scale.rows", torch.zeros(2, 0)),
+            ("0.scale.rows", torch.zeros(2, 5)),
+            ("0.spread.rows", torch.zeros(1)),
+            ("calibration.combined", torch.zeros(0)),
+            ("calibration.rows", torch.tensor([2.0, 1.0])),
+            ("training.combined", torch.zeros(3, 1)),
+        ],
+    )
+    def test_numbers_that_do_not_fit_are_refused_at_once(
+        self, kept: dict[str, bytes], tmp_path: Path, name: str, wrong: torch.Tensor
+    ) -> None:
+        numbers = parse_tensors(kept["detector.safetensors"], "") | {name: wrong}
+        write_folder(tmp_path, kept | {"detector.safetensors": dump_tensors(numbers)})
+        with pytest.raises(
+            ModelFileError, match=rf"detector.safetensors: .*{name.split('.')[-1]}|calibration|training"
+        ):
+            AnomalyDetector.load(tmp_path)
+
+    def test_a_detector_of_no_judge_or_no_calibration_is_refused(
+        self, kept: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        facts = json.loads(kept["detector.json"])
+        write_folder(tmp_path / "seeds", kept | {"detector.json": dump_json(facts | {"seeds": []})})
+        with pytest.raises(ModelFileError, match="seeds: expected one for each judge"):
+            AnomalyDetector.load(tmp_path / "seeds")
+        numbers = parse_tensors(kept["detector.safetensors"], "")
+        numbers |= {key: value[:0] for key, value in numbers.items() if key.startswith("calibration.")}
+        write_folder(tmp_path / "none", kept | {"detector.safetensors": dump_tensors(numbers)})
+        with pytest.raises(ModelFileError, match="calibration: expected as many scores"):
+            AnomalyDetector.load(tmp_path / "none")
+
+    def test_no_row_is_one_clear_line(self, detector: AnomalyDetector) -> None:
+        nothing = pd.DataFrame(lines(1, 0)[:0], columns=list("0123"))
+        for judge in (detector.predict, detector.p_values, detector.score_table, detector.explain):
+            with pytest.raises(DataError, match="expected at least 1 row"):
+                judge(nothing)
 
     def test_it_works_in_a_pipeline(self) -> None:
         made = make_pipeline(StandardScaler(), AnomalyDetector(settings=QUICK, random_state=0)).fit(lines(60, 0))
