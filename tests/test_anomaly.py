@@ -217,7 +217,6 @@ class TestDetector:
             ("0.scale.rows", torch.zeros(2, 5)),
             ("0.spread.rows", torch.zeros(1)),
             ("calibration.combined", torch.zeros(0)),
-            ("calibration.rows", torch.tensor([2.0, 1.0])),
             ("training.combined", torch.zeros(3, 1)),
         ],
     )
@@ -226,9 +225,8 @@ class TestDetector:
     ) -> None:
         numbers = parse_tensors(kept["detector.safetensors"], "") | {name: wrong}
         write_folder(tmp_path, kept | {"detector.safetensors": dump_tensors(numbers)})
-        with pytest.raises(
-            ModelFileError, match=rf"detector.safetensors: .*{name.split('.')[-1]}|calibration|training"
-        ):
+        named = name[2:] if name[0].isdigit() else name.partition(".")[0]
+        with pytest.raises(ModelFileError, match=rf"detector\.safetensors: .*{named}: expected"):
             AnomalyDetector.load(tmp_path)
 
     def test_a_detector_of_no_judge_or_no_calibration_is_refused(
@@ -243,6 +241,11 @@ class TestDetector:
         write_folder(tmp_path / "none", kept | {"detector.safetensors": dump_tensors(numbers)})
         with pytest.raises(ModelFileError, match="calibration: expected as many scores"):
             AnomalyDetector.load(tmp_path / "none")
+        numbers = parse_tensors(kept["detector.safetensors"], "")
+        numbers["calibration.rows"] = numbers["calibration.rows"].flip(0)
+        write_folder(tmp_path / "falls", kept | {"detector.safetensors": dump_tensors(numbers)})
+        with pytest.raises(ModelFileError, match="calibration: expected scores that rise"):
+            AnomalyDetector.load(tmp_path / "falls")
 
     def test_no_row_is_one_clear_line(self, detector: AnomalyDetector) -> None:
         nothing = pd.DataFrame(lines(1, 0)[:0], columns=list("0123"))
@@ -369,6 +372,19 @@ class TestCommand:
         assert list(found)[-4:] == ["odd_", "oddness", "p_value", "why"]
         kept = AnomalyDetector.load(tmp_path / "kept")
         np.testing.assert_allclose(kept.decision_function(rows), found["oddness"], atol=1e-6)
+
+    def test_of_many_rows_some_are_learned_from(
+        self, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pd.DataFrame(lines(60, 0)).to_csv(tmp_path / "fit.csv", index=False)
+        monkeypatch.setattr("dreamgen.cli.detect.FIT_ROWS", 40)
+        quick = ["-o", "epochs=2", "-o", "hidden_dim=8", "--save", str(tmp_path / "kept")]
+        with pytest.raises(SystemExit) as end:
+            main(["detect", *[str(tmp_path / "fit.csv")] * 2, *quick, "--out", str(tmp_path / "flagged.csv")])
+        assert end.value.code == 0
+        assert "20 rows of" in capsys.readouterr().out
+        assert AnomalyDetector.load(tmp_path / "kept").rows_ == 40
+        assert len(pd.read_csv(tmp_path / "flagged.csv")) == 60
 
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),

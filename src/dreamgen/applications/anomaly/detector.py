@@ -51,8 +51,8 @@ class AnomalyDetector(Estimator):
     Rows are a frame (pandas, polars, Arrow), an array (n, d), a mapping of columns or a path; cells may be missing.
 
     Args:
-        contamination: the share of normal rows that is flagged, approximately; `set_threshold` changes it without a new
-            fit.
+        contamination: the share of normal rows that is flagged, approximately; `set_threshold` changes it without a
+            new fit.
         score: "combined", or one of its parts: "reconstruction", "likelihood", "ratio", "latent", "neighbours",
             "rows", "whitened".
         schema: what the columns hold; None: inferred. Columns of numbers stay numbers, however few values they have.
