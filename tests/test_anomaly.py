@@ -3,11 +3,14 @@
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+import torch
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.covariance import LedoitWolf
@@ -17,10 +20,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_checks_generator
 
 from dreamgen import AnomalyDetector
-from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
 from dreamgen.applications.anomaly.scores import SCORES, Scale, without_model
+from dreamgen.applications.inspection import inspector
+from dreamgen.applications.logs import series
 from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.evaluation.conformal import p_values_of, threshold_at
+from dreamgen.files import dump_json, read_folder, write_folder
+from dreamgen.tensors import dump_tensors, parse_tensors
 
 QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
 
@@ -43,6 +50,13 @@ def detector() -> AnomalyDetector:
     return AnomalyDetector(settings={"epochs": 40, "hidden_dim": [32]}, random_state=0).fit(lines(400, 0))
 
 
+@pytest.fixture(scope="module")
+def kept(detector: AnomalyDetector, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("kept") / "model"
+    detector.save(folder)
+    return read_folder(folder)
+
+
 def frame(n: int, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     city = random.choice(["Oslo", "Rome", "Lima"], n, p=[0.6, 0.3, 0.1])
@@ -62,6 +76,22 @@ class TestRanks:
         held_out = np.arange(1.0, 100.0)  # 99 rows: rank 100 * 0.95
         assert threshold_at(held_out, 0.05) == 95
         assert threshold_at(held_out[:10], 0.05) == 10  # too few for this rate
+        assert threshold_at(held_out, 0.41) == 59  # 100 (1 - 0.41) is a little more than 59 to a computer
+
+    def test_logs_and_pictures_take_the_same_rank(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Itself:
+            def fit(self, rows: Any) -> None: ...
+
+            def decision_function(self, rows: Any) -> np.ndarray:
+                return np.asarray(rows["a"])
+
+        windows = SimpleNamespace(table=pa.table({"a": np.arange(1.0, 100.0)}), whole=np.ones(99, bool))
+        assert series._learn(Itself(), windows, windows, 0.41)[0] == 59  # type: ignore[arg-type]
+        monkeypatch.setattr(inspector.Memory, "learn", lambda self, x: self)
+        monkeypatch.setattr(inspector.Memory, "heat", lambda self, x: x)
+        monkeypatch.setattr(inspector, "_scores_apart", lambda heats, parts: np.arange(1.0, 1 + len(parts)))
+        fitted = inspector.PictureInspector(sizes=(8, 8), false_alarms=0.41).fit(np.zeros((297, 16, 16)))
+        assert fitted.threshold_ == 59
 
     def test_a_share_of_new_rows_lies_above_it(self) -> None:
         random = np.random.default_rng(0)
@@ -172,6 +202,56 @@ class TestDetector:
         (tmp_path / "model" / "detector.json").write_text("{}")
         with pytest.raises(ModelFileError, match=r"detector\.json"):
             AnomalyDetector.load(tmp_path / "model")
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("0.space.loc", torch.zeros(3)),
+            ("0.space.scale", torch.zeros(4)),
+            ("0.usual", torch.zeros(5)),
+            ("0.marginals", torch.zeros(7)),
+            ("1.geometry.latent.matrix", torch.zeros(3, 2)),
+            ("2.geometry.deep", torch.zeros(400, 3)),
+            ("0.geometry.reference", torch.full((400,), 400)),
+            ("0.scale.rows", torch.zeros(2, 0)),
+            ("0.scale.rows", torch.zeros(2, 5)),
+            ("0.spread.rows", torch.zeros(1)),
+            ("calibration.combined", torch.zeros(0)),
+            ("training.combined", torch.zeros(3, 1)),
+        ],
+    )
+    def test_numbers_that_do_not_fit_are_refused_at_once(
+        self, kept: dict[str, bytes], tmp_path: Path, name: str, wrong: torch.Tensor
+    ) -> None:
+        numbers = parse_tensors(kept["detector.safetensors"], "") | {name: wrong}
+        write_folder(tmp_path, kept | {"detector.safetensors": dump_tensors(numbers)})
+        named = name[2:] if name[0].isdigit() else name.partition(".")[0]
+        with pytest.raises(ModelFileError, match=rf"detector\.safetensors: .*{named}: expected"):
+            AnomalyDetector.load(tmp_path)
+
+    def test_a_detector_of_no_judge_or_no_calibration_is_refused(
+        self, kept: dict[str, bytes], tmp_path: Path
+    ) -> None:
+        facts = json.loads(kept["detector.json"])
+        write_folder(tmp_path / "seeds", kept | {"detector.json": dump_json(facts | {"seeds": []})})
+        with pytest.raises(ModelFileError, match="seeds: expected one for each judge"):
+            AnomalyDetector.load(tmp_path / "seeds")
+        numbers = parse_tensors(kept["detector.safetensors"], "")
+        numbers |= {key: value[:0] for key, value in numbers.items() if key.startswith("calibration.")}
+        write_folder(tmp_path / "none", kept | {"detector.safetensors": dump_tensors(numbers)})
+        with pytest.raises(ModelFileError, match="calibration: expected as many scores"):
+            AnomalyDetector.load(tmp_path / "none")
+        numbers = parse_tensors(kept["detector.safetensors"], "")
+        numbers["calibration.rows"] = numbers["calibration.rows"].flip(0)
+        write_folder(tmp_path / "falls", kept | {"detector.safetensors": dump_tensors(numbers)})
+        with pytest.raises(ModelFileError, match="calibration: expected scores that rise"):
+            AnomalyDetector.load(tmp_path / "falls")
+
+    def test_no_row_is_one_clear_line(self, detector: AnomalyDetector) -> None:
+        nothing = pd.DataFrame(lines(1, 0)[:0], columns=list("0123"))
+        for judge in (detector.predict, detector.p_values, detector.score_table, detector.explain):
+            with pytest.raises(DataError, match="expected at least 1 row"):
+                judge(nothing)
 
     def test_it_works_in_a_pipeline(self) -> None:
         made = make_pipeline(StandardScaler(), AnomalyDetector(settings=QUICK, random_state=0)).fit(lines(60, 0))
@@ -292,6 +372,19 @@ class TestCommand:
         assert list(found)[-4:] == ["odd_", "oddness", "p_value", "why"]
         kept = AnomalyDetector.load(tmp_path / "kept")
         np.testing.assert_allclose(kept.decision_function(rows), found["oddness"], atol=1e-6)
+
+    def test_of_many_rows_some_are_learned_from(
+        self, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pd.DataFrame(lines(60, 0)).to_csv(tmp_path / "fit.csv", index=False)
+        monkeypatch.setattr("dreamgen.cli.detect.FIT_ROWS", 40)
+        quick = ["-o", "epochs=2", "-o", "hidden_dim=8", "--save", str(tmp_path / "kept")]
+        with pytest.raises(SystemExit) as end:
+            main(["detect", *[str(tmp_path / "fit.csv")] * 2, *quick, "--out", str(tmp_path / "flagged.csv")])
+        assert end.value.code == 0
+        assert "20 rows of" in capsys.readouterr().out
+        assert AnomalyDetector.load(tmp_path / "kept").rows_ == 40
+        assert len(pd.read_csv(tmp_path / "flagged.csv")) == 60
 
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),

@@ -67,6 +67,15 @@ def test_every_column_sums_or_integrates_to_one(family: str) -> None:
 
 
 @families
+@pytest.mark.parametrize("column", [0, 2, 3, 5])
+def test_the_distribution_function_is_the_sum_of_the_cells(family: str, column: int) -> None:
+    p, shape = some_p(family), COLUMNS[column]
+    values = (torch.arange(shape.levels) if shape.levels else shape.step * torch.arange(-1500, 1501)).double()
+    found = p.cdf(at(column, values))[0, :, column]
+    torch.testing.assert_close(found, prob(p, column, values).cumsum(0), atol=1e-6, rtol=0)
+
+
+@families
 def test_a_mixture_is_scipys(family: str) -> None:
     likelihood = ColumnsLikelihood([ColumnShape(floor=0.125)], components=2, family=family).double()
     h = torch.tensor([0.3, -0.4, 1.0, -2.0, 0.5, -1.0]).double()
@@ -98,9 +107,13 @@ def test_draws_follow_the_distribution_function(family: str) -> None:
     p = some_p(family, seed=1)
     x = draw(p, StepNoise(1), 20_000)[:, 0, 0]
     assert x.shape == (20_000, len(COLUMNS))
-    at_zero = p.cdf(torch.full((1, len(COLUMNS)), 0.26).double())[0, 0]
+    below = p.cdf_of_draws(torch.full((1, len(COLUMNS)), 0.26).double())[0, 0]
     share = (x <= 0.26).double().mean(0)
-    torch.testing.assert_close(share, at_zero, atol=0.015, rtol=0)
+    torch.testing.assert_close(share, below, atol=0.015, rtol=0)
+    for j in (2, 5):
+        step = COLUMNS[j].step
+        cell = p.cdf(torch.full((1, len(COLUMNS)), step).double())[0, 0, j]  # of what is rounded to the grid
+        assert (x[:, j] < 1.5 * step).double().mean().item() == pytest.approx(cell.item(), abs=0.015)
     numbers = [j for j in range(len(COLUMNS)) if j not in CATEGORIES]
     deviation = x[:, numbers].std(0) / 20_000**0.5
     assert ((x[:, numbers].mean(0) - p.mean[0, 0, numbers]).abs() < 5 * deviation).all()

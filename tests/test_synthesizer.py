@@ -101,7 +101,7 @@ def test_conditioned_numbers_follow_the_truncated_law() -> None:
     def below(values: Any) -> Any:
         probe = torch.zeros(1, len(values), 3)
         probe[0, :, 2] = torch.as_tensor(values).float()
-        return p.cdf(probe)[0, :, 2].double().numpy()
+        return p.cdf_of_draws(probe)[0, :, 2].double().numpy()
 
     low, high = below(np.array([0.5, 2.5]))
     assert stats.kstest(x, lambda values: (below(values) - low) / (high - low)).pvalue > 0.001

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from dreamgen.errors import DataError, OutputError
-from dreamgen.tables import TableWriter, infer_schema, read_batches, read_frame, write_table
+from dreamgen.tables import Notes, TableWriter, infer_schema, read_batches, read_frame, some, some_rows, write_table
 
 
 def pandas_frame() -> pd.DataFrame:
@@ -176,3 +176,27 @@ def test_tables_are_imported_without_arrow_and_say_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     expected = "tables need pyarrow, which is not installed: pip install dreamgen[table]"
     assert done.stdout.splitlines() == [expected] * 3
+
+
+def test_some_rows_are_drawn_evenly_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, held = tmp_path / "t.parquet", []
+    write_table(path, pa.table({"a": range(40_000)}))
+    least, notes = some._least, Notes()
+
+    def watched(tables: list[pa.Table], keys: list[np.ndarray], most: int) -> tuple[list[pa.Table], list[np.ndarray]]:
+        held.append(sum(map(len, tables)))
+        return least(tables, keys, most)
+
+    monkeypatch.setattr(some, "_BATCH", 1000)
+    monkeypatch.setattr(some, "_least", watched)
+    drawn = some_rows(str(path), 2000, 0, notes).column("a").to_numpy()
+    assert len(drawn) == len(np.unique(drawn)) == 2000
+    assert (np.diff(drawn) > 0).all()
+    assert np.abs(np.histogram(drawn, 10, (0, 40_000))[0] - 200).max() < 4 * 200**0.5
+    assert 2000 < max(held) <= 5000
+    assert notes.lines == [f"38000 rows of {path} are not learned from: 2,000 are enough"]
+    assert not np.array_equal(drawn, some_rows(str(path), 2000, 1).column("a").to_numpy())
+    assert some_rows(str(path), 50_000, 0).equals(read_frame(path).table)
+    assert some_rows(str(path), 40_000, 0).num_rows == 40_000
+    write_table(path, pa.table({"a": pa.array([], pa.int64())}))
+    assert some_rows(str(path), 10, 0).num_rows == 0

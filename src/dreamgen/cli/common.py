@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
 _DIGITS = 18  # of a row or a seed
 
 

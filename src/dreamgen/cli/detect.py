@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import check_out
 from dreamgen.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.applications.anomaly.report import Tally
     from dreamgen.tables import Notes
 
-_FIT_ROWS = 100_000  # more teach a model little and would have to be in memory at once
 _BATCH = 16_384
 
 
@@ -116,19 +113,10 @@ def _fitted(
     seed: int,
     notes: "Notes",
 ) -> "AnomalyDetector":
-    import numpy as np
-
     from dreamgen.applications.anomaly.detector import AnomalyDetector
-    from dreamgen.tables import read_frame, read_schema
+    from dreamgen.tables import read_schema, some_rows
 
-    frame = read_frame(source)
-    table: pa.Table = frame.table
-    notes.update(frame.notes)
-    if table.num_rows > _FIT_ROWS:
-        notes.add(
-            "", f"{{n}} rows of {source} are not learned from: {_FIT_ROWS:,} are enough", table.num_rows - _FIT_ROWS
-        )
-        table = table.take(np.sort(np.random.default_rng(seed).permutation(table.num_rows)[:_FIT_ROWS]))
+    table = some_rows(source, FIT_ROWS, seed, notes)
     detector = AnomalyDetector(
         0.05 if contamination is None else contamination,
         score or "combined",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
 from dreamgen.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from dreamgen.applications.imputation.report import Tally
     from dreamgen.tables import Notes
 
-_FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
 _BATCH = 16_384
 
 
@@ -129,7 +128,7 @@ def _fitted(
     seed: int,
 ) -> tuple["Imputer", float]:
     from dreamgen.applications.imputation.imputer import Imputer
-    from dreamgen.tables import read_schema
+    from dreamgen.tables import read_frame, read_schema, some_rows
 
     if model:
         for name, given in (("--schema", schema), ("--steps", steps), ("--window", log[0])):
@@ -146,41 +145,8 @@ def _fitted(
         random_state=seed,
     )
     started = time.perf_counter()
-    imputer.fit(_some_rows(data, None if log[0] else _FIT_ROWS, seed))
+    imputer.fit(read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed))
     return imputer, time.perf_counter() - started
-
-
-def _some_rows(data: str, most: int | None, seed: int) -> Any:
-    """All rows, or as many taken at random where there are more, in their order."""
-    import numpy as np
-    import pyarrow as pa
-
-    from dreamgen.tables import read_batches, read_frame
-
-    if most is None:
-        return read_frame(data).table
-    # Every row gets a random number, and those with the least are kept: one pass, flat memory.
-    random, kept, keys = np.random.default_rng(seed), [], []
-    count = 0
-    for batch in read_batches(data, _BATCH):
-        kept.append(batch)
-        keys.append(random.random(batch.num_rows))
-        count += batch.num_rows
-        if count > 2 * most:
-            kept, keys = _least(kept, keys, most)
-            count = most
-    if count > most:
-        kept, keys = _least(kept, keys, most)
-    return pa.concat_tables(kept, promote_options="permissive").combine_chunks()
-
-
-def _least(kept: list[Any], keys: list[Any], most: int) -> tuple[list[Any], list[Any]]:
-    import numpy as np
-    import pyarrow as pa
-
-    table, key = pa.concat_tables(kept, promote_options="permissive"), np.concatenate(keys)
-    rows = np.sort(np.argpartition(key, most)[:most])
-    return [table.take(pa.array(rows)).combine_chunks()], [key[rows]]
 
 
 def _fill(imputer: "Imputer", data: str, paths: list[Path], draws: int | None, tally: "Tally") -> "Notes":

@@ -122,7 +122,11 @@ class NumberMixture:
         return mean
 
     def cdf(self, x: Tensor) -> Tensor:
-        """P(X <= x), x (B, n) or (K, B, n) to (K, B, n)."""
+        """P(X <= x), x (B, n) or (K, B, n) to (K, B, n); of a column on a grid for x on it: its cell is within."""
+        return self.cdf_of_draws(x + 0.5 * self.numbers.step)
+
+    def cdf_of_draws(self, x: Tensor) -> Tensor:
+        """P(what `draw` gives <= x): on a grid, a number that is yet to be rounded to it."""
         log_atom, log_component = self._parts()
         value = x.unsqueeze(-1)
         slab: Tensor = (log_component.exp() * self.numbers.family.cdf((value - self.loc) / self.scale)).sum(-1)
@@ -199,10 +203,17 @@ class Columns(Distribution):
         raise SettingsError(f"column {column} is one of numbers: it has no levels")
 
     def cdf(self, value: Tensor) -> Tensor:
-        """P(X <= x) of each cell, (K, B, d); of a category, in the order of the codes."""
+        """P(X <= x) of each cell, (K, B, d); of a category, in the order of the codes; on a grid, x is on it."""
+        return self._cdf(value, NumberMixture.cdf)
+
+    def cdf_of_draws(self, value: Tensor) -> Tensor:
+        """The same of what `draw` gives, where a number of a grid is yet to be rounded to it: x is any number."""
+        return self._cdf(value, NumberMixture.cdf_of_draws)
+
+    def _cdf(self, value: Tensor, of_numbers: Callable[[NumberMixture, Tensor], Tensor]) -> Tensor:
         parts = []
         if self.numbers is not None:
-            parts.append(self.numbers.cdf(value.index_select(-1, self.numbers.numbers.columns)))
+            parts.append(of_numbers(self.numbers, value.index_select(-1, self.numbers.numbers.columns)))
         for columns, log_probs in zip(self.groups, self.log_probs, strict=True):
             parts.append(_at(log_probs.exp().cumsum(-1), value.index_select(-1, columns)))
         return self._join(parts)

@@ -7,6 +7,7 @@ from dreamgen.tables.infer import infer_schema
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import KINDS, Column, Schema
 from dreamgen.tables.schema_file import read_schema
+from dreamgen.tables.some import some_rows
 from dreamgen.tables.unwindow import unwindow
 from dreamgen.tables.windows import Windows, windows
 from dreamgen.tables.write import TableWriter, write_table
@@ -25,6 +26,7 @@ __all__ = [
     "read_batches",
     "read_frame",
     "read_schema",
+    "some_rows",
     "unwindow",
     "windows",
     "write_table",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.applications.anomaly.calibration import p_values_of, threshold_at
 from dreamgen.applications.anomaly.features import Floats
 from dreamgen.applications.anomaly.judge import (
     Bench,
@@ -29,6 +28,7 @@ from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator
+from dreamgen.evaluation.conformal import p_values_of, threshold_at
 from dreamgen.files import dump_json, parse_json
 from dreamgen.registry import nearest, plain
 from dreamgen.tables import Schema, fit_codec, read_frame
@@ -51,7 +51,8 @@ class AnomalyDetector(Estimator):
     Rows are a frame (pandas, polars, Arrow), an array (n, d), a mapping of columns or a path; cells may be missing.
 
     Args:
-        contamination: the share of normal rows that is flagged; `set_threshold` changes it without a new fit.
+        contamination: the share of normal rows that is flagged, approximately; `set_threshold` changes it without a
+            new fit.
         score: "combined", or one of its parts: "reconstruction", "likelihood", "ratio", "latent", "neighbours",
             "rows", "whitened".
         schema: what the columns hold; None: inferred. Columns of numbers stay numbers, however few values they have.
@@ -176,7 +177,11 @@ class AnomalyDetector(Estimator):
     @property
     def held_out_scores_(self) -> Floats:
         """What the threshold and the p-values rest on: scores of training rows by judges that did not see them,
-        ascending."""
+        ascending.
+
+        Below 2,000 rows there are three judges, and a training row's score is the mean of the one to three that did
+        not see it, a new row's of all three: the two are only approximately exchangeable.
+        """
         return self._calibration[self.score]
 
     @property
@@ -185,8 +190,9 @@ class AnomalyDetector(Estimator):
         return len(self.held_out_scores_)
 
     def threshold(self, rate: float) -> float:
-        """The score that a share `rate` of normal rows exceeds: of n held-out rows the one of rank
-        ceil((n + 1)(1 - rate)), or the greatest where n is too small for the rate. Raises SettingsError.
+        """The score that a share `rate` of normal rows exceeds, approximately below 2,000 training rows (see
+        `held_out_scores_`): of n held-out rows the one of rank ceil((n + 1)(1 - rate)), or the greatest where n is
+        too small for the rate. Raises SettingsError.
         """
         if not 0 < rate < 1:
             raise SettingsError(f"rate: expected a share, 0 < rate < 1, got {rate!r}")
@@ -216,6 +222,8 @@ class AnomalyDetector(Estimator):
         check_plain(X)
         frame = read_frame(X)
         check_width(self, X, frame.table.num_columns)
+        if not len(frame):
+            raise DataError("expected at least 1 row to judge, got 0")
         return frame.table
 
     def _score(self, table: "pa.Table", names: Sequence[str]) -> Scores:
@@ -232,7 +240,7 @@ class AnomalyDetector(Estimator):
         """How odd each row is, (n,); higher is odder. A row's score does not depend on the others.
 
         Raises:
-            DataError: columns are missing or of another kind than in training.
+            DataError: columns are missing or of another kind than in training, or there is no row.
         """
         check_fitted(self)
         return self._score(self._table(X), [self.score])[self.score]
@@ -247,7 +255,10 @@ class AnomalyDetector(Estimator):
         return self.fit(X).labels_
 
     def p_values(self, X: Any) -> Floats:
-        """(r + 1) / (n + 1) of each row, where r of n held-out rows are as odd or odder, (n,)."""
+        """(r + 1) / (n + 1) of each row, where r of n held-out rows are as odd or odder, (n,).
+
+        Below 2,000 training rows they hold approximately: see `held_out_scores_`.
+        """
         scores = self.decision_function(X)
         return p_values_of(self.held_out_scores_, scores)
 
@@ -283,7 +294,11 @@ class AnomalyDetector(Estimator):
     # Keeping
 
     def save(self, folder: str | Path) -> None:
-        """Write a folder of safetensors and JSON, all or nothing. It holds up to 20,000 rows as codes."""
+        """Write a folder of safetensors and JSON, all or nothing.
+
+        It holds up to 20,000 of the training rows themselves, standardised, as neighbours, and the scores of all:
+        do not give it to anyone who may not see the rows.
+        """
         check_fitted(self)
         first, *others = self.judges_
         facts = {
@@ -322,10 +337,11 @@ class AnomalyDetector(Estimator):
                 kind: {n.removeprefix(f"{kind}."): v.numpy() for n, v in numbers.items() if n.startswith(f"{kind}.")}
                 for kind in ("calibration", "training")
             }
+            _check_tables(tables["calibration"], tables["training"])
             detector._calibration, detector.training_scores_ = tables["calibration"], tables["training"]
             detector.decision_scores_ = detector.training_scores_[detector.score]
             detector.threshold_ = float(facts["threshold"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise error if isinstance(error, ModelFileError) else ModelFileError(f"{_FACTS}: {error!r}") from error
         detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
         return detector
@@ -351,6 +367,16 @@ def _parts(table: "pa.Table") -> Iterator["pa.Table"]:
         yield table.slice(start, _ROWS)
 
 
+def _check_tables(calibration: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    """Raise ModelFileError unless there are held-out scores and training scores, of every name and in order."""
+    for kind, table in (("calibration", calibration), ("training", training)):
+        counts = {values.shape for values in table.values()}
+        if table.keys() != set(ALL) or len(counts) != 1 or len(first := counts.pop()) != 1 or not first[0]:
+            raise ModelFileError(f"{_NUMBERS}: {kind}: expected as many scores of each kind, one or more")
+    if any((np.diff(values) < 0).any() for values in calibration.values()):
+        raise ModelFileError(f"{_NUMBERS}: calibration: expected scores that rise")
+
+
 def _tensor(values: Floats) -> Any:
     import torch
 
@@ -360,6 +386,8 @@ def _tensor(values: Floats) -> Any:
 def _judges(
     model: TableModel, files: Mapping[str, bytes], numbers: Mapping[str, Any], facts: Mapping[str, Any]
 ) -> Iterator[Judge]:
+    if not isinstance(facts["seeds"], list) or not facts["seeds"]:
+        raise ModelFileError(f"{_FACTS}: seeds: expected one for each judge, got {facts['seeds']!r}")
     for k, seed in enumerate(facts["seeds"]):
         own = {name.removeprefix(f"{k}."): v for name, v in numbers.items() if name.startswith(f"{k}.")}
         name = f"judge{k}.safetensors"

@@ -79,6 +79,11 @@ class RowSpace:
         return np.where(seen, (raw - self.loc) / self.scale, 0.0)
 
 
+def feature_count(shapes: Sequence[ColumnShape]) -> int:
+    """D, how many features columns have."""
+    return sum(map(_width, shapes))
+
+
 def _width(shape: ColumnShape) -> int:
     return shape.levels if shape.levels > 2 else 1
 

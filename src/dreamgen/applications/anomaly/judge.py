@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.anomaly.features import Floats, RowSpace, as_tensor
+from dreamgen.applications.anomaly.features import Floats, RowSpace, as_tensor, feature_count
 from dreamgen.applications.anomaly.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
-from dreamgen.applications.anomaly.views import Marginals, Views, view
+from dreamgen.applications.anomaly.views import MARGINAL, Marginals, Views, view
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
+from dreamgen.distributions import ColumnsLikelihood
 from dreamgen.errors import ModelFileError
 from dreamgen.tables import Codec
 from dreamgen.training import Record
@@ -156,6 +157,7 @@ def from_tensors(
     try:
         own = model if weights is None else _with_weights(model, weights)
         arrays: dict[str, Any] = {name: value.numpy() for name, value in tensors.items()}
+        _check_shapes(own, arrays, rows)
         names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
         scales = {
             name: Scale(arrays[f"scale.{name}"][0], arrays[f"scale.{name}"][1], float(arrays[f"spread.{name}"][0]))
@@ -172,6 +174,40 @@ def from_tensors(
         )
     except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
         raise ModelFileError(f"detector.safetensors: does not fit the model: {error}") from error
+
+
+def _check_shapes(model: TableModel, arrays: Mapping[str, NDArray[Any]], rows: int) -> None:
+    """Raise ValueError where numbers are not as many as the model's columns and latents need, or out of order."""
+    shapes, latents = model.codec.shapes, model.saved.settings.latent_dim
+    features, reference = feature_count(shapes), len(arrays["geometry.reference"])
+    likelihood = ColumnsLikelihood(shapes, components=MARGINAL)
+    expected: dict[str, tuple[int, ...]] = {
+        "space.loc": (features,),
+        "space.scale": (features,),
+        "marginals": likelihood.parameters_shape((len(shapes),)),
+        "usual": (len(shapes),),
+        "geometry.reference": (reference,),
+        "geometry.deep": (reference, latents + features + 1),
+        "geometry.white": (reference, features + 1),
+        "geometry.plain": (reference, features + 1),
+    }
+    for name, size in (("input", features), ("latent", latents), ("residual", features)):
+        expected |= {f"geometry.{name}.loc": (size,), f"geometry.{name}.matrix": (size, size)}
+    for name in SCORES:
+        expected |= {f"scale.{name}": (2, len(arrays[f"scale.{name}"][0])), f"spread.{name}": (1,)}
+        knots, surprise = arrays[f"scale.{name}"]
+        if not len(knots) or (np.diff(knots) <= 0).any() or (np.diff(surprise) < 0).any():
+            raise ValueError(f"scale.{name}: expected a rising curve")
+        if not arrays[f"spread.{name}"][0] > 0:
+            raise ValueError(f"spread.{name}: expected more than 0")
+    for name, shape in expected.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name}: expected shape {shape}, got {arrays[name].shape}")
+    numbers = arrays["geometry.reference"]
+    if reference < 2 or numbers.dtype.kind != "i" or numbers.min() < 0 or numbers.max() >= rows:
+        raise ValueError(f"geometry.reference: expected two numbers or more of {rows} rows")
+    if not (arrays["space.scale"] > 0).all():
+        raise ValueError("space.scale: expected more than 0")
 
 
 def _with_weights(model: TableModel, weights: Mapping[str, torch.Tensor]) -> TableModel:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from dreamgen.applications.anomaly.calibration import p_values_of
 from dreamgen.applications.anomaly.detector import AnomalyDetector
 from dreamgen.applications.anomaly.features import Floats
 from dreamgen.applications.anomaly.oddities import Oddity
+from dreamgen.evaluation.conformal import p_values_of
 from dreamgen.reports import Report
 from dreamgen.reports.pictures import scores as histogram
 

@@ -14,7 +14,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions.columns import Columns, ColumnsLikelihood
 
 SAMPLES = 16
-_MARGINAL = 32  # components of a column's own mixture
+MARGINAL = 32  # components of a column's own mixture
 _CHUNK = 4096  # rows viewed at once by the marginals
 
 
@@ -50,7 +50,7 @@ class Marginals:
     """Every column by itself: its frequencies, or a mixture at its quantiles."""
 
     def __init__(self, model: TableModel, start: Tensor | None = None, rows: Batch | None = None) -> None:
-        self._likelihood = ColumnsLikelihood(model.codec.shapes, components=_MARGINAL)
+        self._likelihood = ColumnsLikelihood(model.codec.shapes, components=MARGINAL)
         if start is None:
             assert rows is not None
             start = self._likelihood.start(rows.x, rows.mask)

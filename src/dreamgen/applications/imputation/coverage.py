@@ -25,7 +25,7 @@ LEVEL = 0.9  # of the coverage that is reported
 _CELLS, _ROUNDS, _ROWS = 3000, 20, 1000
 _FEWEST = 20  # cells that say anything about a level of 90%
 _KNOTS = 200
-_JUST_BELOW = 2e-4  # model units, beyond what a spike covers
+_JUST_BELOW = 2e-4  # model units, beyond what a spike covers; of columns without a grid
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,13 @@ def _scores(
 
 @torch.no_grad()
 def _between(model: TableModel, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
-    """F(x) and F just below x, (n, d)."""
+    """F(x) and F below x, (n, d)."""
     high, low, start = [], [], 0
+    step = torch.tensor([shape.step for shape in model.codec.shapes])
     for block in blocks(model, seen, samples, seed):
         own = x[start : start + block.real]
         high.append(block.cdf(own))
-        low.append(block.cdf(own - _JUST_BELOW * (1 + own.abs())))
+        # What is below a value of a grid is the value before it.
+        low.append(block.cdf(own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))))
         start += block.real
     return np.concatenate(high), np.concatenate(low)

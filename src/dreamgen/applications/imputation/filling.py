@@ -120,7 +120,9 @@ class Block:
         return found
 
     def cdf(self, x: Tensor) -> Floats:
-        """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units."""
+        """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units, on
+        the grid of a column that has one.
+        """
         padded = torch.cat([x, x[-1:].expand(len(self.trace.batch) - len(x), -1)]).to(self.weights.device)
         found = (self.weights.unsqueeze(-1) * self.p.cdf(padded)).sum(0)
         return found[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]

@@ -17,6 +17,7 @@ from sklearn.exceptions import NotFittedError
 from dreamgen.applications.inspection.patches import LIGHTS, Light, Memory, View
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
+from dreamgen.evaluation.conformal import threshold_at
 
 Array = npt.NDArray[Any]
 
@@ -78,14 +79,10 @@ class PictureInspector(Estimator):
         kept = np.setdiff1d(np.arange(len(x)), self.calibration_)
         self.memories_ = [Memory(view, self.random_state).learn(x[kept]) for view in views]
         held_out = x[self.calibration_]
-        self.usual_ = []
-        for memory in self.memories_:
-            heat = memory.heat(held_out)
-            spread = ndimage.gaussian_filter(heat.std(0), _SMOOTH) + 1e-6
-            self.usual_.append((ndimage.gaussian_filter(heat.mean(0), _SMOOTH), spread))
-        scores = np.sort(self.decision_function(held_out))
-        rank = int(np.ceil((1 - self.false_alarms) * (len(scores) + 1))) - 1
-        self.threshold_ = float(scores[min(rank, len(scores) - 1)])
+        heats = [memory.heat(held_out) for memory in self.memories_]
+        self.usual_ = [_usual(heat) for heat in heats]
+        parts = self.calibration_ if groups is None else np.asarray(groups)[self.calibration_]
+        self.threshold_ = threshold_at(np.sort(_scores_apart(heats, parts)), self.false_alarms)
         return self
 
     def _views(self) -> list[View]:
@@ -109,9 +106,8 @@ class PictureInspector(Estimator):
         names = np.unique(numbers)
         if len(names) < 3:
             raise DataError(f"groups: expected pictures of 3 parts or more, got {len(names)}")
-        drawn = np.random.default_rng(self.random_state).permutation(names)[
-            : max(1, round(_CALIBRATION * len(names)))
-        ]
+        count = max(2, round(_CALIBRATION * len(names)))  # one part's heat is measured by the others'
+        drawn = np.random.default_rng(self.random_state).permutation(names)[:count]
         return np.flatnonzero(np.isin(numbers, drawn))
 
     def heat_map(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -120,9 +116,7 @@ class PictureInspector(Estimator):
         It is measured from each picture's own median: a part that is rougher than others is so all over.
         """
         x = self._check(X)
-        seen = zip(_WEIGHTS, self.memories_, self.usual_, strict=True)
-        heat = np.sum([weight * (m.heat(x) - mean) / spread for weight, m, (mean, spread) in seen], 0)
-        return np.asarray((heat - np.median(heat, (1, 2), keepdims=True)) / np.linalg.norm(_WEIGHTS), np.float32)
+        return _measured([memory.heat(x) for memory in self.memories_], self.usual_)
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """How odd each picture is, (n,): the mean heat of its hottest places."""
@@ -139,6 +133,33 @@ class PictureInspector(Estimator):
         if x.shape[1:] != self.shape_:
             raise DataError(f"expected pictures of {self.shape_} pixels, got {x.shape[1:]}")
         return x
+
+
+def _usual(heat: Array) -> tuple[Array, Array]:
+    """The mean heat of each place over pictures, (n, height, width), and its spread, both (height, width)."""
+    spread = ndimage.gaussian_filter(heat.std(0), _SMOOTH) + 1e-6
+    return ndimage.gaussian_filter(heat.mean(0), _SMOOTH), spread
+
+
+def _measured(heats: Sequence[Array], usual: Sequence[tuple[Array, Array]]) -> npt.NDArray[np.float32]:
+    """The heat of each view in deviations of what is usual, together, (n, height, width)."""
+    seen = zip(_WEIGHTS, heats, usual, strict=True)
+    heat = np.sum([weight * (one - mean) / spread for weight, one, (mean, spread) in seen], 0)
+    return np.asarray((heat - np.median(heat, (1, 2), keepdims=True)) / np.linalg.norm(_WEIGHTS), np.float32)
+
+
+def _scores_apart(heats: Sequence[Array], parts: Array) -> npt.NDArray[np.float64]:
+    """The score of each picture by what is usual among those of other parts, (n,).
+
+    A picture that had a say in what is usual lies nearer to it than a new one does: a threshold from such scores
+    flags too many.
+    """
+    scores = np.zeros(len(parts))
+    for part in np.unique(parts):
+        own = parts == part
+        usual = [_usual(heat[~own]) for heat in heats]
+        scores[own] = hottest(_measured([heat[own] for heat in heats], usual))
+    return scores
 
 
 def hottest(heat: Array) -> npt.NDArray[np.float64]:

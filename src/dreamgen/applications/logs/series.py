@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dreamgen.applications.logs.findings import SeriesFindings
 from dreamgen.applications.logs.spans import explained, spans_of
 from dreamgen.errors import DataError, SettingsError
+from dreamgen.evaluation.conformal import threshold_at
 from dreamgen.tables import Notes, Windows, read_frame, windows
 from dreamgen.tables.cells import Floats, numbers, times
 from dreamgen.tables.places import in_order
@@ -166,6 +167,4 @@ def _learn(detector: Detector, dense: Windows, calibration: Windows, false_alarm
     detector.fit(rows)
     held = {name: column[calibration.whole] for name, column in _rows(calibration, list(rows)).items()}
     scores = np.sort(np.asarray(detector.decision_function(held), np.float64))
-    # The conformal rank: of m windows and one more, this many may lie beyond.
-    rank = int(np.ceil((1 - false_alarms) * (len(scores) + 1))) - 1
-    return float(scores[min(rank, len(scores) - 1)]), list(rows)
+    return threshold_at(scores, false_alarms), list(rows)

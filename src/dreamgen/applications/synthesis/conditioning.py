@@ -38,6 +38,8 @@ Decode = Callable[[Tensor], Distribution]
 class Condition:
     """What one column may be: some codes, or a range of numbers in model units, both ends included.
 
+    On a grid the ends are those of what is drawn and then rounded: half a step beyond the values that are allowed.
+
     Attributes:
         column: its number.
         codes: of a column of categories.
@@ -57,7 +59,7 @@ class Condition:
             return self._chances(p).sum(-1).clamp(min=1e-30).log()
         if self.low == self.high:
             return self._at(p.log_prob, p, self.low)
-        return (self._at(p.cdf, p, self.high) - self._at(p.cdf, p, self.low)).clamp(min=1e-30).log()
+        return (self._at(p.cdf_of_draws, p, self.high) - self._at(p.cdf_of_draws, p, self.low)).clamp(min=1e-30).log()
 
     def fill(self, p: Columns, x: Tensor, noise: Noise) -> Tensor:
         """Cells of the column from p(x | z, allowed), (K, B); x are draws without the condition, (K, B, d)."""
@@ -70,7 +72,7 @@ class Condition:
             ]
         if self.low == self.high:
             return torch.full_like(u, self.low)
-        start, stop = (self._at(p.cdf, p, end) for end in (self.low, self.high))
+        start, stop = (self._at(p.cdf_of_draws, p, end) for end in (self.low, self.high))
         return self._quantile(p, x, start + u * (stop - start))
 
     def _chances(self, p: Columns) -> Tensor:
@@ -94,7 +96,7 @@ class Condition:
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
             probe[..., self.column] = middle
-            reached = p.cdf(probe)[..., self.column] >= level
+            reached = p.cdf_of_draws(probe)[..., self.column] >= level
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
         return _snap(p, high, self.column)
 

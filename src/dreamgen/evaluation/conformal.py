@@ -6,17 +6,19 @@ Ranks of exchangeable rows: Vovk, Gammerman, Shafer, Algorithmic Learning in a R
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dreamgen.applications.anomaly.features import Floats
+Floats = NDArray[np.float64]
 
 
 def threshold_at(held_out: Floats, rate: float) -> float:
     """The held-out score of rank ceil((n + 1)(1 - rate)), or the greatest where there is no such rank.
 
     Args:
-        held_out: ascending, (n,).
+        held_out: ascending, (n,), n of 1 or more.
         rate: of a new row like them to lie above.
     """
+    # What should be a whole number is often a little more: (19 + 1)(1 - 0.1) must be rank 18.
     rank = math.ceil((len(held_out) + 1) * (1 - rate) - 1e-9)
     return float(held_out[min(rank, len(held_out)) - 1])
 
