@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from dreamgen.applications.filling import blocks
-from dreamgen.applications.table_model import TableModel
+from dreamgen.applications.predictor import Member
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator
 from dreamgen.errors import ModelFileError
@@ -71,7 +71,7 @@ class Coverage:
 
 
 def measure(
-    models: Sequence[TableModel],
+    models: Sequence[Member],
     held_out: Sequence[Batch],
     share: float,
     samples: int,
@@ -88,7 +88,7 @@ def measure(
         seed: of the holes.
         asked: the columns whose numbers are hidden; by default all.
     """
-    codec = models[0].codec
+    codec = models[0].model.codec
     pairs = zip(codec.names, codec.shapes, strict=True)
     numbers = torch.tensor([not shape.levels and (asked is None or name in asked) for name, shape in pairs])
     parts = [
@@ -123,7 +123,7 @@ def _knots(scores: Floats) -> tuple[float, ...]:
 
 
 def _scores(
-    model: TableModel, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
+    model: Member, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """s of each hidden cell, its column and its row."""
     mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
@@ -138,11 +138,11 @@ def _scores(
 
 
 @torch.no_grad()
-def _between(model: TableModel, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
+def _between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
     """F(x) and F just below x, (n, d)."""
     high, low, start = [], [], 0
-    for block in blocks(model, seen, samples, seed):
-        own = x[start : start + block.real]
+    for block in blocks(member.model, seen, samples, seed):
+        own = x[start : start + block.real] - torch.from_numpy(member.shift(block)).float()
         high.append(block.cdf(own))
         low.append(block.cdf(own - _JUST_BELOW * (1 + own.abs())))
         start += block.real

@@ -14,8 +14,7 @@ from dreamgen.applications.gaps import Gaps, find_gaps
 from dreamgen.applications.imputer_files import load_models, save_models
 from dreamgen.applications.imputer_training import missing_share, settings_for, train_models
 from dreamgen.applications.log_imputer import LogImputer
-from dreamgen.applications.predictor import Predictor
-from dreamgen.applications.table_model import TableModel
+from dreamgen.applications.predictor import Member, Predictor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
@@ -46,6 +45,7 @@ class Imputer(Estimator):
     Args:
         samples: latents drawn for each row.
         models: how many are trained, each without another part of the rows, and averaged.
+        refine: trees go on from what the model expects, and are averaged with it; see `refine.Refiner`.
         add_indicator: further columns that say what was filled, for the columns that had gaps in training.
         sample_posterior: `transform` returns one draw instead of means.
         window: the table is a log: the gaps of its columns of numbers are filled from what lies up to so many rows
@@ -75,6 +75,7 @@ class Imputer(Estimator):
         *,
         samples: int = 200,
         models: int = 1,
+        refine: bool = True,
         add_indicator: bool = False,
         sample_posterior: bool = False,
         window: int | None = None,
@@ -88,6 +89,7 @@ class Imputer(Estimator):
     ) -> None:
         self.samples = samples
         self.models = models
+        self.refine = refine
         self.add_indicator = add_indicator
         self.sample_posterior = sample_posterior
         self.window = window
@@ -136,7 +138,7 @@ class Imputer(Estimator):
         self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
         self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
-        self.models_: list[TableModel] = []
+        self.models_: list[Member] = []
         self.coverage_ = Coverage()
         self.log_: LogImputer | None = None
         if self.window is not None:
@@ -151,6 +153,7 @@ class Imputer(Estimator):
         inner = Imputer(
             samples=min(self.samples, _LOG_SAMPLES),
             models=self.models,
+            refine=self.refine,
             steps=self.steps,
             settings=self.settings,
             device=self.device,
@@ -163,7 +166,8 @@ class Imputer(Estimator):
         self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]
     ) -> None:
         settings = settings_for(rows, self.steps, self.settings)
-        run = {"device": self.device, "stop": stop, "on_record": on_record}
+        run: dict[str, Any] = {"device": self.device, "stop": stop, "on_record": on_record}
+        run |= {"refine": self.refine, "asked": asked}
         made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
         self.models_, held_out = made
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
@@ -267,7 +271,7 @@ class Imputer(Estimator):
         mask &= np.array([name in given for name in self.codec_.names])
         rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
         made = []
-        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES)):
+        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES, refined=False)):
             table = frame.table.select(given)
             decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
             for name in drawn:
@@ -377,6 +381,7 @@ class Imputer(Estimator):
         made = cls(
             samples=kept["samples"],
             models=max(1, len(models)),
+            refine=any(member.refiner is not None for member in models),
             add_indicator=kept["add_indicator"],
             sample_posterior=kept["sample_posterior"],
             device=device,
