@@ -91,7 +91,7 @@ class Refiner:
                 features=FEATURES,
                 seed=derive_seed(seed, "trees", j) % 2**31,
             )
-        return cls(shapes, forests, float(np.clip(seen.float().mean(), LEAST, GREATEST)))
+        return cls(shapes, forests, float(np.clip(float(seen.float().mean()), LEAST, GREATEST)))
 
     def refined(self, rows: Batch, means: Floats, shares: Shares) -> tuple[Floats, dict[int, Floats]]:
         """What to expect of each cell.
