@@ -11,7 +11,7 @@ import torch
 
 from dreamgen.applications.coverage import LEVEL, Coverage, measure
 from dreamgen.applications.gaps import Gaps, find_gaps
-from dreamgen.applications.imputer_files import load_models, save_models
+from dreamgen.applications.imputer_files import LOG, load_models, save_models
 from dreamgen.applications.imputer_training import missing_share, settings_for, train_models
 from dreamgen.applications.log_imputer import LogImputer
 from dreamgen.applications.predictor import Member, Predictor
@@ -20,6 +20,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
+from dreamgen.files import read_folder
 from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
 from dreamgen.tables.cells import Floats
@@ -27,6 +28,7 @@ from dreamgen.training import Record
 
 _CONDITIONAL_SAMPLES = 500  # given few columns, few latents of q explain them well
 _LOG_SAMPLES = 50  # a row about each gap is one of many
+_LOG_STEPS = 1000  # of a model that says how far regressions may be off
 _INDICATOR = "missingindicator_"
 _LOG = "log"
 
@@ -53,7 +55,7 @@ class Imputer(Estimator):
         time: with `window`, the column by which rows are ordered; None: they are in order.
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
-        steps: of the training; None: 4,000.
+        steps: of the training; None: 4,000, for logs 1,000.
         settings: of the training; None: those of `imputer_training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
@@ -153,13 +155,15 @@ class Imputer(Estimator):
         inner = Imputer(
             samples=min(self.samples, _LOG_SAMPLES),
             models=self.models,
-            refine=self.refine,
-            steps=self.steps,
+            refine=False,
+            steps=self.steps or (_LOG_STEPS if self.refine else None),
             settings=self.settings,
             device=self.device,
             random_state=self.seed_,
         )
-        self.log_ = LogImputer.fit(inner, self.codec_, table, window, self.time, self.group, seed=self.seed_, **run)
+        self.log_ = LogImputer.fit(
+            inner, self.codec_, table, window, self.time, self.group, refine=self.refine, seed=self.seed_, **run
+        )
         self.coverage_ = inner.coverage_
 
     def _train(
@@ -190,7 +194,7 @@ class Imputer(Estimator):
         if self.sample_posterior:
             filled = self._drawn(gaps, 1, 0)[0]
         elif self.log_ is not None:
-            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer.predictor.expected(rows)[0]])[0]
+            filled = self._bridged(gaps, self.log_, None)[0]
         else:
             filled = gaps.with_numbers(*self.predictor.expected(gaps.rows))
         return frame.like(self._with_indicators(filled, gaps))
@@ -297,9 +301,11 @@ class Imputer(Estimator):
         """What the models say of rows."""
         return Predictor(self.models_, self.codec_, self.samples, self.seed_)
 
-    def _bridged(self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]) -> list[Any]:
+    def _bridged(
+        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]] | None
+    ) -> list[Any]:
         """The log with what is guessed for rows about its gaps."""
-        made, notes = log.fill(gaps, lambda rows: guess(log, rows))
+        made, notes = log.fill(gaps, None if guess is None else lambda rows: guess(log, rows))
         self.notes_.update(notes)
         return [gaps.with_numbers(values, {}) for values in made]
 
@@ -370,9 +376,11 @@ class Imputer(Estimator):
             "coverage": self.coverage_.to_dict(),
             "log": {} if self.log_ is None else self.log_.to_dict(),
         }
+        trees = None
         if self.log_ is not None:
             self.log_.imputer.save(Path(folder) / _LOG)
-        save_models(Path(folder), self.models_, self.codec_, kept)
+            trees = None if self.log_.refiner is None else self.log_.refiner.to_bytes()
+        save_models(Path(folder), self.models_, self.codec_, kept, trees)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "Imputer":
@@ -393,7 +401,9 @@ class Imputer(Estimator):
         made.n_features_in_ = len(kept["columns"])
         made.notes_, made.log_ = Notes(), None
         if kept["log"]:
-            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"])
+            trees = read_folder(Path(folder)).get(LOG)
+            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"], trees)
+            made.refine = trees is not None
             made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
         return made
 

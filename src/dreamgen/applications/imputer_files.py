@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dreamgen.applications import log_refine
 from dreamgen.applications.predictor import Member
 from dreamgen.applications.refine import FILE, Refiner
 from dreamgen.applications.table_model import TableModel
@@ -24,9 +25,12 @@ _TYPES: dict[str, type] = {
     "log": dict,
 }
 _MOST_MODELS = 100
+LOG = log_refine.FILE
 
 
-def save_models(folder: Path, models: Sequence[Member], codec: Codec, facts: dict[str, Any]) -> None:
+def save_models(
+    folder: Path, models: Sequence[Member], codec: Codec, facts: dict[str, Any], log: bytes | None = None
+) -> None:
     """Write a folder; the first model's manifest is the last thing written. Raises OutputError."""
     content = dump_json({**facts, "models": len(models)})
     for number, member in enumerate(models[1:], start=2):
@@ -34,7 +38,7 @@ def save_models(folder: Path, models: Sequence[Member], codec: Codec, facts: dic
     if models:
         models[0].model.save(folder, {_FACTS: content, **_trees(models[0])})
     else:
-        write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict())})
+        write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict()), **({LOG: log} if log else {})})
 
 
 def _trees(member: Member) -> dict[str, bytes]:
