@@ -29,7 +29,8 @@ from dreamgen.distributions import derive_seed, generator
 from dreamgen.errors import ModelFileError
 from dreamgen.tensors import dump_tensors, parse_tensors
 
-TREES, LEAF, FEATURES = 60, 5, 0.5
+TREES, LEAF = 60, 5
+FEATURES, FEWEST_FEATURES = 0.5, 3  # share of the inputs that is tried at a split, but so many where there are
 LEAST, GREATEST = 0.3, 0.7  # weight of the trees
 _SAMPLES = 30  # K for each row that is learned from
 MOST = 20_000  # rows that are learned from
@@ -83,12 +84,13 @@ class Refiner:
             means, shares = expected(model, given, _SAMPLES, seed)
             own = x[there, j].double().numpy()
             wanted = np.eye(shape.levels)[own.astype(np.int64)] if shape.levels else own[:, None]
+            inputs = _inputs(given, means, shares)
             forests[j] = grow(
-                _inputs(given, means, shares),
+                inputs,
                 wanted,
                 trees=TREES,
                 leaf=LEAF,
-                features=FEATURES,
+                features=min(1.0, max(FEATURES, FEWEST_FEATURES / inputs.shape[1])),
                 seed=derive_seed(seed, "trees", j) % 2**31,
             )
         return cls(shapes, forests, float(np.clip(float(seen.float().mean()), LEAST, GREATEST)))
