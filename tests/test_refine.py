@@ -134,3 +134,18 @@ def test_regressions_of_a_log_see_through_noise_and_survive_a_file() -> None:
     tensors["0-0.scale"] = torch.zeros_like(tensors["0-0.scale"])
     with pytest.raises(ModelFileError):
         LogRefiner.from_bytes(dump_tensors(tensors), 3)
+
+
+def test_intervals_of_a_log_hold_what_they_promise() -> None:
+    random = np.random.default_rng(0)
+    trend = np.sin(np.arange(800) / 30)
+    values = trend[:, None] * [1.0, 2.0, -1.0] + 0.3 * random.normal(size=(800, 3))
+    gaps = np.zeros((800, 3), bool)
+    for start in range(20, 780, 40):
+        gaps[start : start + 12, start // 40 % 3] = True
+    frame = pd.DataFrame(np.where(gaps, np.nan, values), columns=["a", "b", "c"])
+    made = Imputer(window=16, steps=100, samples=20, random_state=0).fit(frame)
+    low, high = (ends.to_numpy() for ends in made.intervals(frame, 0.9))
+    # 228 gaps: two standard errors are .04, and those of the calibration come on top.
+    assert abs(((low <= values) & (values <= high))[gaps].mean() - 0.9) < 0.07
+    assert made.coverage_.cells > 500

@@ -99,6 +99,11 @@ def measure(
     if not parts:
         return Coverage()
     scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return summary(scores, columns, rows, codec.names)
+
+
+def summary(scores: Floats, columns: NDArray[np.int64], rows: NDArray[np.int64], names: Sequence[str]) -> Coverage:
+    """Coverage from the scores of cells, their columns and rows."""
     if len(scores) < _FEWEST:
         return Coverage()
     odd = rows % 2 == 1
@@ -107,7 +112,6 @@ def measure(
         if half.any() and (~half).any():
             other = Coverage(_knots(scores[~half]), int((~half).sum()))
             inside[half] = scores[half] <= other.level(LEVEL)
-    names = codec.names
     each = {names[j]: round(float(inside[columns == j].mean()), 4) for j in np.unique(columns)}
     return Coverage(
         _knots(scores),
@@ -131,15 +135,15 @@ def _scores(
     rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times
     x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)
     hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "holes")) < share)
-    high, low = _between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
+    high, low = between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
     score = np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)
     row, column = np.nonzero((hidden & numbers).numpy())
     return score[row, column], column, row % len(rows.x)
 
 
 @torch.no_grad()
-def _between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
-    """F(x) and F just below x, (n, d)."""
+def between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
+    """F(x) and F just below x, (n, d), given the seen cells of rows."""
     high, low, start = [], [], 0
     for block in blocks(member.model, seen, samples, seed):
         own = x[start : start + block.real] - torch.from_numpy(member.shift(block)).float()

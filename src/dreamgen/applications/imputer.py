@@ -164,7 +164,7 @@ class Imputer(Estimator):
         self.log_ = LogImputer.fit(
             inner, self.codec_, table, window, self.time, self.group, refine=self.refine, seed=self.seed_, **run
         )
-        self.coverage_ = inner.coverage_
+        self.coverage_ = self.log_.coverage
 
     def _train(
         self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamgen.applications.coverage import Coverage
 from dreamgen.applications.gaps import Gaps, find_gaps
+from dreamgen.applications.log_coverage import measure_log
 from dreamgen.applications.log_refine import LogRefiner
 from dreamgen.applications.log_rows import PARTS, LogRows, as_table, column_names, read_log
 from dreamgen.data.batch import Batch
@@ -45,6 +47,7 @@ class LogImputer:
         self.imputer, self.sensors, self.mean = imputer, sensors, mean
         self.window, self.time, self.group = window, time, group
         self.refiner = refiner
+        self.coverage = Coverage()
 
     @classmethod
     def fit(
@@ -71,7 +74,10 @@ class LogImputer:
         imputer.schema = infer_schema(rows, dict.fromkeys(names, "real"))
         imputer.fit(rows, asked=[f"{sensor} {PARTS[0]}" for sensor in sensors], **run)
         imputer.schema = None
-        return cls(imputer, sensors, mean, window, time, group, LogRefiner.fit(about, seed) if refine else None)
+        refiner = LogRefiner.fit(about, seed) if refine else None
+        made = cls(imputer, sensors, mean, window, time, group, refiner)
+        made.coverage = measure_log(made, about, seed)
+        return made
 
     def fill(self, gaps: Gaps, guess: Callable[[Batch], list[Floats]] | None = None) -> tuple[list[Floats], Notes]:
         """Numbers for the gaps of the sensors.

@@ -153,6 +153,18 @@ class LogRefiner:
             filled = _round(made, rows, filled)
         return filled
 
+    def guess(self, rows: LogRows, sensor: Ints, t: Ints, a: Ints, b: Ints) -> Floats:
+        """What is expected at the times t of sensors, if they had gaps with reaches a and b there, (r,)."""
+        filled = rows.straight()
+        for made in self.rounds[:-1]:
+            filled = _round(made, rows, filled)
+        found = filled[t, sensor]
+        for i, forest in self.rounds[-1].items():
+            here = sensor == i
+            if here.any():
+                found[here] = forest.predict(inputs(rows.log, filled, i, t[here], a[here], b[here]))
+        return found
+
     def to_bytes(self) -> bytes:
         """A safetensors file."""
         import torch
