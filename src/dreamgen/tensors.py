@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dreamgen.errors import ModelFileError
 
-_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64)
+_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int32, torch.int64)
 
 
 def dump_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> bytes:

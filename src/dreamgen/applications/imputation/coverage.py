@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from dreamgen.applications.imputation.filling import blocks
-from dreamgen.applications.table_model import TableModel
+from dreamgen.applications.imputation.predictor import Member
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator
 from dreamgen.errors import ModelFileError
@@ -71,7 +71,7 @@ class Coverage:
 
 
 def measure(
-    models: Sequence[TableModel],
+    models: Sequence[Member],
     held_out: Sequence[Batch],
     share: float,
     samples: int,
@@ -88,7 +88,7 @@ def measure(
         seed: of the holes.
         asked: the columns whose numbers are hidden; by default all.
     """
-    codec = models[0].codec
+    codec = models[0].model.codec
     pairs = zip(codec.names, codec.shapes, strict=True)
     numbers = torch.tensor([not shape.levels and (asked is None or name in asked) for name, shape in pairs])
     parts = [
@@ -99,6 +99,11 @@ def measure(
     if not parts:
         return Coverage()
     scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return summary(scores, columns, rows, codec.names)
+
+
+def summary(scores: Floats, columns: NDArray[np.int64], rows: NDArray[np.int64], names: Sequence[str]) -> Coverage:
+    """Coverage from the scores of cells, their columns and rows."""
     if len(scores) < _FEWEST:
         return Coverage()
     odd = rows % 2 == 1
@@ -107,7 +112,6 @@ def measure(
         if half.any() and (~half).any():
             other = Coverage(_knots(scores[~half]), int((~half).sum()))
             inside[half] = scores[half] <= other.level(LEVEL)
-    names = codec.names
     each = {names[j]: round(float(inside[columns == j].mean()), 4) for j in np.unique(columns)}
     return Coverage(
         _knots(scores),
@@ -123,7 +127,7 @@ def _knots(scores: Floats) -> tuple[float, ...]:
 
 
 def _scores(
-    model: TableModel, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
+    model: Member, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """s of each hidden cell, its column and its row."""
     mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
@@ -131,19 +135,19 @@ def _scores(
     rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times
     x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)
     hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "holes")) < share)
-    high, low = _between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
+    high, low = between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
     score = np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)
     row, column = np.nonzero((hidden & numbers).numpy())
     return score[row, column], column, row % len(rows.x)
 
 
 @torch.no_grad()
-def _between(model: TableModel, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
-    """F(x) and F below x, (n, d)."""
+def between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
+    """F(x) and F just below x, (n, d), given the seen cells of rows."""
     high, low, start = [], [], 0
-    step = torch.tensor([shape.step for shape in model.codec.shapes])
-    for block in blocks(model, seen, samples, seed):
-        own = x[start : start + block.real]
+    step = torch.tensor([shape.step for shape in member.model.codec.shapes])
+    for block in blocks(member.model, seen, samples, seed):
+        own = x[start : start + block.real] - torch.from_numpy(member.shift(block)).float()
         high.append(block.cdf(own))
         # What is below a value of a grid is the value before it.
         low.append(block.cdf(own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))))

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dreamgen.applications.imputation import log_refine
+from dreamgen.applications.imputation.predictor import Member
+from dreamgen.applications.imputation.refine import FILE, Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.files import dump_json, parse_json, read_folder, write_folder
@@ -22,20 +25,33 @@ _TYPES: dict[str, type] = {
     "log": dict,
 }
 _MOST_MODELS = 100
+LOG = log_refine.FILE
 
 
-def save_models(folder: Path, models: Sequence[TableModel], codec: Codec, facts: dict[str, Any]) -> None:
+def save_models(
+    folder: Path, models: Sequence[Member], codec: Codec, facts: dict[str, Any], log: bytes | None = None
+) -> None:
     """Write a folder; the first model's manifest is the last thing written. Raises OutputError."""
     content = dump_json({**facts, "models": len(models)})
-    for number, model in enumerate(models[1:], start=2):
-        model.save(folder / str(number))
+    for number, member in enumerate(models[1:], start=2):
+        member.model.save(folder / str(number), _trees(member))
     if models:
-        models[0].save(folder, {_FACTS: content})
+        models[0].model.save(folder, {_FACTS: content, **_trees(models[0])})
     else:
-        write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict())})
+        write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict()), **({LOG: log} if log else {})})
 
 
-def load_models(folder: Path, device: str) -> tuple[list[TableModel], Codec, dict[str, Any]]:
+def _trees(member: Member) -> dict[str, bytes]:
+    return {} if member.refiner is None else {FILE: member.refiner.to_bytes()}
+
+
+def _load(folder: Path, device: str) -> Member:
+    model = TableModel.load(folder, device)
+    content = model.saved.more.get(FILE)
+    return Member(model, None if content is None else Refiner.from_bytes(content, tuple(model.codec.shapes)))
+
+
+def load_models(folder: Path, device: str) -> tuple[list[Member], Codec, dict[str, Any]]:
     """Models, codec and facts; raises ModelFileError."""
     contents = read_folder(folder)
     if _FACTS not in contents or _CODEC not in contents:
@@ -46,11 +62,12 @@ def load_models(folder: Path, device: str) -> tuple[list[TableModel], Codec, dic
             return [], Codec.from_dict(parse_json(contents[_CODEC], _CODEC)), facts
         except (SettingsError, DataError) as error:
             raise ModelFileError(f"{_CODEC}: {error}") from error
-    models = [TableModel.load(folder, device)]
-    models += [TableModel.load(folder / str(number), device) for number in range(2, facts["models"] + 1)]
-    if any(model.codec.to_dict() != models[0].codec.to_dict() for model in models):
+    models = [_load(folder, device)]
+    models += [_load(folder / str(number), device) for number in range(2, facts["models"] + 1)]
+    codec = models[0].model.codec
+    if any(member.model.codec.to_dict() != codec.to_dict() for member in models):
         raise ModelFileError(f"{folder}: expected models of one codec")
-    return models, models[0].codec, facts
+    return models, codec, facts
 
 
 def _check(facts: Any) -> dict[str, Any]:

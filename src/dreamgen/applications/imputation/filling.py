@@ -27,11 +27,10 @@ from dreamgen.distributions import Noise, RowNoise, derive_seed, draw
 from dreamgen.distributions.noise import row_keys
 from dreamgen.evaluation.likelihood import batches
 from dreamgen.models import Trace
-from dreamgen.tables.transforms import Affine
 
 Floats = NDArray[np.float64]
 _ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
-_DRAWN, _ENDS = 2, 16  # values for each latent where a mean, or a quantile, has no closed form
+_ENDS = 16  # values for each latent where a quantile has no closed form
 
 
 class Several:
@@ -74,26 +73,19 @@ class Block:
         return self.trace.p
 
     def means(self) -> Floats:
-        """Means of numbers in their own units, (real, d); what stands for categories has no meaning."""
-        weights = self.weights.unsqueeze(-1)
-        codec = self.model.codec
-        found = codec.natural((weights * self.p.mean).sum(0)[: self.real].double().cpu().numpy())
-        bent = [j for j, c in enumerate(codec.codings) if not isinstance(c.transform, Affine | None)]
-        if bent:  # the mean of what is bent is not the bent mean
-            values = self.values()
-            own = codec.natural(values.flatten(0, 1).double().cpu().numpy()).reshape(values.shape)
-            shares = (weights.expand(_DRAWN, *weights.shape).flatten(0, 1) / _DRAWN).double().cpu().numpy()
-            found[:, bent] = (shares * own[..., bent]).sum(0)[: self.real]
-        return found
+        """Means of numbers in model units, (real, d); what stands for categories has no meaning."""
+        found = (self.weights.unsqueeze(-1) * self.p.mean).sum(0)
+        return found[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
+
+    @property
+    def rows(self) -> Batch:
+        """The rows, without padding, on the CPU."""
+        return self.trace.batch[: self.real].to(torch.device("cpu"))
 
     def levels(self, column: int) -> Floats:
         """Probabilities of the levels of a column of categories, (real, levels)."""
         shares = (self.weights.unsqueeze(-1) * self.p.probs(column)).sum(0)
         return shares[: self.real].double().cpu().numpy()  # type: ignore[no-any-return]
-
-    def values(self, each: int = _DRAWN) -> Tensor:
-        """Values drawn for each latent, in model units, (each K, B, d)."""
-        return draw(self.p, Several(self.noise), each).flatten(0, 1)
 
     @torch.no_grad()
     def draws(self, count: int) -> Floats:
@@ -109,7 +101,7 @@ class Block:
     def quantiles(self, levels: Sequence[float]) -> list[Floats]:
         """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
         # The weights lie on few latents, and the ends of few values lie too far inside.
-        values = self.values(_ENDS)[:, : self.real]
+        values = draw(self.p, Several(self.noise), _ENDS).flatten(0, 1)[:, : self.real]
         weights = self.weights[:, : self.real].repeat(_ENDS, 1) / _ENDS
         ordered, order = values.sort(0)
         below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
@@ -150,3 +142,17 @@ def blocks(model: TableModel, rows: Batch, samples: int, seed: int, first: int |
         trace = vae.explain(batch, vae.encoder(batch), RowNoise(seed, keys, device), samples)
         yield Block(model, trace, real, RowNoise(f"{seed} fill", keys, device))
         start += real
+
+
+def expected(model: TableModel, rows: Batch, samples: int, seed: int) -> tuple[Floats, dict[int, Floats]]:
+    """Means of numbers in model units, (n, d), and probabilities of levels, (n, levels), by column."""
+    means = np.zeros(tuple(rows.x.shape))
+    shares = {j: np.zeros((len(rows), shape.levels)) for j, shape in enumerate(model.codec.shapes) if shape.levels}
+    start = 0
+    for block in blocks(model, rows, samples, seed):
+        here = slice(start, start + block.real)
+        means[here] = block.means()
+        for j, share in shares.items():
+            share[here] = block.levels(j)
+        start += block.real
+    return means, shares

@@ -137,6 +137,8 @@ def _replace(column: Any, cells: Mask, new: Any) -> Any:
     pa, pc = arrow(), compute()
     old = one_chunk(column)
     kind = old.type
+    if pa.types.is_null(kind):  # nothing but gaps: there is no dtype to keep
+        return new
     if pa.types.is_dictionary(kind):
         old, new = old.dictionary_decode(), new.dictionary_decode() if pa.types.is_dictionary(new.type) else new
     if new.type != old.type:

@@ -10,17 +10,17 @@ import numpy.typing as npt
 import torch
 
 from dreamgen.applications.imputation.coverage import LEVEL, Coverage, measure
-from dreamgen.applications.imputation.files import load_models, save_models
+from dreamgen.applications.imputation.files import LOG, load_models, save_models
 from dreamgen.applications.imputation.gaps import Gaps, find_gaps
 from dreamgen.applications.imputation.log_imputer import LogImputer
-from dreamgen.applications.imputation.predictor import Predictor
+from dreamgen.applications.imputation.predictor import Member, Predictor
 from dreamgen.applications.imputation.training import missing_share, settings_for, train_models
-from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator
+from dreamgen.files import read_folder
 from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
 from dreamgen.tables.cells import Floats
@@ -28,6 +28,7 @@ from dreamgen.training import Record
 
 _CONDITIONAL_SAMPLES = 500  # given few columns, few latents of q explain them well
 _LOG_SAMPLES = 50  # a row about each gap is one of many
+_LOG_STEPS = 1000  # of a model that says how far regressions may be off
 _INDICATOR = "missingindicator_"
 _LOG = "log"
 
@@ -46,6 +47,7 @@ class Imputer(Estimator):
     Args:
         samples: latents drawn for each row.
         models: how many are trained, each without another part of the rows, and averaged.
+        refine: trees go on from what the model expects, and are averaged with it; see `refine.Refiner`.
         add_indicator: further columns that say what was filled, for the columns that had gaps in training.
         sample_posterior: `transform` returns one draw instead of means.
         window: the table is a log: the gaps of its columns of numbers are filled from what lies up to so many rows
@@ -53,7 +55,7 @@ class Imputer(Estimator):
         time: with `window`, the column by which rows are ordered; None: they are in order.
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
-        steps: of the training; None: 4,000.
+        steps: of the training; None: 4,000, for logs 1,000.
         settings: of the training; None: those of `imputer_training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
@@ -75,6 +77,7 @@ class Imputer(Estimator):
         *,
         samples: int = 200,
         models: int = 1,
+        refine: bool = True,
         add_indicator: bool = False,
         sample_posterior: bool = False,
         window: int | None = None,
@@ -88,6 +91,7 @@ class Imputer(Estimator):
     ) -> None:
         self.samples = samples
         self.models = models
+        self.refine = refine
         self.add_indicator = add_indicator
         self.sample_posterior = sample_posterior
         self.window = window
@@ -136,7 +140,7 @@ class Imputer(Estimator):
         self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
         self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
-        self.models_: list[TableModel] = []
+        self.models_: list[Member] = []
         self.coverage_ = Coverage()
         self.log_: LogImputer | None = None
         if self.window is not None:
@@ -151,19 +155,23 @@ class Imputer(Estimator):
         inner = Imputer(
             samples=min(self.samples, _LOG_SAMPLES),
             models=self.models,
-            steps=self.steps,
+            refine=False,
+            steps=self.steps or (_LOG_STEPS if self.refine else None),
             settings=self.settings,
             device=self.device,
             random_state=self.seed_,
         )
-        self.log_ = LogImputer.fit(inner, self.codec_, table, window, self.time, self.group, seed=self.seed_, **run)
-        self.coverage_ = inner.coverage_
+        self.log_ = LogImputer.fit(
+            inner, self.codec_, table, window, self.time, self.group, refine=self.refine, seed=self.seed_, **run
+        )
+        self.coverage_ = self.log_.coverage
 
     def _train(
         self, rows: Batch, asked: Sequence[str] | None, stop: Callable[[], bool], on_record: Callable[[Record], None]
     ) -> None:
         settings = settings_for(rows, self.steps, self.settings)
-        run = {"device": self.device, "stop": stop, "on_record": on_record}
+        run: dict[str, Any] = {"device": self.device, "stop": stop, "on_record": on_record}
+        run |= {"refine": self.refine, "asked": asked}
         made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
         self.models_, held_out = made
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
@@ -186,7 +194,7 @@ class Imputer(Estimator):
         if self.sample_posterior:
             filled = self._drawn(gaps, 1, 0)[0]
         elif self.log_ is not None:
-            filled = self._bridged(gaps, self.log_, lambda log, rows: [log.imputer.predictor.expected(rows)[0]])[0]
+            filled = self._bridged(gaps, self.log_, None)[0]
         else:
             filled = gaps.with_numbers(*self.predictor.expected(gaps.rows))
         return frame.like(self._with_indicators(filled, gaps))
@@ -267,7 +275,7 @@ class Imputer(Estimator):
         mask &= np.array([name in given for name in self.codec_.names])
         rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
         made = []
-        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES)):
+        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES, refined=False)):
             table = frame.table.select(given)
             decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
             for name in drawn:
@@ -293,9 +301,11 @@ class Imputer(Estimator):
         """What the models say of rows."""
         return Predictor(self.models_, self.codec_, self.samples, self.seed_)
 
-    def _bridged(self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]]) -> list[Any]:
+    def _bridged(
+        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]] | None
+    ) -> list[Any]:
         """The log with what is guessed for rows about its gaps."""
-        made, notes = log.fill(gaps, lambda rows: guess(log, rows))
+        made, notes = log.fill(gaps, None if guess is None else lambda rows: guess(log, rows))
         self.notes_.update(notes)
         return [gaps.with_numbers(values, {}) for values in made]
 
@@ -366,9 +376,11 @@ class Imputer(Estimator):
             "coverage": self.coverage_.to_dict(),
             "log": {} if self.log_ is None else self.log_.to_dict(),
         }
+        trees = None
         if self.log_ is not None:
             self.log_.imputer.save(Path(folder) / _LOG)
-        save_models(Path(folder), self.models_, self.codec_, kept)
+            trees = None if self.log_.refiner is None else self.log_.refiner.to_bytes()
+        save_models(Path(folder), self.models_, self.codec_, kept, trees)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "Imputer":
@@ -377,6 +389,7 @@ class Imputer(Estimator):
         made = cls(
             samples=kept["samples"],
             models=max(1, len(models)),
+            refine=any(member.refiner is not None for member in models),
             add_indicator=kept["add_indicator"],
             sample_posterior=kept["sample_posterior"],
             device=device,
@@ -388,7 +401,9 @@ class Imputer(Estimator):
         made.n_features_in_ = len(kept["columns"])
         made.notes_, made.log_ = Notes(), None
         if kept["log"]:
-            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"])
+            trees = read_folder(Path(folder)).get(LOG)
+            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"], trees)
+            made.refine = trees is not None
             made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
         return made
 

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamgen.applications.imputation.coverage import Coverage
 from dreamgen.applications.imputation.gaps import Gaps, find_gaps
+from dreamgen.applications.imputation.log_coverage import measure_log
+from dreamgen.applications.imputation.log_refine import LogRefiner
 from dreamgen.applications.imputation.log_rows import PARTS, LogRows, as_table, column_names, read_log
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, ModelFileError
@@ -28,13 +31,23 @@ class LogImputer:
         sensors: the columns of numbers that are filled.
         mean: of each in training.
         window, time, group: as `Imputer` has them.
+        refiner: what to expect of gaps; None: the imputer's own means.
     """
 
     def __init__(
-        self, imputer: "Imputer", sensors: list[str], mean: Floats, window: int, time: str | None, group: str | None
+        self,
+        imputer: "Imputer",
+        sensors: list[str],
+        mean: Floats,
+        window: int,
+        time: str | None,
+        group: str | None,
+        refiner: LogRefiner | None = None,
     ) -> None:
         self.imputer, self.sensors, self.mean = imputer, sensors, mean
         self.window, self.time, self.group = window, time, group
+        self.refiner = refiner
+        self.coverage = Coverage()
 
     @classmethod
     def fit(
@@ -45,6 +58,7 @@ class LogImputer:
         window: int,
         time: str | None,
         group: str | None,
+        refine: bool = True,
         **run: Any,
     ) -> "LogImputer":
         """Train an unfitted imputer on rows about made-up gaps of a log; raises DataError where it has no sensors."""
@@ -55,18 +69,23 @@ class LogImputer:
         log = read_log(table, sensors, time, group)
         mean = np.nanmean(log.values, 0)
         names = column_names(sensors, log.clock.shape[1])
-        rows = as_table(LogRows(log, window, mean).training(run.pop("seed")), names)
+        about, seed = LogRows(log, window, mean), run.pop("seed")
+        rows = as_table(about.training(seed), names)
         imputer.schema = infer_schema(rows, dict.fromkeys(names, "real"))
         imputer.fit(rows, asked=[f"{sensor} {PARTS[0]}" for sensor in sensors], **run)
         imputer.schema = None
-        return cls(imputer, sensors, mean, window, time, group)
+        refiner = LogRefiner.fit(about, seed) if refine else None
+        made = cls(imputer, sensors, mean, window, time, group, refiner)
+        made.coverage = measure_log(made, about, seed)
+        return made
 
-    def fill(self, gaps: Gaps, guess: Callable[[Batch], list[Floats]]) -> tuple[list[Floats], Notes]:
+    def fill(self, gaps: Gaps, guess: Callable[[Batch], list[Floats]] | None = None) -> tuple[list[Floats], Notes]:
         """Numbers for the gaps of the sensors.
 
         Args:
             gaps: the log.
-            guess: numbers in their own units, (r, d) each, for rows about gaps.
+            guess: numbers in their own units, (r, d) each, for rows about gaps; moved by what the refiner expects
+                beside the imputer's means. None: what is expected.
 
         Returns:
             For each table that `guess` gives, numbers (n, d) of the log's columns, NaN where nothing is filled; and
@@ -77,20 +96,42 @@ class LogImputer:
         found = [rows.gaps(i) for i in range(len(self.sensors))]
         t, a, b = (np.concatenate(parts) for parts in zip(*found, strict=True))
         sensor = np.repeat(np.arange(len(self.sensors)), [len(part[0]) for part in found])
-        made = [np.full((len(log.order), len(gaps.codec.names)), np.nan) for _ in range(1)]
-        if len(t):
-            about = rows.about(t, a, b)
-            names = column_names(self.sensors, log.clock.shape[1])
-            guesses = guess(find_gaps(self.imputer.codec_, as_table(about, names)).rows)
-            rest = {name: j for j, name in enumerate(self.imputer.codec_.names)}
-            place = np.array([rest.get(f"{name} {PARTS[0]}", -1) for name in self.sensors])[sensor]
-            line = about[np.arange(len(t)), len(self.sensors) + sensor]
-            column = np.array([gaps.codec.names.index(name) for name in self.sensors])[sensor]
-            made = [np.full((len(log.order), len(gaps.codec.names)), np.nan) for _ in guesses]
-            for values, expected in zip(made, guesses, strict=True):
-                more = np.where(place >= 0, expected[np.arange(len(t)), np.maximum(place, 0)], 0.0)
-                values[log.order[t], column] = line + more
+        column = np.array([gaps.codec.names.index(name) for name in self.sensors])[sensor]
+        made = []
+        for numbers in self._guessed(rows, t, a, b, sensor, guess) if len(t) else [np.zeros(0)]:
+            values = np.full((len(log.order), len(gaps.codec.names)), np.nan)
+            values[log.order[t], column] = numbers
+            made.append(values)
         return made, self._notes(t, a, b, sensor)
+
+    def _guessed(
+        self,
+        rows: LogRows,
+        t: Ints,
+        a: Ints,
+        b: Ints,
+        sensor: Ints,
+        guess: Callable[[Batch], list[Floats]] | None,
+    ) -> list[Floats]:
+        """Numbers of the gaps, (r,) each."""
+        refined = None if self.refiner is None else self.refiner.fill(rows)[t, sensor]
+        if guess is None and refined is not None:
+            return [refined]
+        about = rows.about(t, a, b)
+        batch = find_gaps(
+            self.imputer.codec_, as_table(about, column_names(self.sensors, rows.log.clock.shape[1]))
+        ).rows
+        names = {name: j for j, name in enumerate(self.imputer.codec_.names)}
+        place = np.array([names.get(f"{name} {PARTS[0]}", -1) for name in self.sensors])[sensor]
+        line = about[np.arange(len(t)), len(self.sensors) + sensor]
+        model = line if guess is not None and refined is None else line + _at(self._means(batch), place)
+        if guess is None:
+            return [model]
+        start = line if refined is None else line + refined - model
+        return [start + _at(numbers, place) for numbers in guess(batch)]
+
+    def _means(self, batch: Batch) -> Floats:
+        return self.imputer.predictor.expected(batch)[0]
 
     def _notes(self, t: Ints, a: Ints, b: Ints, sensor: Ints) -> Notes:
         notes = Notes()
@@ -114,8 +155,8 @@ class LogImputer:
         }
 
     @classmethod
-    def from_dict(cls, imputer: "Imputer", values: Any) -> "LogImputer":
-        """From plain values; raises ModelFileError."""
+    def from_dict(cls, imputer: "Imputer", values: Any, trees: bytes | None = None) -> "LogImputer":
+        """From plain values, and what `LogRefiner.to_bytes` gave; raises ModelFileError."""
         try:
             mean = np.array([float(m) for m in values["mean"]])
             made = cls(
@@ -131,4 +172,12 @@ class LogImputer:
         right = len(mean) == len(made.sensors) and made.window >= 1 and bool(np.isfinite(mean).all())
         if not right or not all(name is None or isinstance(name, str) for name in (made.time, made.group)):
             raise ModelFileError("expected facts about a log: sensors with their means, a window, names of columns")
+        if trees is not None:
+            made.refiner = LogRefiner.from_bytes(trees, len(made.sensors))
         return made
+
+
+def _at(guessed: Floats, place: Ints) -> Floats:
+    """The number of each row at its place; 0 where a sensor never strays from its lines and has no column."""
+    found: Floats = np.where(place >= 0, guessed[np.arange(len(place)), np.maximum(place, 0)], 0.0)
+    return found

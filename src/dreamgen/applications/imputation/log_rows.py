@@ -142,8 +142,25 @@ class LogRows:
             counts = counts + np.where(some, self._counts[stop] - self._counts[start], 0.0)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
+    def straight(self) -> Floats:
+        """The log with straight lines in its gaps, and beyond its ends the nearest value, or the mean, (n, c)."""
+        values, n = self.log.values, len(self.log.values)
+        at, column = np.arange(n)[:, None], np.arange(values.shape[1])
+        has_before, has_after = self._last >= self.log.first[:, None], self._next < self.log.end[:, None]
+        before = np.where(has_before, values[np.maximum(self._last, 0), column], np.nan)
+        after = np.where(has_after, values[np.minimum(self._next, n - 1), column], np.nan)
+        share = (at - self._last) / np.maximum(self._next - self._last, 1)
+        line = np.where(
+            has_before & has_after, before + share * (after - before), np.where(has_before, before, after)
+        )
+        return np.where(np.isnan(line), self.mean, line)
+
     def training(self, seed: int) -> Floats:
-        """Columns about gaps that are made up: of the lengths that the log has, and of all up to the window."""
+        """Columns about gaps that are made up, (r, 4c + 2 + k)."""
+        return self.about(*self.made_up(seed))
+
+    def made_up(self, seed: int) -> tuple[Ints, Ints, Ints]:
+        """Rows t with reaches a and b of gaps, of the lengths that the log has, and of all up to the window."""
         random = np.random.default_rng([seed, 7])
         n = len(self.log.values)
         count = min(_MOST, 4 * n)
@@ -156,7 +173,7 @@ class LogRows:
         back = (random.random(count) * length).astype(np.int64)
         a, b = np.minimum(back + 1, self.window + 1), np.minimum(np.maximum(length - back, 1), self.window + 1)
         far = random.random(count) < _FAR
-        return self.about(t, np.where(far, self.window + 1, a), np.where(far, self.window + 1, b))
+        return t, np.where(far, self.window + 1, a), np.where(far, self.window + 1, b)
 
 
 def column_names(sensors: list[str], clock: int) -> list[str]:

@@ -5,10 +5,37 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dreamgen.applications.imputation.filling import Block, Floats, blocks
+from dreamgen.applications.imputation.filling import Block, Floats, blocks, expected
+from dreamgen.applications.imputation.refine import Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.tables import Codec
+
+
+@dataclass(frozen=True)
+class Member:
+    """One model of several.
+
+    Attributes:
+        model: trained.
+        refiner: trees that go on from what it expects; None: its own means stand.
+    """
+
+    model: TableModel
+    refiner: Refiner | None = None
+
+    def expected(self, rows: Batch, samples: int, seed: int) -> tuple[Floats, dict[int, Floats]]:
+        """Means of numbers in model units, (n, d), and probabilities of levels, (n, levels), by column."""
+        found = expected(self.model, rows, samples, seed)
+        return found if self.refiner is None else self.refiner.refined(rows, *found)
+
+    def shift(self, block: Block) -> Floats:
+        """What the trees add to the means of a block of the model's rows, in model units, (real, d)."""
+        return (
+            np.zeros((block.real, len(self.model.codec.shapes)))
+            if self.refiner is None
+            else self.refiner.shift(block)
+        )
 
 
 @dataclass(frozen=True)
@@ -22,7 +49,7 @@ class Predictor:
         seed: of their noise.
     """
 
-    models: Sequence[TableModel]
+    models: Sequence[Member]
     codec: Codec
     samples: int
     seed: int
@@ -32,23 +59,24 @@ class Predictor:
         shapes = self.codec.shapes
         numbers = np.zeros(tuple(rows.x.shape))
         shares = {j: np.zeros((len(rows), shape.levels)) for j, shape in enumerate(shapes) if shape.levels}
-        for model in self.models:
-            for here, block in _places(blocks(model, rows, self.samples, self.seed)):
-                numbers[here] += block.means() / len(self.models)
-                for j, share in shares.items():
-                    share[here] += block.levels(j) / len(self.models)
+        for member in self.models:
+            means, own = member.expected(rows, self.samples, self.seed)
+            numbers += self.codec.natural(means) / len(self.models)
+            for j, share in shares.items():
+                share += own[j] / len(self.models)
         return numbers, shares
 
     def quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
         """Quantiles of numbers in their own units, (n, d) for each level; those of several models are averaged."""
         found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
-        for model in self.models:
-            for here, block in _places(blocks(model, rows, self.samples, self.seed)):
+        for member in self.models:
+            for here, block in _places(blocks(member.model, rows, self.samples, self.seed)):
+                shift = member.shift(block)
                 for one, values in zip(found, block.quantiles(levels), strict=True):
-                    one[here] += self.codec.natural(values) / len(self.models)
+                    one[here] += self.codec.natural(values + shift) / len(self.models)
         return found
 
-    def draws(self, rows: Batch, m: int, first: int, least: int = 0) -> Floats:
+    def draws(self, rows: Batch, m: int, first: int, least: int = 0, refined: bool = True) -> Floats:
         """Rows given what was observed of them, in model units, (m, n, d); the models take turns.
 
         Args:
@@ -56,13 +84,15 @@ class Predictor:
             m: how many draws.
             first: the number of the first row; see `blocks`.
             least: latents for each row, if that is more than usual.
+            refined: moved by what the trees add to the means.
         """
         made = np.zeros((m, *rows.x.shape))
-        for number, model in enumerate(self.models):
+        for number, member in enumerate(self.models):
             mine = np.arange(m) % len(self.models) == number
             if mine.any():
-                for here, block in _places(blocks(model, rows, max(self.samples, least), self.seed, first)):
-                    made[mine, here] = block.draws(int(mine.sum()))
+                for here, block in _places(blocks(member.model, rows, max(self.samples, least), self.seed, first)):
+                    shift = member.shift(block) if refined else 0.0
+                    made[mine, here] = block.draws(int(mine.sum())) + shift
         return made
 
 

@@ -1,9 +1,11 @@
 """The models that fill gaps: their settings, and their training on tables with gaps."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dreamgen.applications.imputation.predictor import Member
+from dreamgen.applications.imputation.refine import Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
@@ -56,8 +58,16 @@ def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, 
 
 
 def train_models(
-    codec: Codec, rows: Batch, settings: Settings, count: int, seed: int, **run: Any
-) -> tuple[list[TableModel], list[Batch]]:
+    codec: Codec,
+    rows: Batch,
+    settings: Settings,
+    count: int,
+    seed: int,
+    *,
+    refine: bool = True,
+    asked: Sequence[str] | None = None,
+    **run: Any,
+) -> tuple[list[Member], list[Batch]]:
     """Models with seeds of their own, and for each the rows that it was not trained on; raises DataError."""
     # A row without any value teaches nothing; the order of the others is kept.
     taught = rows if rows.mask is None else rows[rows.mask.any(1)]
@@ -70,6 +80,8 @@ def train_models(
             # Columns that know little of each other need few latents: no cure is called for.
             warnings.filterwarnings("ignore", message="the posterior has collapsed")
             aside, kept = split_rows(len(taught), HELD_OUT, own)
-            models.append(TableModel.fit_rows(codec, taught[kept.sort().values], settings=settings, seed=own, **run))
+            known = taught[kept.sort().values]
+            model = TableModel.fit_rows(codec, known, settings=settings, seed=own, **run)
+        models.append(Member(model, Refiner.fit(model, known, own, asked) if refine else None))
         held_out.append(taught[aside])
     return models, held_out
