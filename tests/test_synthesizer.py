@@ -17,7 +17,7 @@ from torch.distributions import Normal
 
 from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import parse_conditions, read_condition
-from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.constraints import Constraint, parse_constraints
 from dreamgen.applications.synthesis.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.synthesis.synthesizer import Synthesizer
@@ -27,7 +27,7 @@ from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
-from dreamgen.tables import fit_codec, infer_schema
+from dreamgen.tables import Column, Schema, fit_codec, infer_schema
 
 # A toy whose conditionals are known: one code, and columns that hang together through it alone
 
@@ -272,8 +272,62 @@ def test_a_constraint_that_no_draw_keeps_is_mended_and_counted(fitted: Synthesiz
     frame = strict.sample(200, seed=0)
     assert (frame["low"] > frame["high"]).all()
     strict.constraints = ["low > high", "high > low"]
-    with pytest.raises(DataError, match="cannot keep all constraints at once: low > high, high > low"):
+    with pytest.raises(
+        DataError, match="cannot keep all constraints at once, within the columns' bounds: low > high, high > low"
+    ):
         strict.fit(PEOPLE[["low", "high"]]).sample(200, seed=0)
+
+
+MENDED = pa.table(
+    {
+        "age": pa.array([15, 17, 18, 40, None], pa.int64()),
+        "limit": pa.array([17.5, 17.5, 18.0, 45.0, 99.0]),
+        "tenth": pa.array([0.1, 0.25, 0.3, 0.7, 0.9], pa.float32()),
+        "day": pa.array([0, 5, 9, 3, 1], pa.int32()).cast(pa.date32()),
+        "other": pa.array([3, 5, 2, 9, 1], pa.int32()).cast(pa.date32()),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("age >= 17.5", "age", [18, 18, 18, 40, None]),
+        ("age > 17", "age", [18, 18, 18, 40, None]),
+        ("age <= 17.5", "age", [15, 17, 17, 17, None]),
+        ("age < 17", "age", [15, 16, 16, 16, None]),
+        ("age >= limit", "age", [18, 18, 18, 45, None]),
+        ("age > limit", "age", [18, 18, 19, 46, None]),
+        ("tenth > 0.35", "tenth", [0.4, 0.4, 0.4, 0.7, 0.9]),
+        ("tenth <= 0.22", "tenth", [0.1, 0.2, 0.2, 0.2, 0.2]),
+        ("day > other", "day", [4, 6, 9, 10, 2]),
+    ],
+)
+def test_mended_cells_keep_the_constraint_their_grid_and_their_bounds(
+    text: str, name: str, values: list[Any]
+) -> None:
+    schema = Schema(
+        (
+            Column("age", "count", "int64", low=15.0, high=60.0),
+            Column("limit", "real", "double"),
+            Column("tenth", "real", "float", low=0.0, high=1.0, decimals=1, step=0.1),
+            Column("day", "datetime", "date32[day]"),
+            Column("other", "datetime", "date32[day]"),
+        )
+    )
+    (constraint,) = parse_constraints([text], schema)
+    mended = constraint.mend(MENDED, schema)
+    assert not constraint.broken(mended).any()
+    found = mended.column(name)
+    found = found.cast(pa.int32()) if name == "day" else found
+    assert found.type == (MENDED.schema.field(name).type if name != "day" else pa.int32())
+    assert [v if v is None else pytest.approx(v, rel=1e-6) for v in values] == found.to_pylist()
+    # What the bounds keep from moving is met half-way by the other side, and stays broken where there is none.
+    narrow = schema.replace("age", high=30.0)
+    beyond = Constraint("age", ">=", "limit").mend(MENDED, narrow)
+    assert beyond.column("age").to_pylist() == [18, 18, 18, 30, None]
+    assert beyond.column("limit").to_pylist() == [17.5, 17.5, 18.0, 30.0, 99.0]
+    assert Constraint("age", ">=", 31.0).mend(MENDED, narrow).column("age").to_pylist() == [30, 30, 30, 40, None]
 
 
 @pytest.mark.parametrize(

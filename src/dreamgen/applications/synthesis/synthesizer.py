@@ -317,7 +317,8 @@ class Synthesizer(Estimator):
                 table = constraint.mend(table, self.schema_)
         if still := int(self._broken(table).sum()):
             raise DataError(
-                f"{still} rows cannot keep all constraints at once: {', '.join(map(str, self._constraints))}"
+                f"{still} rows cannot keep all constraints at once, within the columns' bounds: "
+                f"{', '.join(map(str, self._constraints))}"
             )
         return table
 
