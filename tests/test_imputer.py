@@ -14,7 +14,7 @@ import torch
 from click.testing import CliRunner
 
 from dreamgen import Imputer
-from dreamgen.applications.imputation.coverage import Coverage, _between
+from dreamgen.applications.imputation.coverage import Coverage, between
 from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.log_rows import LogRows, read_log
 from dreamgen.applications.imputation.training import filling_settings
@@ -290,10 +290,11 @@ def test_calibration_is_the_conformal_rank() -> None:
 def test_between_the_two_ends_of_a_cell_is_its_probability() -> None:
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"dice": random.integers(1, 30, 200), "half": random.integers(0, 40, 200) / 2})
-    model = Imputer(**QUICK).fit(frame).predictor.models[0]
+    member = Imputer(**QUICK, refine=False).fit(frame).predictor.models[0]
+    model = member.model
     assert all(shape.step > 0 for shape in model.codec.shapes)
     rows = model.encode(read_frame(frame.head(50)).table)
-    high, low = _between(model, rows, rows.x, 10, 0)
+    high, low = between(member, rows, rows.x, 10, 0)
     (block,) = blocks(model, rows, 10, 0)
     mass = (block.weights.unsqueeze(-1) * block.p.log_prob(block.trace.batch.x).exp()).sum(0)[:50]
     np.testing.assert_allclose(high - low, mass.detach().numpy(), atol=1e-5)

@@ -16,15 +16,18 @@ from sklearn.mixture import GaussianMixture as SklearnMixture
 from torch.distributions import Normal
 
 from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
-from dreamgen.applications.synthesis.conditions import read_condition
-from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.conditions import parse_conditions, read_condition
+from dreamgen.applications.synthesis.constraints import Constraint, parse_constraints
 from dreamgen.applications.synthesis.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
+from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.cli import main
+from dreamgen.cli.common import asked_settings
+from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
-from dreamgen.tables import infer_schema
+from dreamgen.tables import Column, Schema, fit_codec, infer_schema
 
 # A toy whose conditionals are known: one code, and columns that hang together through it alone
 
@@ -163,6 +166,24 @@ def test_the_size_of_the_mixture_is_chosen_by_held_out_codes() -> None:
     assert len(few.prior.logits) == 1
 
 
+def test_codes_far_away_and_close_together_have_a_prior_too() -> None:
+    loc = 3000 + torch.randn(2000, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 1, 1, 1e-4])
+    before = torch.random.get_rng_state()
+    fitted = fit_prior(Normal(loc, torch.full_like(loc, 0.01)), (1, 2))
+    assert torch.equal(before, torch.random.get_rng_state())  # the caller's generator stays where it was
+    single = fitted.prior(None)
+    assert single.mean.detach().flatten().numpy() == pytest.approx(loc.mean(0).numpy(), abs=0.2)
+    spread = fitted.prior.log_scale.detach().exp()
+    assert 0.8 < float(spread[:, :3].amax()) < 1.3
+
+
+def test_components_far_apart_keep_their_own_covariance() -> None:
+    generator = torch.Generator().manual_seed(0)
+    loc = torch.randn(2000, 3, generator=generator) + 5000.0 * torch.randint(2, (2000, 1), generator=generator)
+    mixture = _of_sums(_sums(loc, (loc[:, 0] > 2500).long(), 2), 3)
+    assert bool(torch.isfinite(mixture.scale_tril).all())
+
+
 # One table through everything
 
 
@@ -251,8 +272,62 @@ def test_a_constraint_that_no_draw_keeps_is_mended_and_counted(fitted: Synthesiz
     frame = strict.sample(200, seed=0)
     assert (frame["low"] > frame["high"]).all()
     strict.constraints = ["low > high", "high > low"]
-    with pytest.raises(DataError, match="cannot keep all constraints at once: low > high, high > low"):
+    with pytest.raises(
+        DataError, match="cannot keep all constraints at once, within the columns' bounds: low > high, high > low"
+    ):
         strict.fit(PEOPLE[["low", "high"]]).sample(200, seed=0)
+
+
+MENDED = pa.table(
+    {
+        "age": pa.array([15, 17, 18, 40, None], pa.int64()),
+        "limit": pa.array([17.5, 17.5, 18.0, 45.0, 99.0]),
+        "tenth": pa.array([0.1, 0.25, 0.3, 0.7, 0.9], pa.float32()),
+        "day": pa.array([0, 5, 9, 3, 1], pa.int32()).cast(pa.date32()),
+        "other": pa.array([3, 5, 2, 9, 1], pa.int32()).cast(pa.date32()),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "values"),
+    [
+        ("age >= 17.5", "age", [18, 18, 18, 40, None]),
+        ("age > 17", "age", [18, 18, 18, 40, None]),
+        ("age <= 17.5", "age", [15, 17, 17, 17, None]),
+        ("age < 17", "age", [15, 16, 16, 16, None]),
+        ("age >= limit", "age", [18, 18, 18, 45, None]),
+        ("age > limit", "age", [18, 18, 19, 46, None]),
+        ("tenth > 0.35", "tenth", [0.4, 0.4, 0.4, 0.7, 0.9]),
+        ("tenth <= 0.22", "tenth", [0.1, 0.2, 0.2, 0.2, 0.2]),
+        ("day > other", "day", [4, 6, 9, 10, 2]),
+    ],
+)
+def test_mended_cells_keep_the_constraint_their_grid_and_their_bounds(
+    text: str, name: str, values: list[Any]
+) -> None:
+    schema = Schema(
+        (
+            Column("age", "count", "int64", low=15.0, high=60.0),
+            Column("limit", "real", "double"),
+            Column("tenth", "real", "float", low=0.0, high=1.0, decimals=1, step=0.1),
+            Column("day", "datetime", "date32[day]"),
+            Column("other", "datetime", "date32[day]"),
+        )
+    )
+    (constraint,) = parse_constraints([text], schema)
+    mended = constraint.mend(MENDED, schema)
+    assert not constraint.broken(mended).any()
+    found = mended.column(name)
+    found = found.cast(pa.int32()) if name == "day" else found
+    assert found.type == (MENDED.schema.field(name).type if name != "day" else pa.int32())
+    assert [v if v is None else pytest.approx(v, rel=1e-6) for v in values] == found.to_pylist()
+    # What the bounds keep from moving is met half-way by the other side, and stays broken where there is none.
+    narrow = schema.replace("age", high=30.0)
+    beyond = Constraint("age", ">=", "limit").mend(MENDED, narrow)
+    assert beyond.column("age").to_pylist() == [18, 18, 18, 30, None]
+    assert beyond.column("limit").to_pylist() == [17.5, 17.5, 18.0, 30.0, 99.0]
+    assert Constraint("age", ">=", 31.0).mend(MENDED, narrow).column("age").to_pylist() == [30, 30, 30, 40, None]
 
 
 @pytest.mark.parametrize(
@@ -318,9 +393,42 @@ def test_conditions_from_a_command_line(fitted: Synthesizer) -> None:
     assert read_condition("job=clerk|smith", schema) == ("job", ["clerk", "smith"])
     assert read_condition("low=30..", schema) == ("low", ("30", None))
     assert read_condition("job=", schema) == ("job", None)
+    scale = infer_schema(pa.table({"grade": np.arange(400) % 7, "word": ["a..b", "c"] * 200}))
+    assert read_condition("grade=2..4", scale) == ("grade", ("2", "4"))
+    assert read_condition("grade=2|4", scale) == ("grade", ["2", "4"])
+    assert read_condition("word=a..b", scale) == ("word", ["a..b"])
     assert read_condition("low=3", schema) == ("low", "3")
     with pytest.raises(SettingsError, match="expected COLUMN=VALUE"):
         read_condition("job", schema)
+
+
+@pytest.mark.parametrize("telling", ["low", "sex", "nobody"])
+def test_gaps_are_told_by_truths(
+    fitted: Synthesizer, tmp_path: Path, telling: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitted, "_gaps", Gaps({"job": telling}))
+    fitted.save(tmp_path / "model")
+    with pytest.raises(ModelFileError, match="gaps: expected columns"):
+        Synthesizer.load(tmp_path / "model")
+
+
+def test_a_range_of_a_scale_is_the_categories_inside_it() -> None:
+    schema = infer_schema(pa.table({"grade": [1, 2, 4, 5, 9] * 80, "y": np.arange(400) / 7}))
+    codec = fit_codec(pa.table({"grade": [1, 2, 4, 5, 9] * 80, "y": np.arange(400) / 7}), schema)
+    assert schema["grade"].kind == "ordinal"
+    for ends, codes in (((2, 5), (1, 2, 3)), (("3", None), (2, 3, 4)), ((None, 1.5), (0,)), ((9, 12), (4,))):
+        assert parse_conditions({"grade": ends}, codec, Gaps({})).conditions[0].codes == codes
+    with pytest.raises(DataError, match="expected something from 1 to 9"):
+        parse_conditions({"grade": (6, 8)}, codec, Gaps({}))
+    with pytest.raises(SettingsError, match="expected low <= high"):
+        parse_conditions({"grade": (8, 6)}, codec, Gaps({}))
+
+
+@pytest.mark.parametrize("base", [None, Settings(beta=0.4)])
+def test_an_option_that_equals_a_default_is_an_option(base: Settings | None) -> None:
+    asked = asked_settings(("beta=0.4", "decoder.activation=silu"), base)
+    assert asked["beta"] == 0.4
+    assert set(asked) == {"beta", "decoder"}
 
 
 def test_a_saved_model_draws_the_same_rows(fitted: Synthesizer, tmp_path: Path) -> None:

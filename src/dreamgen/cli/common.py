@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,7 @@ from dreamgen.experiments.tables import cell
 from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
+    from dreamgen.config import Settings
     from dreamgen.generator import DreamGenerator
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,6 +65,19 @@ def load_generator(model: str, device: str = "auto") -> "DreamGenerator":
     from dreamgen.generator import DreamGenerator
 
     return DreamGenerator.load(model, device)
+
+
+def asked_settings(overrides: Sequence[str], base: "Settings | None" = None) -> dict[str, object]:
+    """What `-o` asked for, whole where a part of it was named, and nothing else: the rest is for others to decide.
+
+    Args:
+        overrides: "epochs=3", "decoder.activation=silu".
+        base: what a part named is a part of; None: the settings as they come.
+    """
+    from dreamgen.config import Settings, apply_overrides
+
+    changed = apply_overrides(base or Settings(), overrides).to_dict()
+    return {name: changed[name] for name in (text.partition("=")[0].partition(".")[0].strip() for text in overrides)}
 
 
 def say(result: dict[str, Any], as_json: bool, text: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import check_out
 from dreamgen.errors import DataError, SettingsError
@@ -121,7 +121,7 @@ def _fitted(
         0.05 if contamination is None else contamination,
         score or "combined",
         schema=read_schema(schema) if schema else None,
-        settings=_settings(overrides),
+        settings=asked_settings(overrides),
         trim=trim,
         device=device,
         random_state=seed,
@@ -129,14 +129,6 @@ def _fitted(
     for line in detector.notes_:
         notes.add("", line.replace("{", "{{").replace("}", "}}"))
     return detector
-
-
-def _settings(overrides: tuple[str, ...]) -> dict[str, object]:
-    """Only what was asked for: the rest is for the table's size to decide."""
-    from dreamgen.config import Settings, apply_overrides
-
-    changed = apply_overrides(Settings(), overrides).to_dict()
-    return {name: changed[name] for name in (text.partition("=")[0].partition(".")[0].strip() for text in overrides)}
 
 
 def _loaded(model: Path, score: str | None, contamination: float | None, device: str) -> "AnomalyDetector":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.output import check_out
 from dreamgen.errors import SettingsError
 
@@ -134,12 +134,14 @@ def synthesize(
 
 def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **options: Any) -> "Synthesizer":
     from dreamgen.applications.synthesis.synthesizer import SETTINGS, Synthesizer
-    from dreamgen.config import Settings, apply_overrides
     from dreamgen.tables import read_schema
 
-    base = SETTINGS if options["epsilon"] is None else Settings()
-    before, after = base.to_dict(), apply_overrides(base, overrides).to_dict()
-    changes = {name: value for name, value in after.items() if value != before[name]}
+    base = SETTINGS
+    if options["epsilon"] is not None:
+        from dreamgen.applications.private_table import PRIVATE
+
+        base = PRIVATE
+    changes = asked_settings(overrides, base)
     known = None if schema is None else read_schema(schema)
     return Synthesizer(known, settings=changes, **options).fit(train)
 

@@ -28,8 +28,8 @@ def parse_conditions(wanted: Mapping[str, Any], codec: Codec, gaps: Gaps) -> Ask
     """Conditions for a codec's columns.
 
     Args:
-        wanted: by column: a value; a list of categories, any of which will do; (low, high) for numbers, both ends
-            included and None for no end; None alone for an empty cell.
+        wanted: by column: a value; a list of categories, any of which will do; (low, high) for numbers and
+            scales of them, both ends included and None for no end; None alone for an empty cell.
 
     Raises:
         DataError: a category that was never seen, with the nearest; numbers outside the column's bounds.
@@ -66,6 +66,8 @@ def _place(name: str, codec: Codec) -> int:
 
 def _categories(j: int, column: Column, value: Any) -> tuple[Condition, tuple[int, ...]]:
     values = value if isinstance(value, list | set | tuple | frozenset) else [value]
+    if isinstance(value, tuple) and len(value) == 2 and is_scale(column):
+        values = _inside(column, value)
     known = [str(v) for v in [*column.categories, *column.rare]]
     codes: dict[int, None] = {}
     chosen = []
@@ -86,6 +88,29 @@ def _categories(j: int, column: Column, value: Any) -> tuple[Condition, tuple[in
     return Condition(j, codes=tuple(codes), weights=weights), tuple(chosen)
 
 
+def is_scale(column: Column) -> bool:
+    """Whether a column's categories are numbers, of which there may be a range."""
+    return column.kind == "ordinal" and not any(isinstance(value, str) for value in column.categories)
+
+
+def _inside(column: Column, ends: tuple[Any, Any]) -> list[Any]:
+    """The categories of a scale within a range."""
+    low, high = _ends(column, ends)
+    known = [*column.categories, *column.rare]
+    values = [value for value in known if low <= float(value) <= high]
+    if not values:
+        least, most = (end(float(value) for value in known) for end in (min, max))
+        raise DataError(f"condition on {column.name!r}: expected something from {least:g} to {most:g}")
+    return values
+
+
+def _ends(column: Column, ends: tuple[Any, ...]) -> tuple[float, float]:
+    low, high = (_number(column, end, default) for end, default in zip(ends, (-math.inf, math.inf), strict=True))
+    if math.isnan(low) or math.isnan(high) or low > high:
+        raise SettingsError(f"condition on {column.name!r}: expected low <= high, got {shorten(ends)}")
+    return low, high
+
+
 def _range(j: int, coding: Coding, value: Any) -> Condition:
     column = coding.column
     if isinstance(value, list | set | frozenset):
@@ -93,9 +118,7 @@ def _range(j: int, coding: Coding, value: Any) -> Condition:
     ends = tuple(value) if isinstance(value, tuple) else (value, value)
     if len(ends) != 2:
         raise SettingsError(f"condition on {column.name!r}: expected (low, high), got {shorten(value)}")
-    low, high = (_number(column, end, default) for end, default in zip(ends, (-math.inf, math.inf), strict=True))
-    if math.isnan(low) or math.isnan(high) or low > high:
-        raise SettingsError(f"condition on {column.name!r}: expected low <= high, got {shorten(value)}")
+    low, high = _ends(column, ends)
     least, most = column.low if column.low is not None else -math.inf, column.high
     most = math.inf if most is None else most
     if high < least or low > most:
@@ -160,7 +183,8 @@ def _inner(condition: Condition) -> list[float]:
 def read_condition(text: str, schema: Schema) -> tuple[str, Any]:
     """A condition as a command line has it.
 
-    `sex=Female`, `education=Bachelors|Masters`, `age=30..40`, `age=65..`, `occupation=` for an empty cell.
+    `sex=Female`, `education=Bachelors|Masters`, `age=30..40`, `age=65..`, `occupation=` for an empty
+    cell.
     """
     name, equals, value = text.partition("=")
     if not equals:
@@ -169,7 +193,7 @@ def read_condition(text: str, schema: Schema) -> tuple[str, Any]:
         raise SettingsError(f"condition on {name!r}: no such column: {nearest(name, schema.names)}")
     if not value:
         return name, None
-    if schema[name].kind in LEVELS:
+    if schema[name].kind in LEVELS and not (is_scale(schema[name]) and ".." in value):
         return name, value.split("|")
     low, dots, high = value.partition("..")
     return name, (low or None, high or None) if dots else value

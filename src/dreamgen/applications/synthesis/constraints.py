@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest, shorten
-from dreamgen.tables import Schema
+from dreamgen.tables import Column, Schema
 from dreamgen.tables.schema import NUMBERS
 
 _PATTERN = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*")
@@ -23,6 +23,9 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
+_MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
+_EVEN = 1e-9  # of a step, by which a number may be beside its grid
 _ARROW = {"<=": pc.less_equal, ">=": pc.greater_equal, "<": pc.less, ">": pc.greater}
 
 
@@ -51,17 +54,52 @@ class Constraint:
         return found
 
     def mend(self, table: pa.Table, schema: Schema) -> pa.Table:
-        """The table with the left cell of broken rows moved to the right one's value, or a step beyond it."""
-        broken = pa.array(self.broken(table))
-        column = table.column(self.left)
-        right = table.column(self.right) if isinstance(self.right, str) else pa.scalar(self.right)
-        limit = right.cast(column.type, safe=False)
-        if self.relation in ("<", ">"):
-            step = schema[self.left].step or max(abs(schema[self.left].high or 1.0), 1.0) * 1e-9
-            beyond = pc.add(limit, pa.scalar(step if self.relation == ">" else -step).cast(column.type, safe=False))
-            limit = beyond.cast(column.type, safe=False)
-        mended = pc.if_else(broken, limit, column)
+        """The table with cells of broken rows moved to where the constraint holds, and no further than the bounds.
+
+        The left cell moves to the right one's value, or to the next on its grid; where its bounds keep it from
+        going far enough, the right one comes to meet it.
+        """
+        table = self._move(table, schema)
+        if isinstance(self.right, str):
+            table = Constraint(self.right, _MIRRORED[self.relation], self.left)._move(table, schema)
+        return table
+
+    def _move(self, table: pa.Table, schema: Schema) -> pa.Table:
+        """The table with the left cell of broken rows moved."""
+        column, own = table.column(self.left), schema[self.left]
+        right = table.column(self.right) if isinstance(self.right, str) else pa.array([self.right] * len(table))
+        mended = pc.if_else(pa.array(self.broken(table)), self._limit(right, column.type, own), column)
         return table.set_column(table.column_names.index(self.left), self.left, mended)
+
+    def _limit(self, right: Any, kind: pa.DataType, own: Column) -> Any:
+        """For each row the value next to the right one that keeps the constraint, as the left column's type."""
+        upward, strict = self.relation.startswith(">"), self.relation in ("<", ">")
+        if pa.types.is_temporal(kind) or pa.types.is_temporal(right.type):
+            limit = right.cast(kind, safe=False)
+            ticks = max(1, round(own.step * _TICKS.get(str(getattr(kind, "unit", "")), 0))) * (1 if upward else -1)
+            width = pa.int32() if kind.bit_width == 32 else pa.int64()
+            return pc.add(limit.cast(width), pa.scalar(ticks, width)).cast(kind) if strict else limit
+        values = right.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
+        step = own.step or float(pa.types.is_integer(kind))
+        limit = _next(values, step, own, upward, strict)
+        if pa.types.is_float32(kind):  # rounding must not lead back over the limit
+            short = limit.astype(np.float32)
+            over = short.astype(np.float64) < limit if upward else short.astype(np.float64) > limit
+            limit = np.where(over, np.nextafter(short, np.float32(np.inf if upward else -np.inf)), short)
+        if own.low is not None or own.high is not None:
+            limit = np.clip(limit, own.low, own.high)
+        return pa.array(limit, pa.float64(), mask=np.isnan(values)).cast(kind, safe=False)
+
+
+def _next(values: npt.NDArray[Any], step: float, own: Column, upward: bool, strict: bool) -> npt.NDArray[Any]:
+    """The nearest numbers above (or below) some values, on a grid where the column has one."""
+    side = 1 if upward else -1
+    if not step:
+        least = max(abs(own.high or 1.0), 1.0) * 1e-9
+        return values + side * least if strict else values
+    places = values / step * side  # so that the way is always up
+    found = (np.floor(places + _EVEN) + 1 if strict else np.ceil(places - _EVEN)) * side * step
+    return found if own.decimals is None else np.round(found, own.decimals)
 
 
 def parse_constraints(texts: Sequence[str], schema: Schema) -> tuple[Constraint, ...]:

@@ -25,6 +25,7 @@ _HELD_OUT = 0.1
 _LEAST_ROWS = 20.0  # that a component stands for
 _SHRINK = 0.1  # of covariances towards their mean, at as many rows as dimensions
 _RIDGE = 1e-4
+_LOST = 4e-6  # of a sum in float32
 _BLOCK = 4096
 
 
@@ -35,7 +36,7 @@ class FittedPrior:
     Attributes:
         prior: a mixture with full covariances.
         tried: by the number of components, the mean log density of held-out codes, in nats; of the standard normal
-            under 0.
+            under 0, which is there to compare with and not to choose: a mixture of one can be it.
     """
 
     prior: MixturePrior
@@ -56,14 +57,16 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
     n, d = loc.shape
     sizes = [c for c in components if c * 2 * max(d, _LEAST_ROWS) <= n] or [1]
     held = max(1, int(n * _HELD_OUT))
+    middle = loc.mean(0)
+    loc = loc - middle  # sums of products of what is far from 0 have no digits left for what differs
     judge = loc[:held] + scale[:held] * StepNoise(seed, "judge").normal((held, d))
-    tried = {0: float(Normal(0.0, 1.0, validate_args=False).log_prob(judge).sum(1).mean())}
+    tried = {0: float(Normal(0.0, 1.0, validate_args=False).log_prob(judge + middle).sum(1).mean())}
     if len(sizes) > 1:
         for size in sizes:
             mixture = _maximise(loc[held:], scale[held:], size, _STEPS_TO_CHOOSE, seed)
             tried[size] = float((_products(judge) @ _weights(mixture).T).logsumexp(1).mean())
     best = max(sizes, key=lambda size: tried.get(size, 0.0))
-    return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed)), tried)
+    return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed), middle), tried)
 
 
 def _maximise(loc: Tensor, scale: Tensor, size: int, steps: int, seed: int) -> GaussianMixture:
@@ -137,23 +140,28 @@ def _of_sums(sums: Tensor, d: int) -> GaussianMixture:
     """The mixture that explains codes best, by the sums of their products; covariances shrunk a little."""
     i, j = torch.triu_indices(d, d)
     mass = sums[:, -1].clamp(min=1e-6)
-    means = sums / mass.unsqueeze(1)
+    # In float64, and with a ridge that covers the digits that the sums lost: squares of far codes nearly cancel.
+    means = sums.double() / mass.double().unsqueeze(1)
     loc = means[:, -d - 1 : -1]
-    second = torch.zeros(len(sums), d, d)
+    second = torch.zeros(len(sums), d, d, dtype=torch.float64)
     second[:, i, j] = means[:, : len(i)]
     second[:, j, i] = means[:, : len(i)]
     covariance = second - loc.unsqueeze(2) * loc.unsqueeze(1)
     pooled = (covariance * (mass / mass.sum())[:, None, None]).sum(0)
     weight = (_SHRINK * d / (mass + d))[:, None, None]
-    covariance = (1 - weight) * covariance + weight * pooled + _RIDGE * torch.eye(d)
-    return GaussianMixture((mass / mass.sum()).log(), loc, torch.linalg.cholesky(covariance))
+    ridge = _RIDGE + _LOST * second.diagonal(dim1=1, dim2=2).amax(1)
+    covariance = (1 - weight) * covariance + weight * pooled + ridge[:, None, None] * torch.eye(d)
+    tril = torch.linalg.cholesky(covariance).float()
+    return GaussianMixture((mass / mass.sum()).log(), loc.float(), tril)
 
 
-def _as_prior(mixture: GaussianMixture) -> MixturePrior:
-    prior = MixturePrior(mixture.loc.shape[1], len(mixture.loc))
+def _as_prior(mixture: GaussianMixture, middle: Tensor) -> MixturePrior:
+    """The mixture moved by `middle`, as a part of a model."""
+    with torch.random.fork_rng(devices=[]):  # what it draws to begin with is written over
+        prior = MixturePrior(mixture.loc.shape[1], len(mixture.loc))
     assert prior.below is not None
     prior.logits.copy_(mixture.logits)
-    prior.loc.copy_(mixture.loc)
+    prior.loc.copy_(mixture.loc + middle)
     prior.log_scale.copy_(mixture.scale_tril.diagonal(dim1=-2, dim2=-1).log())
     prior.below.copy_(mixture.scale_tril.tril(-1))
     return prior

@@ -317,7 +317,8 @@ class Synthesizer(Estimator):
                 table = constraint.mend(table, self.schema_)
         if still := int(self._broken(table).sum()):
             raise DataError(
-                f"{still} rows cannot keep all constraints at once: {', '.join(map(str, self._constraints))}"
+                f"{still} rows cannot keep all constraints at once, within the columns' bounds: "
+                f"{', '.join(map(str, self._constraints))}"
             )
         return table
 
@@ -428,8 +429,9 @@ class Synthesizer(Estimator):
         try:
             constraints, gaps, form = (facts[name] for name in ("constraints", "gaps", "form"))
             names = model.codec.names
-            if not all(told in names and name in model.codec.schema.names for name, told in gaps.items()):
-                raise ModelFileError(f"{_FILE}, gaps: not columns of the model")
+            known = model.codec.schema
+            if not all(t in names and known[t].kind == "boolean" and n in known.names for n, t in gaps.items()):
+                raise ModelFileError(f"{_FILE}, gaps: expected columns of the model, and for each one of truths")
             made = cls(constraints=[str(one) for one in constraints], device=device)
             made.model_, made._gaps, made._form = model, Gaps(dict(gaps)), str(form)
             made._constraints = parse_constraints(made.constraints, made.schema_)
