@@ -97,6 +97,15 @@ def test_a_row_alone_is_not_named() -> None:
     assert {"many", "some"} <= set(known.column("name").to_pylist())
 
 
+def test_a_value_beside_gaps_is_no_public_constant() -> None:
+    table = people().append_column("planet", pa.array(["Earth"] * ROWS))
+    table = table.append_column("note", pa.array(["the only one"] + [None] * (ROWS - 1)))
+    made, _ = make(table, 5.0)
+    assert set(made.column("planet").to_pylist()) == {"Earth"}
+    assert made.column("note").null_count == ROWS
+    assert made.column("note").type == pa.string()
+
+
 def test_the_extremes_are_not_the_rows() -> None:
     rng = np.random.default_rng(0)
     values = np.round(rng.normal(500, 20, ROWS), 2)

@@ -107,6 +107,15 @@ def test_conditioned_numbers_follow_the_truncated_law() -> None:
     assert stats.kstest(x, lambda values: (below(values) - low) / (high - low)).pvalue > 0.001
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_conditional_rows_are_made_where_the_model_is(name: str) -> None:
+    proposal = (torch.tensor([[1.5], [-1.0]]), torch.tensor([[0.5], [0.8]]))
+    with torch.device("meta"):  # what names no device is made there, and meets the model's tensors in vain
+        found = conditional_codes(TOY.prior, TOY.decode, CASES[name], 50, StepNoise(1), proposal, moves=2)
+        x = rows_of_codes(TOY.decode, found.z, CASES[name], StepNoise(2))
+    assert found.z.device == x.device == TOY.bias.device
+
+
 def test_atoms_within_a_range_keep_their_share() -> None:
     p = TOY.decode(torch.zeros(1, 1, 1))
     condition = Condition(2, low=-0.5, high=0.5)
@@ -428,3 +437,71 @@ def test_the_command_makes_rows_a_model_and_what_may_be_handed_on(
     with pytest.raises(SystemExit) as end:
         main(["synthesize", "-n", "7"])
     assert end.value.code == 2
+
+
+# A private training
+
+
+@pytest.mark.parametrize(
+    ("made", "fit"),
+    [
+        ({}, {"out": Path("run")}),
+        ({}, {"resume": True}),
+        ({}, {"stop": lambda: True}),
+        ({"transform": "auto"}, {}),
+        ({"components": (1, 2)}, {}),
+    ],
+)
+def test_what_a_private_training_cannot_serve_is_refused(made: dict[str, Any], fit: dict[str, Any]) -> None:
+    (name,) = {**made, **fit}
+    with pytest.raises(SettingsError, match=f"{name}: not with epsilon"):
+        Synthesizer(epsilon=1.0, **made).fit(PEOPLE, **fit)
+
+
+@pytest.fixture(scope="module")
+def private() -> Synthesizer:
+    pytest.importorskip("opacus")
+    rng = np.random.default_rng(0)
+    job = rng.choice(["clerk", "smith"], 3000).astype(object)
+    job[rng.random(3000) < 0.002] = None
+    job[:3] = ["zeppelin-captain", "royal-hatter", "lighthouse-keeper"]
+    frame = pd.DataFrame({"job": job, "pay": rng.normal(1000, 100, 3000).round()})
+    settings = {"latent_dim": 2, "hidden_dim": [16], "batch_size": 500, "epochs": 1}
+    return Synthesizer(settings=settings, epsilon=1.0, random_state=0).fit(frame)
+
+
+def test_few_gaps_do_not_empty_a_column_of_a_private_model(private: Synthesizer) -> None:
+    charges = private.model_.saved.card["privacy"]["charges"]
+    assert not any(charge["what"] == "categories of job is missing" for charge in charges)
+    job = private.sample_table(500, seed=0).column("job")
+    assert job.null_count < 100
+
+
+def test_notes_on_a_private_model_name_nobody_and_count_no_rows(private: Synthesizer) -> None:
+    text = " ".join(private.notes_)
+    assert not any(secret in text for secret in ("zeppelin", "royal", "lighthouse"))
+    assert not any(letter.isdigit() for letter in text)
+    frame = PEOPLE[["low", "high"]].assign(key=PEOPLE["key"], planet="Earth")
+    settings = {"latent_dim": 2, "hidden_dim": [8], "batch_size": 500, "epochs": 1}
+    noted = Synthesizer(constraints=["low >= high"], settings=settings, epsilon=8.0, delta=1e-5, random_state=0)
+    assert list(noted.fit(frame).notes_) == [
+        "column 'key': is identifier; left out of the model",
+        "column 'planet': is constant; left out of the model",
+    ]
+
+
+def test_a_report_on_a_private_model_says_that_it_is_not_private(private: Synthesizer) -> None:
+    rows = private.sample_table(200, seed=0)
+    assert "it is not private itself" in json.dumps(private.report(rows, synthetic=rows).to_dict())
+
+
+def test_the_command_says_that_a_report_on_a_private_model_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], private: Synthesizer
+) -> None:
+    private.save(tmp_path / "model")
+    private.sample_table(300, seed=0).to_pandas().to_csv(tmp_path / "rows.csv", index=False)
+    outs = ["--out", str(tmp_path / "fake.csv"), "--report", str(tmp_path / "report.json"), "--json"]
+    with pytest.raises(SystemExit) as end:
+        main(["synthesize", str(tmp_path / "rows.csv"), "--model", str(tmp_path / "model"), "-n", "50", *outs])
+    assert end.value.code == 0
+    assert any("not private itself" in note for note in json.loads(capsys.readouterr().out)["notes"])

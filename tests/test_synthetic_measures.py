@@ -237,3 +237,24 @@ def test_all_figures_at_once_are_repeatable() -> None:
     # Whole ages and missing pay make equal rows by chance, of the holdout no fewer than of the training.
     assert abs(found["privacy"]["copies"] - found["privacy"]["copies_of_holdout"]) < 30
     assert measure(REAL, people(1000, 7), KINDS, test=OTHER, target="rich") == found
+
+
+def test_copies_are_counted_over_all_rows() -> None:
+    made = pa.concat_tables([REAL.slice(1900, 60), INDEPENDENT.slice(0, 40), OTHER.slice(1400, 7)])
+    known = {tuple(row.values()) for row in REAL.to_pylist()}
+    by_hand = sum(tuple(row.values()) in known for row in made.to_pylist())
+    found = measure(REAL, made, KINDS, test=OTHER.slice(1395, 20))["privacy"]  # fewer test rows than training rows
+    assert found["copies"] == by_hand >= 60
+    assert found["copies_of_holdout"] == 7
+    assert (found["train_rows"], found["test_rows"]) == (2000, 20)
+
+
+@pytest.mark.parametrize("target", ["rich", "pay"])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_test_part_of_a_row_or_none_does_no_harm(rows: int, target: str) -> None:
+    test = OTHER.filter(OTHER["pay"].is_valid()).slice(0, rows)
+    found = measure(REAL, INDEPENDENT.slice(0, 300), KINDS, test=test, target=target)
+    assert ("privacy" in found) == bool(rows)
+    if rows:
+        assert np.isnan(found["privacy"]["membership_auc"])
+        assert 0 <= found["privacy"]["share"] <= 1

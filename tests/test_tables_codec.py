@@ -187,6 +187,77 @@ def test_what_is_shared_names_no_rare_category_and_no_extreme() -> None:
         assert np.abs(back - heights)[inside].max() < 0.1
 
 
+@pytest.mark.parametrize("n", [30, 100, 250, 5000])
+def test_a_shared_quantile_map_is_not_the_column(n: int) -> None:
+    values = np.random.default_rng(0).lognormal(3, 1, n)
+    table = pa.table({"x": values})
+    codec = fit_codec(table, infer_schema(table), "normal")
+    for one in (codec, Codec.from_dict(codec.to_dict())):
+        shared = one.shareable()
+        entry = shared.to_dict()["codings"][0]
+        assert "rows" not in entry
+        held = [float(f"{value:.3g}") for value in values]
+        if entry["transform"]["kind"] == "knots":
+            natural = np.array(entry["transform"]["natural"])
+            ranks = np.searchsorted(np.sort(values), natural)
+            assert np.diff([0, *ranks, n]).min() >= 15  # rounding moves a knot by a few rows
+            assert (np.diff(natural) > 0).all()
+        else:
+            assert n == 30
+            assert not {float(f"{entry['transform'][name]:.3g}") for name in ("loc", "scale")} & set(held)
+        grid = np.linspace(*np.quantile(values, [0.1, 0.9]), 50)[:, None]
+        x = np.stack([c.transform.forward(grid[:, 0]) for c in shared.codings if c.transform], 1)
+        assert shared.natural(x) == pytest.approx(grid, rel=1e-9)
+        if n >= 100:  # and it is near the map that the model was trained with
+            assert np.abs(x - one.codings[0].transform.forward(grid)).max() < 0.5  # type: ignore[union-attr]
+
+
+def test_a_kind_changed_by_hand_leaves_no_extreme_and_no_value_behind() -> None:
+    values = np.random.default_rng(0).integers(0, 12, 3000)
+    values[:2] = [17, 18]
+    table = pa.table({"a": values, "b": np.random.default_rng(1).normal(size=3000)})
+    schema = infer_schema(table)
+    assert schema["a"].kind == "ordinal"
+    for kind in ("count", "real", "identifier"):
+        shared = fit_codec(table, schema.replace("a", kind=kind)).shareable().schema["a"]
+        assert not shared.categories
+        assert not shared.rare
+        assert (shared.high or 0) < 17
+    # Where the quantiles are not known, no bound leaves.
+    codec = fit_codec(table, infer_schema(table))
+    values = codec.to_dict()
+    del values["schema"]["columns"][1]["inner"]
+    shared = Codec.from_dict(values).shareable().schema["b"]
+    assert (shared.low, shared.high) == (None, None)
+
+
+def test_a_shared_logarithm_is_rounded() -> None:
+    table = pa.table({"x": np.random.default_rng(0).lognormal(3, 1, 500)})
+    entry = fit_codec(table, infer_schema(table)).shareable().to_dict()["codings"][0]["transform"]
+    assert entry["kind"] == "log"
+    for name in ("shift", "loc", "scale"):
+        assert entry[name] == pytest.approx(float(f"{entry[name]:.4g}"), rel=1e-12)
+
+
+@pytest.mark.parametrize(("holders", "kept"), [(1, False), (4, False), (5, True), (300, True)])
+@pytest.mark.parametrize("value", ["HIV positive", 417.5, True, np.datetime64("2024-02-29", "s")])
+def test_what_few_rows_hold_beside_gaps_is_no_constant_to_share(holders: int, kept: bool, value: object) -> None:
+    rows = pa.array([value] * holders + [None] * (300 - holders))
+    words = rows.dictionary_encode() if isinstance(value, str) else rows
+    table = pa.table({"told": rows, "words": words, "y": np.random.default_rng(0).normal(size=300)})
+    codec = fit_codec(table, infer_schema(table))
+    for one in (codec, Codec.from_dict(codec.to_dict())):
+        assert [c.value is not None for c in one.shareable().schema if c.kind == "constant"] == [kept, kept]
+        assert one.shareable().decode(np.zeros((2, 1))).column("told").null_count == (0 if kept else 2)
+
+
+def test_a_constant_by_decree_is_not_the_first_of_many_texts() -> None:
+    table = pa.table({"who": [f"person {i}" for i in range(300)], "y": np.arange(300) * 0.5})
+    schema = infer_schema(table, {"who": "constant"})
+    assert schema["who"].value is not None
+    assert fit_codec(table, schema).shareable().schema["who"].value is None
+
+
 def test_ordinal_columns_as_numbers_keep_what_lies_beyond() -> None:
     table = mixed()
     schema = infer_schema(table)

@@ -118,12 +118,16 @@ def synthesize(
         if share is not None:
             result["shared"] = {"folder": str(share), "left": synthesizer.share(share)}
         if report is not None:
+            from dreamgen.applications.synthesis.report import NOT_PRIVATE
+
             assert train is not None
             if wanted:
                 synthesizer.notes_.add("report", "of all rows, not of those that meet the conditions")
             judged = None if wanted else made
             written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed)
             written.write(report)
+            if "privacy" in synthesizer.model_.saved.card:
+                notes.append(NOT_PRIVATE)
             result |= {"report": str(report), "held_out": 0 if held_out is None else held_out.num_rows}
     say(result, as_json, _text(result))
 

@@ -24,11 +24,15 @@ _FAR = 1e6  # model units; float32 squares it without overflow
 
 @dataclass(frozen=True)
 class Coding:
-    """How one modelled column becomes numbers: its column, its shape, and the transform of a number."""
+    """How one modelled column becomes numbers: its column, its shape, and the transform of a number.
+
+    `rows` are those that a transform was fitted to, 0 where that is not known.
+    """
 
     column: Column
     shape: ColumnShape
     transform: Transform | None = None
+    rows: int = 0
 
 
 def fit_coding(column: Column, array: Any, bend: str, floor: float) -> Coding:
@@ -43,7 +47,7 @@ def fit_coding(column: Column, array: Any, bend: str, floor: float) -> Coding:
         made = normal_scores(rest)
     elif bend == "auto" and column.kind in ("positive", "count"):
         made = unbend(rest, float(values.min()))
-    return Coding(column, _shape(column, made, rest, floor), made)
+    return Coding(column, _shape(column, made, rest, floor), made, len(rest))
 
 
 def _shape(column: Column, made: Transform, values: Floats, floor: float) -> ColumnShape:
@@ -103,7 +107,8 @@ def coding_to_dict(coding: Coding) -> dict[str, Any]:
     values = {"name": coding.column.name, "atoms": list(shape.atoms), "step": shape.step, "floor": shape.floor}
     if coding.transform is None:
         return {"name": coding.column.name}
-    return {**values, "transform": transforms.to_dict(coding.transform)}
+    rows = {"rows": coding.rows} if coding.rows else {}
+    return {**values, **rows, "transform": transforms.to_dict(coding.transform)}
 
 
 def coding_from_dict(columns: Mapping[str, Column], values: Mapping[str, Any]) -> Coding:
@@ -116,7 +121,10 @@ def coding_from_dict(columns: Mapping[str, Column], values: Mapping[str, Any]) -
     shape = ColumnShape(0, atoms, _number(values["step"]), _number(values["floor"]))
     if shape.step < 0 or shape.floor <= 0:
         raise ModelFileError(f"column {column.name!r}: expected step >= 0 and floor > 0, got {shape}")
-    return Coding(column, shape, transforms.from_dict(values["transform"]))
+    rows = values.get("rows", 0)
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
+        raise ModelFileError(f"column {column.name!r}: expected rows, got {shorten(rows)}")
+    return Coding(column, shape, transforms.from_dict(values["transform"]), rows)
 
 
 def _number(value: Any) -> float:

@@ -6,7 +6,9 @@ import numpy as np
 
 from dreamgen.tables.cells import Floats, Mask, Value, coded, family, is_missing
 from dreamgen.tables.check import times
+from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.notes import Notes
+from dreamgen.tables.restore import made_anew
 from dreamgen.tables.schema import LEVELS, Column
 
 TOP = 10  # categories in a summary
@@ -25,6 +27,19 @@ def summarise(column: Column, array: Any) -> dict[str, Any]:
     values = times(array, column)
     values = values[np.isfinite(values)]
     return number_facts(values, len(np.unique(values)), missing) if len(values) else {"summary": summary(missing)}
+
+
+def holders(column: Column, array: Any) -> int:
+    """How many rows hold the value of a constant."""
+    if column.value is None:
+        return 0
+    plain = array.dictionary_decode() if arrow().types.is_dictionary(array.type) else array
+    one = made_anew(column, 1)
+    one = one.dictionary_decode() if arrow().types.is_dictionary(one.type) else one
+    try:
+        return int(compute().sum(compute().equal(plain, one.cast(plain.type)[0])).as_py() or 0)
+    except arrow().ArrowException:  # the table holds something else by now
+        return 0
 
 
 def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -> Column:

@@ -62,7 +62,8 @@ def stand_in(
 
     Args:
         table: the rows to hide.
-        schema: only names, kinds, dtypes, decimals, steps, formats and constants are taken from it.
+        schema: only names, kinds, dtypes, decimals, steps, formats and constants that all rows hold are taken
+            from it.
         noise: standard deviation of the noise on each count.
         delta: of all thresholds together.
         rng: the noise is drawn from it.
@@ -71,7 +72,7 @@ def stand_in(
         bounds: least and greatest number of a column, known in public; others are sought in [-2^64, 2^64].
         pairs: whether to measure a tree of pairs; else the columns are independent.
     """
-    columns = [public(column) for column in schema.columns]
+    columns = [public(column, table) for column in schema.columns]
     modelled = [column for column in columns if column.modelled]
     measure = Measure(noise, delta / max(len(modelled), 1), rng, spending)
     cells = [measure.column(table, column, categories, bounds) for column in modelled]

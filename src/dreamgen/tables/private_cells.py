@@ -2,7 +2,8 @@
 
 What a schema says of a table is data too: which categories there are, the least and the greatest number, where the
 quantiles lie. Here all of it is read off histograms with Gaussian noise, in which a row counts once. Names, order,
-kinds, dtypes, decimals, grids and the value of a constant are taken as public; so is the number of rows.
+kinds, dtypes, decimals, grids and the value of a constant that all rows hold are taken as public; so is the number
+of rows.
 
 A category, or a number that many rows share, is named only if its noisy count passes a threshold that the count of a
 single row passes with probability delta at most (Releasing Search Queries and Clicks Privately, 2009,
@@ -22,6 +23,7 @@ from dreamgen.tables.cells import Codes, Floats, Value, coded, family, is_missin
 from dreamgen.tables.check import take, times
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.infer_levels import as_value, count_texts
+from dreamgen.tables.infer_plain import holders
 from dreamgen.tables.restore import from_numbers, rounded, take_values
 from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
@@ -33,8 +35,8 @@ _GRID = np.concatenate([-_OCTAVES[::-1], _OCTAVES])
 _GRID_FROM_0 = np.concatenate([[0.0], _OCTAVES])
 
 
-def public(column: Column) -> Column:
-    """What of a column may be known without a look at its rows."""
+def public(column: Column, table: Any) -> Column:
+    """What of a column may be known without a look at its rows, and a constant that no row differs from."""
     known = Column(
         column.name,
         column.kind,
@@ -44,7 +46,11 @@ def public(column: Column) -> Column:
         step=column.step,
         format=column.format,
     )
-    return replace(known, value=column.value, pattern=column.pattern) if not column.modelled else known
+    if column.modelled:
+        return known
+    there = table.schema.get_field_index(column.name) >= 0
+    shared = not there or holders(column, take(table, column)) == table.num_rows
+    return replace(known, value=column.value if shared else None, pattern=column.pattern)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ class Condition:
         if self.codes:
             chances = self._chances(p)
             below = chances.cumsum(-1) < u.unsqueeze(-1) * chances.sum(-1, keepdim=True)
-            return torch.tensor(self.codes, dtype=x.dtype)[below.sum(-1).clamp(max=len(self.codes) - 1)]
+            return torch.tensor(self.codes, dtype=x.dtype, device=x.device)[
+                below.sum(-1).clamp(max=len(self.codes) - 1)
+            ]
         if self.low == self.high:
             return torch.full_like(u, self.low)
         start, stop = (self._at(p.cdf_of_draws, p, end) for end in (self.low, self.high))
@@ -76,12 +78,12 @@ class Condition:
     def _chances(self, p: Columns) -> Tensor:
         """The probability of each allowed code, (K, B, codes)."""
         chances = p.probs(self.column)[..., list(self.codes)]
-        return chances * torch.tensor(self.weights) if self.weights else chances
+        return chances * torch.tensor(self.weights, device=chances.device) if self.weights else chances
 
     def _at(self, function: Callable[[Tensor], Tensor], p: Columns, value: float) -> Tensor:
         if math.isinf(value):
-            return torch.full(p.batch_shape[:-1], float(value > 0))
-        x = torch.zeros(p.batch_shape)
+            return torch.full(p.batch_shape[:-1], float(value > 0), device=_device(p))
+        x = torch.zeros(p.batch_shape, device=_device(p))
         x[..., self.column] = value
         return function(x)[..., self.column]
 
@@ -97,6 +99,10 @@ class Condition:
             reached = p.cdf_of_draws(probe)[..., self.column] >= level
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
         return _snap(p, high, self.column)
+
+
+def _device(p: Columns) -> torch.device:
+    return (p.numbers.loc if p.numbers is not None else p.log_probs[0]).device
 
 
 def _snap(p: Columns, x: Tensor, column: int) -> Tensor:
@@ -215,7 +221,7 @@ def _propose(
 
 def _resample(weight: Tensor, n: int, noise: Noise) -> Tensor:
     """Numbers of n codes, each as often as its weight says to within one, in random order."""
-    steps = (torch.arange(n) + noise.uniform((1, 1))[0]) / n
+    steps = (torch.arange(n, device=weight.device) + noise.uniform((1, 1))[0]) / n
     total = weight.double().cumsum(0)
     picked = torch.searchsorted(total / total[-1], steps.double()).clamp(max=len(weight) - 1)
     return picked[noise.uniform((1, n))[0].argsort()]

@@ -15,6 +15,8 @@ from dreamgen.reports.pictures import bars, correlations, histograms
 if TYPE_CHECKING:
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
+NOT_PRIVATE = "this report compares with the real rows: it is not private itself"
+
 _LOWEST = 20  # pairs listed
 
 
@@ -42,6 +44,8 @@ def write_report(
             "seed": seed,
         }
     )
+    if "privacy" in synthesizer.model_.saved.card:
+        report.warn(NOT_PRIVATE)
     for line in synthesizer.notes_:
         report.warn(line)
     _use(report, found, target)
@@ -76,8 +80,8 @@ def _privacy(report: Report, found: Mapping[str, Any], ledger: Mapping[str, Any]
             "members found at 1% false accusations": p["membership_tpr"],
             "synthetic rows nearer to the training than to other real rows (0.5 is ideal)": p["share"],
             "its standard error": p["stderr"],
-            "rows equal to a row of the training": p["copies"],
-            "rows equal to a row that was not in it": p["copies_of_holdout"],
+            f"rows equal to a row of the training, of {p['train_rows']:,}": p["copies"],
+            f"rows equal to a row that was not in it, of {p['test_rows']:,}": p["copies_of_holdout"],
         }
     )
     report.say("Two attacks that fail are no proof that all do.")

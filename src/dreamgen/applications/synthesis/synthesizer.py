@@ -50,6 +50,13 @@ SETTINGS = RECIPES["table"].settings.replace(
 _STEPS, _LARGEST_BATCH, _MOST_EPOCHS = 3000, 512, 300
 
 
+_COMPONENTS, _TRANSFORM = (1, 10, 50, 200, 400), "normal"
+
+
+def _never() -> bool:
+    return False
+
+
 class Synthesizer(Estimator):
     """Learns a table, and draws rows like its own: same columns, dtypes, bounds, rounding and categories.
 
@@ -80,8 +87,8 @@ class Synthesizer(Estimator):
         *,
         constraints: Sequence[str] = (),
         settings: Mapping[str, Any] | None = None,
-        components: Sequence[int] = (1, 10, 50, 200, 400),
-        transform: str = "normal",
+        components: Sequence[int] = _COMPONENTS,
+        transform: str = _TRANSFORM,
         epsilon: float | None = None,
         delta: float = 1e-5,
         device: str = "auto",
@@ -106,7 +113,7 @@ class Synthesizer(Estimator):
         *,
         out: Path | None = None,
         resume: bool = False,
-        stop: Callable[[], bool] = lambda: False,
+        stop: Callable[[], bool] = _never,
         on_record: Callable[[Record], None] = lambda record: None,
     ) -> "Synthesizer":
         """Learn a table.
@@ -114,22 +121,27 @@ class Synthesizer(Estimator):
         Args:
             X: a pandas or polars frame, an Arrow table, an array, a mapping, or paths of files.
             y: ignored; a target is a column like others.
-            out, resume, stop, on_record: as `DreamGenerator.fit` has them.
+            out, resume, stop, on_record: as `DreamGenerator.fit` has them; a private training takes only the last.
 
         Raises:
             DataError: no rows, or no column that varies.
-            SettingsError: a constraint or setting that is not valid.
+            SettingsError: a constraint or setting that is not valid, or that a private training cannot serve.
         """
+        if self.epsilon is not None:
+            self._check_private(out, resume, stop)
         frame = read_frame(X)
         table = frame.table
         schema = self.schema or infer_schema(table)
         self.notes_ = Notes()
-        for notes in (frame.notes, schema.notes):
-            self.notes_.update(notes)
+        if self.epsilon is None:
+            for notes in (frame.notes, schema.notes):
+                self.notes_.update(notes)
+        else:
+            self._note_left_out(schema)
         if not schema.modelled:
             raise DataError("no column varies: there is nothing to learn")
         self._constraints = parse_constraints(self.constraints, schema)
-        for constraint in self._constraints:
+        for constraint in self._constraints if self.epsilon is None else ():
             broken = int(constraint.broken(table).sum())
             self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
         self._gaps = Gaps.find(table, schema)
@@ -165,6 +177,24 @@ class Synthesizer(Estimator):
         prior = {"kind": "mixture", "components": len(fitted.prior.logits)}
         saved.settings = saved.settings.replace(prior=prior)
 
+    def _note_left_out(self, schema: Schema) -> None:
+        """Of a private training, only what is public: neither counts of the rows nor values of few of them."""
+        for column in schema:
+            if not column.modelled:
+                self.notes_.column(column.name, f"is {column.kind}; left out of the model")
+
+    def _check_private(self, out: Path | None, resume: bool, stop: Callable[[], bool]) -> None:
+        """Nothing that a private training cannot serve is passed over without a word."""
+        asked = {
+            "out": out is not None,
+            "resume": resume,
+            "stop": stop is not _never,
+            "transform": self.transform != _TRANSFORM,
+            "components": tuple(self.components) != _COMPONENTS,
+        }
+        if unserved := [name for name, given in asked.items() if given]:
+            raise SettingsError(f"{', '.join(unserved)}: not with epsilon: a private training has none of it")
+
     def _fit_private(
         self, table: "pa.Table", schema: Schema, epsilon: float, on_record: Callable[[Record], None]
     ) -> None:
@@ -178,6 +208,8 @@ class Synthesizer(Estimator):
             epsilon,
             self.delta,
             settings=settings,
+            # That there are gaps is taken as public; a level that went unnamed would empty its column.
+            categories=dict.fromkeys(self._gaps.told_by.values(), (False, True)),
             seed=self.random_state,
             device=self.device,
             on_record=on_record,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dreamgen.evaluation.synthetic.copies import copies
 from dreamgen.evaluation.synthetic.detection import detection
 from dreamgen.evaluation.synthetic.features import Space
 from dreamgen.evaluation.synthetic.membership import membership
@@ -43,6 +44,8 @@ def measure(
         `shape`, `trend` (means over columns and pairs), `c2st`, `c2st_boosting`, `rare`, `missing`, and where they
         can be had `synthetic` and `real` (the judge's scores) and `privacy`; `columns` and `pairs` in detail.
     """
+    if test is not None and not test.num_rows:
+        test = None
     columns, pairs = column_shapes(train, synthetic, kinds), pair_trends(train, synthetic, kinds)
     found: dict[str, Any] = {
         "shape": _mean(columns.values()),
@@ -64,7 +67,9 @@ def measure(
 def privacy(train: pa.Table, test: pa.Table, synthetic: pa.Table, kinds: Kinds, *, seed: int = 0) -> dict[str, float]:
     """Nearness, copies and membership inference; a smoke test and two attacks, no proof of anything.
 
-    Half of the test rows are the attacker's reference, the others stand for people who were not in the training.
+    Half of the test rows are the attacker's reference, the others stand for people who were not in the training;
+    of one row nothing can be said, and the attacks' figures are NaN. Copies are counted over all rows, which are
+    `train_rows` and `test_rows`.
     """
     space = Space.fit([train], kinds)
     rows = min(train.num_rows, test.num_rows)
@@ -75,7 +80,13 @@ def privacy(train: pa.Table, test: pa.Table, synthetic: pa.Table, kinds: Kinds, 
     half = len(outside) // 2
     members = space.points(sample_rows(train, _ATTACKED, seed + 1))
     attack = membership(made, members, outside[:half][:_ATTACKED], outside[half:])
-    return {**asdict(near), **{f"membership_{name}": value for name, value in attack.items()}}
+    exact = {
+        "copies": copies(synthetic, train, kinds),
+        "copies_of_holdout": copies(synthetic, test, kinds),
+        "train_rows": train.num_rows,
+        "test_rows": test.num_rows,
+    }
+    return {**asdict(near), **exact, **{f"membership_{name}": value for name, value in attack.items()}}
 
 
 def _mean(values: Any) -> float:

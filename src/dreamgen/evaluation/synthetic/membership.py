@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from dreamgen.evaluation.synthetic.neighbours import Points, nearest_distance
 
+_FIGURES = ("auc_distance", "tpr_distance", "auc_density", "tpr_density", "auc", "tpr", "auc_stderr")
 _NEIGHBOURS = 5
 _FALSE = 0.01
 _TINY = 1e-9  # a copy's distance of 0 has no logarithm
@@ -23,9 +24,11 @@ def membership(synthetic: Points, members: Points, others: Points, reference: Po
 
     Returns:
         `auc_distance`, `auc_density`, the larger of both as `auc`; `tpr_distance`, `tpr_density` at 1% false
-        positives; `auc_stderr`, how far from 1/2 chance alone leads.
+        positives; `auc_stderr`, how far from 1/2 chance alone leads. NaN where there is nobody to tell apart.
     """
     rows = min(len(members), len(others))
+    if not rows or not len(reference):
+        return dict.fromkeys(_FIGURES, float("nan"))
     candidates = np.concatenate([members[:rows], others[:rows]])
     truth = np.repeat([1, 0], rows)
     by_distance = -nearest_distance(candidates, synthetic)

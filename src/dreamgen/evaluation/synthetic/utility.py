@@ -50,7 +50,8 @@ def utility(
     if target in kinds.numbers:
         truth = number(test, target)
         predicted = model.fit(x, number(train, target)).predict(x_test)
-        return {"r2": float(r2_score(truth, predicted)), "rmse": float(np.sqrt(np.mean((truth - predicted) ** 2)))}
+        r2 = float(r2_score(truth, predicted)) if len(truth) > 1 else float("nan")
+        return {"r2": r2, "rmse": float(np.sqrt(np.mean((truth - predicted) ** 2)))}
     return _classification(model, x, labels(train, target).astype(str), x_test, labels(test, target).astype(str))
 
 
