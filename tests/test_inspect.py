@@ -1,9 +1,12 @@
 """Pictures of parts: what is odd, where, and at how many false alarms. Learned from normal ones alone."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
@@ -12,7 +15,9 @@ from dreamgen.applications.inspection import inspector as inspecting
 from dreamgen.applications.inspection import patches
 from dreamgen.applications.inspection.inspector import PictureInspector, hottest
 from dreamgen.applications.inspection.patches import Memory, View, cut, prepare
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.files import dump_json, read_folder, write_folder
+from dreamgen.tensors import dump_tensors, parse_tensors
 
 SIDE = 40
 
@@ -166,6 +171,31 @@ def test_light_is_removed_and_patches_are_where_they_say() -> None:
 def test_bad_input_is_one_clear_line(settings: dict[str, Any], x: np.ndarray[Any, Any], message: str) -> None:
     with pytest.raises((DataError, SettingsError), match=message):
         PictureInspector(**settings).fit(x)
+
+
+def test_it_is_saved_and_loaded(inspector: PictureInspector, tmp_path: Path) -> None:
+    inspector.save(tmp_path / "kept")
+    loaded = PictureInspector.load(tmp_path / "kept")
+    x = spoilt(parts(4, 9), 9)[0]
+    np.testing.assert_array_equal(loaded.heat_map(x), inspector.heat_map(x))
+    assert loaded.threshold_ == inspector.threshold_
+    np.testing.assert_array_equal(loaded.calibration_, inspector.calibration_)
+    loaded.save(tmp_path / "again")
+    files = read_folder(tmp_path / "kept")
+    assert {name for name in files if not name.endswith((".safetensors", ".json"))} == set()
+    assert files == read_folder(tmp_path / "again")
+    tensors = parse_tensors(files["view1.safetensors"], "")
+    for name, wrong in (("bank", torch.zeros(9, 2)), ("mean", torch.zeros(3, 3)), ("spread", torch.zeros(1))):
+        write_folder(tmp_path / name, files | {"view1.safetensors": dump_tensors(tensors | {name: wrong})})
+        with pytest.raises(ModelFileError, match=rf"view1\.safetensors: {name}: expected shape"):
+            PictureInspector.load(tmp_path / name)
+    facts = json.loads(files["inspector.json"])
+    facts["parameters"]["latents"] = [6, 4]
+    write_folder(tmp_path / "other", files | {"inspector.json": dump_json(facts)})
+    with pytest.raises(ModelFileError, match="the model of view 1"):
+        PictureInspector.load(tmp_path / "other")
+    with pytest.raises(NotFittedError, match="not fitted"):
+        PictureInspector().save(tmp_path / "none")
 
 
 def test_manners(inspector: PictureInspector) -> None:

@@ -18,9 +18,9 @@ from dreamgen.distributions import StepNoise
 from dreamgen.errors import DreamgenError, Interrupted, SettingsError
 from dreamgen.files import sha256
 from dreamgen.io import load_model, save_model
-from dreamgen.objectives import build_objective
+from dreamgen.objectives import OBJECTIVES, NegativeELBO
 from dreamgen.privacy import Charge, Spending, epsilon_of, noise_for
-from dreamgen.training import Checkpoints, PrivateUpdate, Run, train
+from dreamgen.training import UPDATES, Checkpoints, PrivateUpdate, Run, train
 from dreamgen.training.private_layers import rows_stay_apart
 from dreamgen.training.private_rows import clipped_sum_of_rows
 
@@ -210,14 +210,17 @@ def test_what_is_not_counted_is_refused(changes: dict[str, Any], message: str) -
         private_run(**changes)
 
 
-def test_rows_that_meet_are_refused() -> None:
+def test_rows_that_meet_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     run = private_run()
     run.model.encoder.network.layers.append(torch.nn.BatchNorm1d(8))  # type: ignore[union-attr, operator]
     with pytest.raises(SettingsError, match=r"batch norm at encoder\.network\.layers\.2"):
         Run(run.model, run.settings, run.data, None, 0)
     run = private_run()
-    run.objective.couples_rows = True  # type: ignore[attr-defined]
+    monkeypatch.setattr(NegativeELBO, "couples_rows", True)
     with pytest.raises(SettingsError, match="a sum over rows"):
+        next(train(run))
+    monkeypatch.delattr(NegativeELBO, "couples_rows")  # what does not say is not taken for safe
+    with pytest.raises(AttributeError, match="couples_rows"):
         next(train(run))
 
 
@@ -300,5 +303,10 @@ def test_without_opacus_the_error_says_what_to_install(monkeypatch: pytest.Monke
         next(train(private_run(update={"kind": "private", "epsilon": 1.0, "delta": 1e-3})))
 
 
-def test_other_objectives_have_no_hidden_rows() -> None:
-    assert not getattr(build_objective(Settings()), "couples_rows", False)
+def test_every_objective_and_every_update_says_what_it_needs() -> None:
+    assert {name: OBJECTIVES[name].couples_rows for name in OBJECTIVES} == {"elbo": False, "iwae": False}  # type: ignore[attr-defined]
+    assert {name: UPDATES[name].needs_whole for name in UPDATES} == {  # type: ignore[attr-defined]
+        "plain": False,
+        "posterior-matching": True,
+        "private": False,
+    }

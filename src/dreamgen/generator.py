@@ -399,7 +399,11 @@ class DreamGenerator(Estimator):
             SettingsError: no such folder or name.
             ModelFileError: damaged, or not safe to load.
         """
-        saved = load_model(find_model(model))
+        return cls.of(load_model(find_model(model)), device)
+
+    @classmethod
+    def of(cls, saved: SavedModel, device: str = "auto") -> "DreamGenerator":
+        """A generator of a model that was read."""
         generator = cls.from_settings(saved.settings, device, saved.origin.get("seed"))
         generator.saved_ = saved
         generator.seed_ = saved.origin.get("seed")

@@ -81,6 +81,11 @@ def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
         OutputError: the folder cannot be written.
         ModelFileError: the weights are not finite, or not in 16 bits: such a folder could not be loaded again.
     """
+    write_folder(folder, model_files(saved, half))
+
+
+def model_files(saved: SavedModel, half: bool = False) -> dict[str, bytes]:
+    """The files of a model's folder by name; raises ModelFileError as `save_model` does."""
     state: Mapping[str, Tensor] = saved.model.state_dict()
     weights = {k: v.half() if half and v.is_floating_point() else v for k, v in state.items()}
     for name, value in weights.items():
@@ -104,8 +109,7 @@ def save_model(folder: Path, saved: SavedModel, half: bool = False) -> None:
         contents["codes.safetensors"] = dump_tensors(saved.codes)
     if taken := saved.more.keys() & {*_OWN, MANIFEST}:
         raise ModelFileError(f"{', '.join(sorted(taken))}: a model has such a file of its own")
-    contents |= saved.more
-    write_folder(folder, contents)
+    return contents | saved.more
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -120,7 +124,13 @@ def load_model(folder: Path) -> SavedModel:
             raise ModelFileError(
                 f"{folder} holds a run that is not finished: go on with the same command and --resume"
             )
-    contents = read_folder(folder)
+    loaded = model_of(read_folder(folder), folder)
+    check_manifest(folder)
+    return loaded
+
+
+def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
+    """A model from what `model_files` gave; `folder` is for messages. Raises ModelFileError."""
     for name in ("model.safetensors", "config.json"):
         if name not in contents:
             raise ModelFileError(f"{folder} is not a saved model: its manifest does not list {name}")
@@ -138,7 +148,7 @@ def load_model(folder: Path) -> SavedModel:
     codes = parse_tensors(contents["codes.safetensors"], "codes") if "codes.safetensors" in contents else {}
     if not isinstance(history, list):
         raise ModelFileError("history.json: expected a list of records")
-    loaded = SavedModel(
+    return SavedModel(
         model=model,
         settings=settings,
         event_shape=shape,
@@ -150,8 +160,6 @@ def load_model(folder: Path) -> SavedModel:
         columns=columns,
         more={name: content for name, content in contents.items() if name not in _OWN},
     )
-    check_manifest(folder)
-    return loaded
 
 
 def _rebuild(

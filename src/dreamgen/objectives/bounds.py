@@ -4,7 +4,7 @@ Evaluation never uses these: it reports the plain bound from the trace, without 
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor
 
@@ -36,6 +36,9 @@ class Objective(Protocol):
     samples: int
     """K, the latents to draw for each example."""
 
+    couples_rows: ClassVar[bool]
+    """Whether the loss of an example depends on the others of its batch: then none has a gradient of its own."""
+
     def __call__(self, trace: Trace, step: int, total: int) -> Terms:
         """The terms at one step of `total`."""
 
@@ -64,6 +67,8 @@ class NegativeELBO:
             examples).
         samples: K; the distortion is averaged over them.
     """
+
+    couples_rows: ClassVar[bool] = False
 
     def __init__(self, beta: Schedule, free_bits: float, samples: int = 1) -> None:
         self.beta = beta
@@ -95,6 +100,8 @@ class NegativeIWAE:
     Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519. Its loss is the bound itself, so
     there is no rate to weigh: beta must be 1 and free_bits 0.
     """
+
+    couples_rows: ClassVar[bool] = False
 
     def __init__(self, beta: Schedule, free_bits: float, samples: int = 50) -> None:
         if any(beta(step, 2) != 1.0 for step in range(3)) or free_bits:

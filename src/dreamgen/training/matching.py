@@ -7,6 +7,8 @@ Arbitrary Conditioning, 2022, https://arxiv.org/abs/2201.12414). A model trained
 to codes whose q(z|x_seen) is easy, and leaves most of its latents unused.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -27,8 +29,7 @@ class PosteriorMatching(PlainUpdate):
         weight: of -log q(z|x_seen) beside the bound.
     """
 
-    needs_whole = True
-    """What the mask hides is read all the same, so there may be no gaps in the data."""
+    needs_whole: ClassVar[bool] = True
 
     def __init__(self, model: VAE, settings: Settings, weight: float = 1.0) -> None:
         if weight <= 0:

@@ -18,7 +18,7 @@ Bits for Differential Privacy, 2012).
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,8 @@ class PrivateUpdate:
     Raises:
         SettingsError: a part of the run looks at the rows beside the gradients, or the budget is none.
     """
+
+    needs_whole: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -106,7 +108,7 @@ class PrivateUpdate:
         return {"privacy": spending.to_dict(self._delta, self._accountant) | {"clip": self._clip}}
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
-        if getattr(objective, "couples_rows", False):
+        if objective.couples_rows:
             raise SettingsError(
                 "update 'private': expected an objective that is a sum over rows, got one that is not"
             )

@@ -73,7 +73,7 @@ class Run:
             steps=self.total,
             seed=self.seed,
         )
-        if getattr(self.update, "needs_whole", False) and self.data.mask is not None:
+        if self.update.needs_whole and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
         self.masking = MASKINGS.build(self.settings.masking)
         self.average = AveragedWeights(self.model, self.settings.average)

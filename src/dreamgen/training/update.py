@@ -4,7 +4,7 @@ The plain update has one optimiser. An update with several (a critic, an aggress
 gradients registers here too; the loop, the checkpoint and the commands stay as they are.
 """
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +23,9 @@ from dreamgen.training.optimizer import OPTIMIZERS
 
 class Update(Protocol):
     """Changes a model a little, given one batch."""
+
+    needs_whole: ClassVar[bool]
+    """Whether the mask hides what is read all the same, so that there may be no gaps in the data."""
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         """One step.
@@ -63,6 +66,8 @@ class PlainUpdate:
 
     The gradient comes from autograd, or, where the parts allow, from the same formulas written out.
     """
+
+    needs_whole: ClassVar[bool] = False
 
     def __init__(self, model: VAE, settings: Settings) -> None:
         self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))

@@ -7,6 +7,7 @@ https://arxiv.org/abs/2106.08265, with codes in place of a classifier's features
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,17 @@ import numpy.typing as npt
 from scipy import ndimage
 from sklearn.exceptions import NotFittedError
 
+from dreamgen.applications.inspection.keeping import files_of, memory_of
 from dreamgen.applications.inspection.patches import LIGHTS, Light, Memory, View
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation.conformal import threshold_at
+from dreamgen.files import check_manifest, dump_json, parse_json, read_folder, write_folder
+from dreamgen.registry import plain
 
 Array = npt.NDArray[Any]
 
+_FACTS = "inspector.json"
 _CALIBRATION = 1 / 3  # of the normal pictures: what heat is usual at each place, and how large scores get
 _FEWEST = 12
 _SMOOTH = 1.0  # pixels over which what is usual is averaged
@@ -125,6 +130,48 @@ class PictureInspector(Estimator):
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """1 for a picture whose score is beyond the threshold, else 0."""
         return (self.decision_function(X) > self.threshold_).astype(np.int64)
+
+    # Keeping
+
+    def save(self, folder: str | Path) -> None:
+        """Write a folder of safetensors and JSON, all or nothing. It holds no pictures, but codes of their patches,
+        which the model beside them turns into something like the patches again.
+        """
+        if not hasattr(self, "memories_"):
+            raise NotFittedError("this PictureInspector is not fitted: call fit first")
+        facts = {
+            "parameters": plain(self.get_params()),
+            "shape": list(self.shape_),
+            "calibration": self.calibration_.tolist(),
+            "threshold": self.threshold_,
+        }
+        files = {_FACTS: dump_json(facts)}
+        for number, (memory, usual) in enumerate(zip(self.memories_, self.usual_, strict=True)):
+            files |= files_of(number, memory, usual)
+        write_folder(Path(folder), files)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "PictureInspector":
+        """An inspector from a folder. Raises ModelFileError."""
+        files = read_folder(Path(folder))
+        if _FACTS not in files:
+            raise ModelFileError(f"{folder} is no inspector: it has no {_FACTS}")
+        facts = parse_json(files[_FACTS], _FACTS)
+        try:
+            made = cls(**facts["parameters"])
+            made.shape_ = tuple(int(side) for side in facts["shape"])
+            made.calibration_ = np.array(facts["calibration"], np.int64)
+            made.threshold_ = float(facts["threshold"])
+            views = made._views()
+            kept = [
+                memory_of(number, view, int(made.random_state), files, made.shape_, Path(folder))
+                for number, view in enumerate(views)
+            ]
+        except (KeyError, TypeError, ValueError, OverflowError, SettingsError) as error:
+            raise error if isinstance(error, ModelFileError) else ModelFileError(f"{_FACTS}: {error!r}") from error
+        made.memories_, made.usual_ = [memory for memory, _ in kept], [usual for _, usual in kept]
+        check_manifest(Path(folder))
+        return made
 
     def _check(self, X: npt.ArrayLike) -> Array:
         if not hasattr(self, "memories_"):

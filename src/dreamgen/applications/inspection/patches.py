@@ -89,11 +89,16 @@ class Memory:
             )
         )
         spread = codes.std(0)
-        self.active = spread > _ACTIVE * spread.max()
-        self.spread = spread[self.active]
+        active = spread > _ACTIVE * spread.max()
+        self.active, self.spread = active, np.asarray(spread[active], np.float32)
         known = np.concatenate([self._codes(picture).reshape(-1, len(self.spread) + 2) for picture in prepared])
-        self.bank = torch.from_numpy(known[rng.permutation(len(known))[:_CODES]])
-        self.squares = self.bank.square().sum(1)
+        bank = torch.from_numpy(known[rng.permutation(len(known))[:_CODES]])
+        return self.recall(bank, self.active, self.spread)
+
+    def recall(self, bank: torch.Tensor, active: Array, spread: Array) -> "Memory":
+        """Take known codes, (m, D + 2), which latents they are of, (L,), and the spread of those, (D,)."""
+        self.bank, self.active, self.spread = bank, active, spread
+        self.squares = bank.square().sum(1)
         return self
 
     def _model(self) -> DreamGenerator:
