@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
-from dreamgen.errors import OutputError, SettingsError
+from dreamgen.errors import DataError, OutputError, SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.applications.imputation.imputer import Imputer
@@ -56,6 +56,7 @@ def impute(
     draws, which keep the spread that means lose.
     """
     from dreamgen.applications.imputation.report import Tally, imputation_report
+    from dreamgen.tables import Notes
 
     paths = _outputs(out or _default_out(data), draws)
     if report and report.suffix.lower() not in (".html", ".htm", ".json"):
@@ -63,11 +64,12 @@ def impute(
     if window is None and (time_column or group):
         raise SettingsError("--time and --group: expected --window with them")
     with plain_warnings():
-        imputer, seconds = _fitted(data, model, schema, (window, time_column, group), steps, device, seed)
+        notes = Notes()
+        imputer, seconds = _fitted(data, model, schema, (window, time_column, group), steps, device, seed, notes)
         if save:
             imputer.save(save)
         tally, started = Tally(), time.perf_counter()
-        notes = _fill(imputer, data, paths, draws, tally)
+        _fill(imputer, data, paths, draws, tally, notes)
         filling = time.perf_counter() - started
     if report:
         imputation_report(imputer, tally, data, notes.lines, draws).write(report)
@@ -126,6 +128,7 @@ def _fitted(
     steps: int | None,
     device: str,
     seed: int,
+    notes: "Notes",
 ) -> tuple["Imputer", float]:
     from dreamgen.applications.imputation.imputer import Imputer
     from dreamgen.tables import read_frame, read_schema, some_rows
@@ -145,27 +148,39 @@ def _fitted(
         random_state=seed,
     )
     started = time.perf_counter()
-    imputer.fit(read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed))
+    imputer.fit(read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed, notes))
+    notes.update(imputer.notes_)
     return imputer, time.perf_counter() - started
 
 
-def _fill(imputer: "Imputer", data: str, paths: list[Path], draws: int | None, tally: "Tally") -> "Notes":
+def _fill(
+    imputer: "Imputer", data: str, paths: list[Path], draws: int | None, tally: "Tally", notes: "Notes"
+) -> None:
     """Fill the rows batch by batch into the files."""
     from dreamgen.tables import Notes, read_batches, read_frame
     from dreamgen.tables.write import TableWriter
 
-    notes, schema = Notes(), None
-    batches: Iterator[Any] = iter([read_frame(data).table]) if imputer.window else read_batches(data, _BATCH)
+    met, schema, known = Notes(), None, imputer.codec_.schema
+    batches: Iterator[Any]
+    if imputer.window:
+        batches = iter([read_frame(data, schema=known).table])
+    else:
+        batches = read_batches(data, _BATCH, schema=known, notes=met)
     with contextlib.ExitStack() as stack:
         writers = [stack.enter_context(TableWriter(path)) for path in paths]
         for batch in batches:
             filled = [imputer.transform(batch)] if draws is None else imputer.draws(batch, draws, first=tally.rows)
-            notes.update(imputer.notes_)
+            met.update(imputer.notes_)
             tally.add(batch, filled[0])
             for writer, table in zip(writers, filled, strict=True):
                 schema = schema or table.schema
                 # A batch of a text file in which a column is empty, or has whole numbers only, has another type.
                 writer.write(table if table.schema == schema else table.cast(schema))
     for writer in writers:
-        notes.update(writer.notes)
-    return notes
+        met.update(writer.notes)
+    if not tally.rows:
+        raise DataError(f"{data} has no rows")
+    said = set(notes.lines)
+    for line in met.lines:
+        if line not in said:
+            notes.add("", line.replace("{", "{{").replace("}", "}}"))

@@ -8,6 +8,7 @@ import click
 from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.output import check_out
 from dreamgen.errors import SettingsError
+from dreamgen.registry import nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,6 +90,9 @@ def synthesize(
     train = held_out = None
     if source is not None:
         train = read_frame(source).table
+        for text in conditions:  # before the training, which takes longer than a typing error deserves
+            if (name := text.partition("=")[0]) not in train.column_names:
+                raise SettingsError(f"--where {name!r}: no such column: {nearest(name, train.column_names)}")
         if test is not None:
             held_out = read_frame(test).table
         elif report is not None and holdout and model is None:

@@ -59,17 +59,27 @@ class Oddity:
 
     def __str__(self) -> str:
         if self.low is not None:
-            return f"{self.column} {_text(self.value)} (expected {_text(self.low)} .. {_text(self.high)})"
+            value, low, high = _texts([self.value, self.low, self.high])
+            return f"{self.column} {value} (expected {low} .. {high})"
         return f"{self.column} {_text(self.value)} (expected {_text(self.expected)})"
 
 
-def _text(value: Any) -> str:
+def _texts(values: list[Any]) -> list[str]:
+    """With as many digits as it takes to tell them apart."""
+    for digits in range(4, 10):
+        texts = [_text(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
+            break
+    return texts
+
+
+def _text(value: Any, digits: int = 4) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.4g}"
+        return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:,.{digits}g}"
     return "nothing" if value is None else str(value)
 
 

@@ -43,17 +43,18 @@ class Tally:
         for name in before.column_names:
             tally = self.columns.setdefault(name, ColumnTally())
             old, new = before.column(name), after.column(name)
-            gone = is_missing(old)
+            is_number = family(one_chunk(old).type) == "number"
+            gone = is_missing(old) | np.isinf(numbers(old)) if is_number else is_missing(old)
             tally.missing += int(gone.sum())
             tally.left += int(is_missing(new).sum())
-            if family(one_chunk(old).type) == "number":
+            if is_number:
                 values = numbers(new)
                 tally.keep(tally.observed, values[~gone & np.isfinite(values)])
                 tally.keep(tally.filled, values[gone & np.isfinite(values)])
 
     @property
     def missing(self) -> int:
-        """Empty cells that came in."""
+        """Empty cells that came in, and infinite ones."""
         return sum(column.missing for column in self.columns.values())
 
     @property
