@@ -18,6 +18,7 @@ from dreamgen.applications.imputation.coverage import Coverage, between
 from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.log_rows import LogRows, read_log
 from dreamgen.applications.imputation.training import filling_settings
+from dreamgen.applications.table_model import TableModel
 from dreamgen.cli import cli
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.tables import read_frame
@@ -390,3 +391,41 @@ def test_nothing_random_is_global(imputer: Imputer) -> None:
     before = torch.random.get_rng_state()
     imputer.transform(mixed())
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_a_log_without_gaps_gives_as_many_tables_as_were_asked_for(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    log = pd.DataFrame({"t": np.arange(200.0), "a": random.normal(size=200), "b": random.normal(size=200)})
+    log.loc[50:55, "a"] = np.nan
+    imputer = Imputer(**QUICK, window=4, time="t").fit(log)
+    whole = log.fillna(0.0)
+    assert all(table.equals(whole) for table in imputer.draws(whole, 3))
+    assert len(imputer.draws(whole, 3)) == 3
+    low, high = imputer.intervals(whole)
+    assert low.equals(whole)
+    assert high.equals(whole)
+    imputer.save(tmp_path)
+    assert Imputer.load(tmp_path).transform(log).equals(imputer.transform(log))
+
+
+def test_a_save_that_was_killed_leaves_the_old_imputer_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = mixed()
+    old, new = (Imputer(**{**QUICK, "random_state": seed}, models=3).fit(frame) for seed in (0, 1))
+    old.save(tmp_path)
+    expected = old.transform(frame)
+    saves: list[Any] = []
+    real = TableModel.save
+
+    def dies(model: TableModel, folder: Any, more: Any = None) -> None:
+        if len(saves) == 2:
+            raise KeyboardInterrupt
+        saves.append(real(model, folder, more))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TableModel, "save", dies)
+        with pytest.raises(KeyboardInterrupt):
+            new.save(tmp_path)
+    pd.testing.assert_frame_equal(Imputer.load(tmp_path).transform(frame), expected)
+    new.save(tmp_path)
+    pd.testing.assert_frame_equal(Imputer.load(tmp_path).transform(frame), new.transform(frame))
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2

@@ -34,7 +34,7 @@ class Coverage:
 
     Attributes:
         levels: s at evenly spaced ranks from 0 to 1, rising; empty: nothing was held out, levels are taken as given.
-        cells: how many were hidden.
+        cells: how many were hidden, each counted once.
         raw: share of them in the model's own 90% intervals.
         calibrated: the same after calibration by the other half of the rows.
         columns: the same of each column.
@@ -63,6 +63,8 @@ class Coverage:
         """From plain values; raises ModelFileError."""
         try:
             made = cls(**{**values, "levels": tuple(map(float, values["levels"]))})
+            if made.levels and made.cells < 1:
+                raise ValueError("levels of no cells")
             if made.levels and not (np.diff(made.levels) >= 0).all():
                 raise ValueError("levels that do not rise")
             return made
@@ -110,16 +112,21 @@ def summary(scores: Floats, columns: NDArray[np.int64], rows: NDArray[np.int64],
     inside = np.zeros(len(scores), bool)
     for half in (odd, ~odd):
         if half.any() and (~half).any():
-            other = Coverage(_knots(scores[~half]), int((~half).sum()))
+            other = Coverage(_knots(scores[~half]), _distinct(columns[~half], rows[~half]))
             inside[half] = scores[half] <= other.level(LEVEL)
     each = {names[j]: round(float(inside[columns == j].mean()), 4) for j in np.unique(columns)}
     return Coverage(
         _knots(scores),
-        len(scores),
+        _distinct(columns, rows),
         round(float((scores <= LEVEL).mean()), 4),
         round(float(inside.mean()), 4) if odd.any() and not odd.all() else None,
         each,
     )
+
+
+def _distinct(columns: NDArray[np.int64], rows: NDArray[np.int64]) -> int:
+    """How many cells there are: those of a small table are asked several times, which tells no more of other rows."""
+    return len(np.unique(np.stack([columns, rows]), axis=1).T)
 
 
 def _knots(scores: Floats) -> tuple[float, ...]:

@@ -1,5 +1,8 @@
 """An imputer in a folder: its first model with the facts beside it, and further models in folders of their own."""
 
+import itertools
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from dreamgen.applications.imputation.refine import FILE, Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.files import dump_json, parse_json, read_folder, write_folder
+from dreamgen.registry import shorten
 from dreamgen.tables import Codec
 
 _FACTS, _CODEC = "imputer.json", "codec.json"
@@ -17,6 +21,7 @@ _TYPES: dict[str, type] = {
     "seed": int,
     "samples": int,
     "models": int,
+    "parts": list,
     "add_indicator": bool,
     "sample_posterior": bool,
     "columns": list,
@@ -25,20 +30,41 @@ _TYPES: dict[str, type] = {
     "log": dict,
 }
 _MOST_MODELS = 100
+_PART = re.compile(r"(log|[0-9]{1,3})-[0-9]{1,6}")
 LOG = log_refine.FILE
 
 
 def save_models(
     folder: Path, models: Sequence[Member], codec: Codec, facts: dict[str, Any], log: bytes | None = None
 ) -> None:
-    """Write a folder; the first model's manifest is the last thing written. Raises OutputError."""
-    content = dump_json({**facts, "models": len(models)})
-    for number, member in enumerate(models[1:], start=2):
-        member.model.save(folder / str(number), _trees(member))
+    """Write a folder; the first model's manifest is written last, and names the folders of the others.
+
+    Those are new ones, so a save that is killed leaves what the old manifest names as it was. Raises OutputError.
+    """
+    parts = [fresh_folder(folder, str(number)) for number in range(2, len(models) + 1)]
+    content = dump_json({**facts, "models": len(models), "parts": parts})
+    for part, member in zip(parts, models[1:], strict=True):
+        member.model.save(folder / part, _trees(member))
     if models:
         models[0].model.save(folder, {_FACTS: content, **_trees(models[0])})
     else:
         write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict()), **({LOG: log} if log else {})})
+    named = {*parts, facts["log"].get("folder")}
+    for path in folder.iterdir():
+        if path.is_dir() and _PART.fullmatch(path.name) and path.name not in named:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def fresh_folder(folder: Path, stem: str) -> str:
+    """The name of a folder below that does not exist yet: `stem`-1, `stem`-2, ..."""
+    return next(name for n in itertools.count(1) if not (folder / (name := f"{stem}-{n}")).exists())
+
+
+def part_of(folder: Path, name: Any) -> Path:
+    """A folder below, by the name that a file gives; raises ModelFileError for what can be no such name."""
+    if not isinstance(name, str) or not _PART.fullmatch(name):
+        raise ModelFileError(f"{_FACTS}: expected the name of a folder, got {shorten(name)}")
+    return folder / name
 
 
 def _trees(member: Member) -> dict[str, bytes]:
@@ -63,7 +89,7 @@ def load_models(folder: Path, device: str) -> tuple[list[Member], Codec, dict[st
         except (SettingsError, DataError) as error:
             raise ModelFileError(f"{_CODEC}: {error}") from error
     models = [_load(folder, device)]
-    models += [_load(folder / str(number), device) for number in range(2, facts["models"] + 1)]
+    models += [_load(part_of(folder, name), device) for name in facts["parts"]]
     codec = models[0].model.codec
     if any(member.model.codec.to_dict() != codec.to_dict() for member in models):
         raise ModelFileError(f"{folder}: expected models of one codec")
@@ -76,6 +102,8 @@ def _check(facts: Any) -> dict[str, Any]:
     for name, kind in _TYPES.items():
         if type(facts[name]) is not kind:
             raise ModelFileError(f"{_FACTS}, {name}: expected {kind.__name__}, got {facts[name]!r}")
+    if len(facts["parts"]) != max(0, facts["models"] - 1):
+        raise ModelFileError(f"{_FACTS}: expected a folder for each further model")
     if not 0 <= facts["models"] <= _MOST_MODELS or facts["samples"] < 1:
         raise ModelFileError(f"{_FACTS}: expected models and samples in their ranges")
     if not all(isinstance(name, str) for name in facts["columns"]):

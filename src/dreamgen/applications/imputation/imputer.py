@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from dreamgen.applications.imputation.coverage import LEVEL, Coverage, measure
-from dreamgen.applications.imputation.files import LOG, load_models, save_models
+from dreamgen.applications.imputation.files import LOG, fresh_folder, load_models, part_of, save_models
 from dreamgen.applications.imputation.gaps import Gaps, find_gaps
 from dreamgen.applications.imputation.log_imputer import LogImputer
 from dreamgen.applications.imputation.predictor import Member, Predictor
@@ -232,7 +232,7 @@ class Imputer(Estimator):
         levels = (0.5 - central / 2, 0.5 + central / 2)
         if self.log_ is not None:
             low, high = self._bridged(
-                gaps, self.log_, lambda log, rows: log.imputer.predictor.quantiles(rows, levels)
+                gaps, self.log_, lambda log, rows: log.imputer.predictor.quantiles(rows, levels), 2
             )
         else:
             shares = self.predictor.expected(gaps.rows)[1]
@@ -302,10 +302,10 @@ class Imputer(Estimator):
         return Predictor(self.models_, self.codec_, self.samples, self.seed_)
 
     def _bridged(
-        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]] | None
+        self, gaps: Gaps, log: LogImputer, guess: Callable[[LogImputer, Batch], list[Floats]] | None, tables: int = 1
     ) -> list[Any]:
-        """The log with what is guessed for rows about its gaps."""
-        made, notes = log.fill(gaps, None if guess is None else lambda rows: guess(log, rows))
+        """The log with what is guessed for rows about its gaps, as many tables as are guessed."""
+        made, notes = log.fill(gaps, None if guess is None else lambda rows: guess(log, rows), tables)
         self.notes_.update(notes)
         return [gaps.with_numbers(values, {}) for values in made]
 
@@ -316,6 +316,7 @@ class Imputer(Estimator):
                 gaps,
                 self.log_,
                 lambda log, rows: [codec.natural(x) for x in log.imputer.predictor.draws(rows, m, first)],
+                m,
             )
         drawn = self.predictor.draws(gaps.rows, m, first)
         return [gaps.with_rows(x, derive_seed(self.seed_, "rare", number)) for number, x in enumerate(drawn)]
@@ -366,7 +367,7 @@ class Imputer(Estimator):
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` reads; raises OutputError."""
         self._check_fitted()
-        kept = {
+        kept: dict[str, Any] = {
             "seed": self.seed_,
             "samples": self.samples,
             "add_indicator": self.add_indicator,
@@ -374,11 +375,13 @@ class Imputer(Estimator):
             "columns": list(self.feature_names_in_),
             "missing": self.missing_,
             "coverage": self.coverage_.to_dict(),
-            "log": {} if self.log_ is None else self.log_.to_dict(),
+            "log": {},
         }
         trees = None
         if self.log_ is not None:
-            self.log_.imputer.save(Path(folder) / _LOG)
+            name = fresh_folder(Path(folder), _LOG)
+            kept["log"] = {**self.log_.to_dict(), "folder": name}
+            self.log_.imputer.save(Path(folder) / name)
             trees = None if self.log_.refiner is None else self.log_.refiner.to_bytes()
         save_models(Path(folder), self.models_, self.codec_, kept, trees)
 
@@ -402,7 +405,9 @@ class Imputer(Estimator):
         made.notes_, made.log_ = Notes(), None
         if kept["log"]:
             trees = read_folder(Path(folder)).get(LOG)
-            made.log_ = LogImputer.from_dict(cls.load(Path(folder) / _LOG, device), kept["log"], trees)
+            made.log_ = LogImputer.from_dict(
+                cls.load(part_of(Path(folder), kept["log"].pop("folder", None)), device), kept["log"], trees
+            )
             made.refine = trees is not None
             made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
         return made

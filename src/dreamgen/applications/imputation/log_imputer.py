@@ -79,13 +79,16 @@ class LogImputer:
         made.coverage = measure_log(made, about, seed)
         return made
 
-    def fill(self, gaps: Gaps, guess: Callable[[Batch], list[Floats]] | None = None) -> tuple[list[Floats], Notes]:
+    def fill(
+        self, gaps: Gaps, guess: Callable[[Batch], list[Floats]] | None = None, tables: int = 1
+    ) -> tuple[list[Floats], Notes]:
         """Numbers for the gaps of the sensors.
 
         Args:
             gaps: the log.
             guess: numbers in their own units, (r, d) each, for rows about gaps; moved by what the refiner expects
                 beside the imputer's means. None: what is expected.
+            tables: how many it gives.
 
         Returns:
             For each table that `guess` gives, numbers (n, d) of the log's columns, NaN where nothing is filled; and
@@ -98,7 +101,7 @@ class LogImputer:
         sensor = np.repeat(np.arange(len(self.sensors)), [len(part[0]) for part in found])
         column = np.array([gaps.codec.names.index(name) for name in self.sensors])[sensor]
         made = []
-        for numbers in self._guessed(rows, t, a, b, sensor, guess) if len(t) else [np.zeros(0)]:
+        for numbers in self._guessed(rows, t, a, b, sensor, guess) if len(t) else [np.zeros(0)] * tables:
             values = np.full((len(log.order), len(gaps.codec.names)), np.nan)
             values[log.order[t], column] = numbers
             made.append(values)
