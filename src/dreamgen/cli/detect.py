@@ -9,6 +9,7 @@ import click
 from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import check_out
+from dreamgen.cli.train import progress
 from dreamgen.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ def _fitted(
         trim=trim,
         device=device,
         random_state=seed,
-    ).fit(table)
+    )
+    with progress() as on_record:
+        detector.fit(table, on_record=on_record)
     for line in detector.notes_:
         notes.add("", line.replace("{", "{{").replace("}", "}}"))
     return detector

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
+from dreamgen.cli.train import progress
 from dreamgen.errors import DataError, OutputError, SettingsError
 
 if TYPE_CHECKING:
@@ -148,7 +149,9 @@ def _fitted(
         random_state=seed,
     )
     started = time.perf_counter()
-    imputer.fit(read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed, notes))
+    table = read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed, notes)
+    with progress() as on_record:
+        imputer.fit(table, on_record=on_record)
     notes.update(imputer.notes_)
     return imputer, time.perf_counter() - started
 

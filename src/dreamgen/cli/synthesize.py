@@ -7,6 +7,7 @@ import click
 
 from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.output import check_out
+from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
 
@@ -147,7 +148,8 @@ def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **o
         base = PRIVATE
     changes = asked_settings(overrides, base)
     known = None if schema is None else read_schema(schema)
-    return Synthesizer(known, settings=changes, **options).fit(train)
+    with progress() as on_record:
+        return Synthesizer(known, settings=changes, **options).fit(train, on_record=on_record)
 
 
 def _load(model: Path, device: str) -> "Synthesizer":

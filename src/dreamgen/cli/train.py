@@ -71,7 +71,7 @@ def train_on(
     from dreamgen.generator import DreamGenerator
 
     generator = DreamGenerator.from_settings(settings, device, seed)
-    with stop_on_signal() as stop, _progress() as on_record:
+    with stop_on_signal() as stop, progress() as on_record:
         started = time.perf_counter()
         try:
             generator.fit(
@@ -125,7 +125,7 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
-def _progress() -> Iterator[Callable[["Record"], None]]:
+def progress() -> Iterator[Callable[["Record"], None]]:
     """A line of progress on stderr; silent where stderr is no terminal."""
     if not sys.stderr.isatty():
         yield lambda record: None
