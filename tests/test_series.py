@@ -1,15 +1,20 @@
 """Odd windows of a log: windows as rows, an oddness for each moment, and what is flagged."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from dreamgen.applications.anomaly.detector import AnomalyDetector
 from dreamgen.applications.logs.findings import SeriesFindings
 from dreamgen.applications.logs.series import LikelihoodDetector, detect_in_series
+from dreamgen.cli import cli
 from dreamgen.errors import DataError, SettingsError
 
 pa = pytest.importorskip("pyarrow")
@@ -201,3 +206,25 @@ def test_bad_input_is_one_clear_line(change: dict[str, Any], message: str) -> No
     data = log(where=np.full(N, "hall 1"), holes=holes, still=np.ones(N))
     with pytest.raises((DataError, SettingsError), match=message):
         detect_in_series(data, **({"time": "when", "detector": Forest()} | change))
+
+
+def test_the_verb_judges_the_named_series_of_a_log(tmp_path: Path) -> None:
+    moments = np.arange(1200)
+    load = np.sin(moments / 5) + np.random.default_rng(0).normal(0, 0.1, 1200)
+    load[900:940] = 6
+    log = pd.DataFrame({"when": moments, "load": load, "label": (load == 6).astype(int)})
+    log.to_csv(tmp_path / "log.csv", index=False)
+    out, report = tmp_path / "judged.csv", tmp_path / "report.json"
+    arguments = ["detect", str(tmp_path / "log.csv"), "--window", "24", "--time", "when", "--series", "load"]
+    arguments += ["--out", str(out), "--report", str(report), "--score", "likelihood", "--json"]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["moments"] == 1200
+    worst = found["stretches"][0]
+    assert 870 <= float(worst["from"]) <= 940
+    judged = pd.read_csv(out)
+    assert judged["flagged"][900:940].all()
+    assert "label" not in report.read_text()
+    refused = CliRunner().invoke(cli, ["detect", "a.csv", "b.csv", "--series", "load"])
+    assert isinstance(refused.exception, SettingsError)

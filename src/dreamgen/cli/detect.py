@@ -32,6 +32,8 @@ _BATCH = 16_384
 @click.option("--report", type=click.Path(path_type=Path), help="An .html or .json file on what was flagged.")
 @click.option("--window", type=click.IntRange(2), help="NEW is a log: judge stretches of so many moments.")
 @click.option("--time", "time_column", help="With --window: the column of time stamps; by default rows are in order.")
+@click.option("--series", multiple=True, help="With --window: a column to judge by; repeatable.")
+@click.option("--group", help="With --window: the column that tells several logs apart.")
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @device_option
 @common_options(out="The judged rows, .csv, .tsv or .parquet; by default flagged.csv.")
@@ -47,6 +49,8 @@ def detect(
     report: Path | None,
     window: int | None,
     time_column: str | None,
+    series: tuple[str, ...],
+    group: str | None,
     overrides: tuple[str, ...],
     device: str,
     out: Path | None,
@@ -64,14 +68,29 @@ def detect(
     out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
     if report is not None:
         check_out(report, "report.html", (".html", ".htm", ".json"))
-    if time_column and window is None:
-        raise SettingsError("--time: expected --window with it")
+    if (time_column or series or group) and window is None:
+        raise SettingsError("--time, --series and --group: expected --window with them")
     if window is not None:
         if model or save or schema or trim or overrides or len(tables) > 2:
-            raise SettingsError("--window goes with [FIT] NEW, --time, --score, --contamination and --report")
+            raise SettingsError(
+                "--window goes with [FIT] NEW, --time, --series, --group, --score, --contamination and --report"
+            )
         rate = 0.05 if contamination is None else contamination
         with plain_warnings():
-            detect_log(tables, out, report, window, time_column, score or "combined", rate, device, seed, as_json)
+            detect_log(
+                tables,
+                out,
+                report,
+                window,
+                time_column,
+                series,
+                group,
+                score or "combined",
+                rate,
+                device,
+                seed,
+                as_json,
+            )
         return
     if len(tables) != (1 if model else 2):
         raise SettingsError(f"expected {'NEW alone with --model' if model else 'two tables, FIT and NEW'}")
