@@ -285,6 +285,8 @@ def test_masking_follows_the_gaps_of_the_table() -> None:
 def test_calibration_is_the_conformal_rank() -> None:
     scores = tuple(np.linspace(0, 1, 101))
     assert Coverage(scores, 100).level(0.9) == pytest.approx(0.909)
+    wide = tuple(np.linspace(0, 0.5, 101))  # the model's own intervals are too wide, say 500 cells
+    assert Coverage(wide, 500).level(0.9) == pytest.approx((0.9 + 0.45 * (1 + 1 / 500)) / 2)
     assert Coverage().level(0.9) == 0.9
 
 
