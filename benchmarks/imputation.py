@@ -36,21 +36,19 @@ class Plan:
         seed: of the split and of the holes, the same for everybody.
         seeds: of our models.
         quick: fewer and smaller tables and shorter trainings.
+        rows: of each table, at most.
         settings: of our model, beside its defaults.
     """
 
     seed: int
     seeds: tuple[int, ...]
     quick: bool
+    rows: int
     settings: dict[str, Any]
 
     @property
     def names(self) -> tuple[str, ...]:
         return QUICK_TABLES if self.quick else tuple(tables.SOURCES)
-
-    @property
-    def most(self) -> int:
-        return 600 if self.quick else tables.MOST_ROWS
 
     def methods(self) -> dict[str, Callable[[], Any]]:
         """Ours once for each seed, then the peers, by the name of the result."""
@@ -77,7 +75,7 @@ def tables_task(plan: Plan, cache: Cache) -> list[Found]:
     """RMSE, error rate and coverage, on the train part and on rows never seen."""
     found = []
     for name in plan.names:
-        train, test = tables.load(name, plan.seed, plan.most)
+        train, test = tables.load(name, plan.seed, plan.rows)
         for share in SHARES:
             random = np.random.default_rng([plan.seed, 2, round(100 * share)])
             holes = train.hide(share, random), test.hide(share, random)
@@ -128,13 +126,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="three small tables, one seed of ours, short trainings")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the holes")
     parser.add_argument("--seeds", type=int, default=5, help="how many models of ours")
+    parser.add_argument("--rows", type=int, help=f"of each table, at most; by default {tables.MOST_ROWS:,}")
     parser.add_argument("--out", type=Path, help="a folder that keeps what is measured; a run takes up what is there")
     parser.add_argument("--json", type=Path, help="write all figures there; - for the screen")
     asked = parser.parse_args()
     peers.quiet()
     settings = {"steps": 500, "samples": 100} if asked.quick else {}
-    plan = Plan(asked.seed, (0,) if asked.quick else tuple(range(asked.seeds)), asked.quick, settings)
-    cache = Cache(asked.out / ("quick" if asked.quick else "full") if asked.out else None)
+    rows = asked.rows or (600 if asked.quick else tables.MOST_ROWS)
+    plan = Plan(asked.seed, (0,) if asked.quick else tuple(range(asked.seeds)), asked.quick, rows, settings)
+    cache = Cache(asked.out / f"{'quick' if asked.quick else 'full'}-{rows}" if asked.out else None)
     found = [row for task in asked.only or TASKS for row in TASKS[task](plan, cache)]
     text = page.markdown(found)
     if asked.json == Path("-"):

@@ -1,7 +1,9 @@
 """What the tests share: real digits, a small trained model, and no way out to the network."""
 
 import os
+import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +56,14 @@ def model_folder(trained: DreamGenerator, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("models") / "digits"
     trained.save(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for the pages of one file of tests; what asks for it is skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("needs Chromium")
+    with playwright.sync_playwright() as driver, driver.chromium.launch(executable_path=found) as browser:
+        yield browser

@@ -3,7 +3,6 @@
 import copy
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -27,7 +26,7 @@ from dreamgen.io import load_model
 from dreamgen.nn import ACTIVATIONS, DECODERS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -353,8 +352,6 @@ def test_the_command_hands_over_and_the_verbs_take_it(run: Run, model_folder: Pa
 
 # The page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 PAGES: dict[str, dict[str, Any]] = {
     "two latents": {"shape": (8, 8), "latent_dim": 2},
     "one latent": {"shape": (8, 8), "latent_dim": 1},
@@ -366,16 +363,8 @@ PAGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def context() -> Iterator["BrowserContext"]:
-    """One Chromium for all pages; what asks for it is skipped where there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with (
-        playwright.sync_playwright() as driver,
-        driver.chromium.launch(executable_path=CHROMIUM) as browser,
-        browser.new_context(viewport={"width": 1200, "height": 900}) as context,
-    ):
+def context(chromium: "Browser") -> Iterator["BrowserContext"]:
+    with chromium.new_context(viewport={"width": 1200, "height": 900}) as context:
         yield context
 
 

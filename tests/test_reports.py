@@ -3,7 +3,6 @@
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +18,7 @@ from dreamgen.reports.pictures import bars, correlations, histograms, scores
 from dreamgen.reports.places import heat_maps, series
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 HOSTILE = [
     "<script>document.title = 'taken'</script>",
@@ -144,19 +143,10 @@ def test_equal_reports_are_equal_bytes_and_a_failed_one_leaves_the_old(tmp_path:
 
 # ---- in a browser
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
 
 @pytest.fixture(scope="module")
-def page() -> Iterator["Page"]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium")
-    with (
-        playwright.sync_playwright() as driver,
-        driver.chromium.launch(executable_path=CHROMIUM) as browser,
-        browser.new_page(viewport={"width": 360, "height": 740}) as page,
-    ):
+def page(chromium: "Browser") -> Iterator["Page"]:
+    with chromium.new_page(viewport={"width": 360, "height": 740}) as page:
         yield page
 
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 import torch
 from scipy import stats
+from sklearn.exceptions import NotFittedError
 from sklearn.mixture import GaussianMixture as SklearnMixture
 from torch.distributions import Normal
 
@@ -493,7 +494,7 @@ def test_a_polars_frame_comes_back_as_one() -> None:
 def test_a_table_that_cannot_be_learned_is_refused() -> None:
     with pytest.raises(DataError, match="no column varies"):
         Synthesizer().fit(pd.DataFrame({"a": [1, 1, 1]}))
-    with pytest.raises(SettingsError, match="not fitted"):
+    with pytest.raises(NotFittedError, match="not fitted"):
         Synthesizer().sample(3)
     with pytest.raises(SettingsError, match=r"unknown setting 'bata'.*beta"):
         Synthesizer(settings={"bata": 1}).fit(PEOPLE[["low", "high"]])

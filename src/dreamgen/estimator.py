@@ -4,12 +4,20 @@
 """
 
 import inspect
+import secrets
 from typing import Any, TypeVar
 
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
 
 Self = TypeVar("Self", bound="Estimator")
+
+
+def chosen_seed(asked: Any) -> int:
+    """The seed that was asked for: a whole number, one drawn from a numpy RandomState, or, for None, a fresh one."""
+    if asked is None:
+        return secrets.randbelow(2**31)
+    return int(asked.randint(2**31) if hasattr(asked, "randint") else asked)
 
 
 class Estimator:
@@ -30,6 +38,17 @@ class Estimator:
                 raise SettingsError(f"unknown parameter {name!r}: {nearest(name, self._parameter_names())}")
             setattr(self, name, value)
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        raise TypeError(f"{type(self).__name__} must define __sklearn_is_fitted__")
+
+    def _check_fitted(self) -> None:
+        """Raise scikit-learn's NotFittedError where nothing was fitted or loaded."""
+        if not self.__sklearn_is_fitted__():
+            from sklearn.exceptions import NotFittedError
+
+            name = type(self).__name__
+            raise NotFittedError(f"this {name} is not fitted yet: call fit, or {name}.load")
 
     def __repr__(self) -> str:
         defaults = {name: p.default for name, p in inspect.signature(type(self)).parameters.items()}

@@ -1,6 +1,5 @@
 """DreamGenerator: the object that a person holds. Everything here is thin over the parts."""
 
-import secrets
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from dreamgen.data.batch import Batch, as_float
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, PortableNoise, RowNoise, draw
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.estimator import Estimator
+from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
 from dreamgen.filling import fill_rows
 from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, parts_of, rows_of, to_tensor
@@ -169,10 +168,8 @@ class DreamGenerator(Estimator):
 
     def _choose_seed(self, resumed: Path | None) -> int:
         """The seed that was asked for, that of the run to go on with, or a fresh one."""
-        if self.random_state is not None:
-            return int(self.random_state)
-        left = Checkpoints(resumed).seed() if resumed else None
-        return secrets.randbelow(2**31) if left is None else left
+        left = Checkpoints(resumed).seed() if resumed and self.random_state is None else None
+        return chosen_seed(self.random_state if left is None else left)
 
     def fit_transform(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Floats:
         """`fit(X, y)`, then `transform(X)`."""
@@ -207,7 +204,7 @@ class DreamGenerator(Estimator):
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
-        seed = secrets.randbelow(2**31) if seed is None else seed
+        seed = chosen_seed(seed)
         prior, codes = self._model.prior(None), []
         for block in range(-(-n // _DECODE_ROWS)):
             # A block's noise is drawn whole, so that a dream does not depend on how many others there are.
@@ -415,10 +412,7 @@ class DreamGenerator(Estimator):
 
     def fitted(self) -> SavedModel:
         """What was trained or loaded; raises scikit-learn's NotFittedError where nothing was."""
-        if not hasattr(self, "saved_"):
-            from sklearn.exceptions import NotFittedError
-
-            raise NotFittedError("this DreamGenerator is not fitted yet: call fit, or DreamGenerator.load")
+        self._check_fitted()
         return self.saved_
 
     @property

@@ -1,6 +1,5 @@
 """`dreamgen dream`, `reconstruct`, `morph`."""
 
-import secrets
 from pathlib import Path
 
 import click
@@ -25,7 +24,9 @@ from dreamgen.cli.output import check_out, is_array, write_examples
 def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed: int | None, as_json: bool) -> None:
     """Dream up new examples with MODEL, a folder or a model that ships (mnist)."""
     path = check_out(out, "dreams.png")
-    seed = secrets.randbelow(2**31) if seed is None else seed
+    from dreamgen.estimator import chosen_seed
+
+    seed = chosen_seed(seed)
     pictures = load_generator(model, device).dream(n, seed=seed, sample=sample)
     write_examples(path, pictures)
     result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample}

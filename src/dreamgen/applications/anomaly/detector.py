@@ -1,6 +1,5 @@
 """Odd rows: which they are, how odd, and what made them so. In the manners of PyOD and scikit-learn."""
 
-import secrets
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,12 +21,12 @@ from dreamgen.applications.anomaly.judge import (
 from dreamgen.applications.anomaly.judge import train_judge as train
 from dreamgen.applications.anomaly.oddities import Oddity, oddities_of
 from dreamgen.applications.anomaly.scores import SCORES
-from dreamgen.applications.anomaly.sklearn_inputs import check_fitted, check_plain, check_width
+from dreamgen.applications.anomaly.sklearn_inputs import check_plain, check_width
 from dreamgen.applications.anomaly.strange import of_one_measure, strange_cells, without_levels
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.distributions.noise import derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.estimator import Estimator
+from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation.conformal import p_values_of, threshold_at
 from dreamgen.files import dump_json, parse_json
 from dreamgen.registry import nearest, plain
@@ -112,8 +111,7 @@ class AnomalyDetector(Estimator):
         check_width(self, X, frame.table.num_columns, first=True)
         if len(frame) < _LEAST_ROWS:
             raise DataError(f"expected {_LEAST_ROWS} rows or more to learn from, got n_samples = {len(frame)}")
-        random = secrets.randbits(31) if self.random_state is None else self.random_state
-        self.seed_ = int(random.randint(2**31)) if hasattr(random, "randint") else int(random)
+        self.seed_ = chosen_seed(self.random_state)
         self.schema_ = self.schema if self.schema is not None else without_levels(frame)
         self.notes_ = [*frame.notes, *self.schema_.notes, *self.schema_.check(frame.table)]
         if not self.schema_.modelled:
@@ -215,7 +213,7 @@ class AnomalyDetector(Estimator):
 
     def score_table(self, X: Any) -> Scores:
         """Every score by name, (n,) each, as mean surprise: -log of the share of held-out rows that score as high."""
-        check_fitted(self)
+        self._check_fitted()
         return self._score(self._table(X), ALL)
 
     def _table(self, X: Any) -> "pa.Table":
@@ -242,17 +240,13 @@ class AnomalyDetector(Estimator):
         Raises:
             DataError: columns are missing or of another kind than in training, or there is no row.
         """
-        check_fitted(self)
+        self._check_fitted()
         return self._score(self._table(X), [self.score])[self.score]
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for odd rows, 0 for others, (n,)."""
         scores = self.decision_function(X)
         return (scores > self.threshold_).astype(np.int64)
-
-    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
-        """`labels_` of a new fit: 1 for odd rows, (n,)."""
-        return self.fit(X).labels_
 
     def p_values(self, X: Any) -> Floats:
         """(r + 1) / (n + 1) of each row, where r of n held-out rows are as odd or odder, (n,).
@@ -266,7 +260,7 @@ class AnomalyDetector(Estimator):
         """Of being normal and of being odd, (n, 2): one half at the threshold, the logistic function of the distance
         from it in units of the held-out rows' spread. No frequency is promised; `p_values` are for that.
         """
-        check_fitted(self)
+        self._check_fitted()
         spread = max(float(np.std(self.held_out_scores_)), 1e-12)
         u = np.clip((self.decision_function(X) - self.threshold_) / spread, -500, 500)
         odd = 1 / (1 + np.exp(-u))
@@ -280,7 +274,7 @@ class AnomalyDetector(Estimator):
             rows: which of them, a mask (n,) or numbers; None: those that are flagged. Others get an empty list.
             most: cells of a row, the oddest first.
         """
-        check_fitted(self)
+        self._check_fitted()
         table = self._table(X)
         chosen = np.zeros(table.num_rows, bool)
         chosen[self.predict(table) == 1 if rows is None else rows] = True
@@ -299,7 +293,7 @@ class AnomalyDetector(Estimator):
         It holds up to 20,000 of the training rows themselves, standardised, as neighbours, and the scores of all:
         do not give it to anyone who may not see the rows.
         """
-        check_fitted(self)
+        self._check_fitted()
         first, *others = self.judges_
         facts = {
             "parameters": {**plain(self.get_params()), "schema": None, "random_state": self.seed_},

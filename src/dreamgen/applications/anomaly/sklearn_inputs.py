@@ -7,14 +7,6 @@ import numpy as np
 from dreamgen.errors import DataError
 
 
-def check_fitted(estimator: Any) -> None:
-    """Raise scikit-learn's NotFittedError before a fit."""
-    if not hasattr(estimator, "judges_"):
-        from sklearn.exceptions import NotFittedError
-
-        raise NotFittedError(f"this {type(estimator).__name__} is not fitted yet: call fit first")
-
-
 def check_plain(X: Any) -> None:
     """Raise DataError or TypeError for what is no table of real numbers or texts."""
     if hasattr(X, "tocsr"):

@@ -1,6 +1,5 @@
 """Gaps of a table, filled by a model that was trained on the table with its gaps."""
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.estimator import Estimator
+from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.files import read_folder
 from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
@@ -131,7 +130,7 @@ class Imputer(Estimator):
             raise SettingsError(f"models and samples: expected 1 or more, got {self.models} and {self.samples}")
         frame = read_frame(X)
         self._check_rows(frame)
-        self.seed_: int = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        self.seed_: int = chosen_seed(self.random_state)
         schema = self.schema or infer_schema(frame.table)
         # Means are asked for: where a column is bent, they hang on the farthest tail of every component.
         self.codec_: Codec = fit_codec(frame.table, schema, transform="affine")
@@ -344,16 +343,6 @@ class Imputer(Estimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "models_")
-
-    def _check_fitted(self) -> None:
-        if hasattr(self, "models_"):
-            return
-        message = "this Imputer is not fitted yet: call fit first"
-        try:
-            from sklearn.exceptions import NotFittedError
-        except ImportError:
-            raise DataError(message) from None
-        raise NotFittedError(message)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from sklearn.exceptions import NotFittedError
 
 from dreamgen.applications.inspection.keeping import files_of, memory_of
 from dreamgen.applications.inspection.patches import LIGHTS, Light, Memory, View
@@ -131,14 +130,16 @@ class PictureInspector(Estimator):
         """1 for a picture whose score is beyond the threshold, else 0."""
         return (self.decision_function(X) > self.threshold_).astype(np.int64)
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "memories_")
+
     # Keeping
 
     def save(self, folder: str | Path) -> None:
         """Write a folder of safetensors and JSON, all or nothing. It holds no pictures, but codes of their patches,
         which the model beside them turns into something like the patches again.
         """
-        if not hasattr(self, "memories_"):
-            raise NotFittedError("this PictureInspector is not fitted: call fit first")
+        self._check_fitted()
         facts = {
             "parameters": plain(self.get_params()),
             "shape": list(self.shape_),
@@ -174,8 +175,7 @@ class PictureInspector(Estimator):
         return made
 
     def _check(self, X: npt.ArrayLike) -> Array:
-        if not hasattr(self, "memories_"):
-            raise NotFittedError("this PictureInspector is not fitted: call fit first")
+        self._check_fitted()
         x = grey(X)
         if x.shape[1:] != self.shape_:
             raise DataError(f"expected pictures of {self.shape_} pixels, got {x.shape[1:]}")

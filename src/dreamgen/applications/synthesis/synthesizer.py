@@ -1,6 +1,5 @@
 """Synthetic rows: learned from a table, drawn in its own form, and a model that may be handed on without the data."""
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import PortableNoise, derive_seed
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.estimator import Estimator
+from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.files import dump_json, parse_json
 from dreamgen.recipes import RECIPES
 from dreamgen.registry import shorten
@@ -145,7 +144,7 @@ class Synthesizer(Estimator):
             broken = int(constraint.broken(table).sum())
             self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
         self._gaps = Gaps.find(table, schema)
-        self.seed_ = secrets.randbelow(2**31) if self.random_state is None else int(self.random_state)
+        self.seed_ = chosen_seed(self.random_state)
         known = self._gaps.add_to_schema(schema)
         table = self._gaps.add(table.select(schema.names))
         if self.epsilon is not None:
@@ -246,7 +245,7 @@ class Synthesizer(Estimator):
         self._check_fitted()
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
-        seed = secrets.randbelow(2**31) if seed is None else seed
+        seed = chosen_seed(seed)
         asked = parse_conditions(conditions or {}, self.model_.codec, self._gaps)
         table, drawn = self._draw(n, asked, derive_seed(seed, 0)), 0
         for attempt in range(1, _ROUNDS):
@@ -352,10 +351,6 @@ class Synthesizer(Estimator):
     def schema_(self) -> Schema:
         """What the columns hold."""
         return Schema(self._own)
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise SettingsError("this Synthesizer is not fitted: call fit or load first")
 
     # Saying what it is worth
 
