@@ -24,16 +24,23 @@ class Examples:
     Attributes:
         x: (n, *event), bytes 0..255 or float32.
         labels: (n,) integers, or None.
+        attributes: (n, A) numbers, 0 and 1 for no and yes, or None; their names are the data set's.
     """
 
     x: Array
     labels: Labels | None = None
+    attributes: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Examples":
-        return Examples(self.x[rows], None if self.labels is None else self.labels[rows])
+        labels, attributes = self.labels, self.attributes
+        return Examples(
+            self.x[rows],
+            None if labels is None else labels[rows],
+            None if attributes is None else attributes[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Dataset:
         classes: names of the labels, by number.
         source: where it was read from.
         official_split: whether the parts are the publisher's, and not ours.
+        attribute_names: names of the attributes, by column.
     """
 
     name: str
@@ -55,15 +63,18 @@ class Dataset:
     classes: tuple[str, ...] = ()
     source: str = ""
     official_split: bool = False
+    attribute_names: tuple[str, ...] = ()
 
     @classmethod
     def of_parts(cls, name: str, train: Examples, test: Examples, **facts: Any) -> "Dataset":
         """A set whose publisher split it; the training rows come first."""
-        labels = None
+        labels = attributes = None
         if train.labels is not None and test.labels is not None:
             labels = np.concatenate([train.labels, test.labels])
+        if train.attributes is not None and test.attributes is not None:
+            attributes = np.concatenate([train.attributes, test.attributes])
         is_test = np.arange(len(train) + len(test)) >= len(train)
-        rows = Examples(np.concatenate([train.x, test.x]), labels)
+        rows = Examples(np.concatenate([train.x, test.x]), labels, attributes)
         return cls(name, rows, is_test, official_split=True, **facts)
 
     @cached_property
@@ -75,6 +86,11 @@ class Dataset:
     def test(self) -> Examples:
         """The rows to test on; may be empty."""
         return self.rows[self.is_test]
+
+    def attributes_of(self, part: Examples) -> dict[str, npt.NDArray[np.float32]]:
+        """The attributes of a part by name, each (n,); none where there are none."""
+        values = part.attributes
+        return {} if values is None else {name: values[:, i] for i, name in enumerate(self.attribute_names)}
 
     def part(self, split: str) -> Examples:
         """`train`, `test` or `all`; raises DataError if that part is empty."""
@@ -92,7 +108,13 @@ class Dataset:
         return digest.hexdigest()
 
 
-def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -> Dataset:
+def split_by_content(
+    name: str,
+    x: Array,
+    labels: Labels | None,
+    attributes: npt.NDArray[np.float32] | None = None,
+    **facts: Any,
+) -> Dataset:
     """Set a tenth of the rows aside as the test part, chosen by each row's own bytes.
 
     Equal rows go to the same side, so no copy of a test row is trained on, and the parts do not depend on the order
@@ -101,7 +123,7 @@ def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -
     is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
     if len(x) < _ROWS_TO_SPLIT or is_test.all():
         is_test[:] = False
-    return Dataset(name, Examples(x, labels), is_test, **facts)
+    return Dataset(name, Examples(x, labels, attributes), is_test, **facts)
 
 
 def _chance(row: Array) -> float:
