@@ -86,7 +86,7 @@ def start_at_mean(model: VAE, rows: Batch) -> None:
     decoder has no such bias.
     """
     raw = model.decoder.likelihood.start(as_float(rows.x), rows.mask)
-    out = getattr(model.decoder.network, "out", None)
-    if not isinstance(out, nn.Linear) or out.bias.shape != (raw.numel(),):
+    bias = getattr(model.decoder.network, "output_bias", None)
+    if not isinstance(bias, nn.Parameter) or bias.numel() != raw.numel():
         raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
-    out.bias.copy_(raw.flatten())
+    bias.copy_(raw.view_as(bias))
