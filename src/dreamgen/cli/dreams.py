@@ -8,11 +8,11 @@ from dreamgen.cli.common import (
     common_options,
     device_option,
     load_generator,
-    one_example,
     plain_warnings,
     say,
 )
 from dreamgen.cli.output import check_out, is_array, write_examples
+from dreamgen.cli.pictures import load_like, one_example
 
 
 @click.command()
@@ -55,12 +55,12 @@ def reconstruct(
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
     import numpy as np
 
-    from dreamgen.data import as_float, load_data
+    from dreamgen.data import as_float
     from dreamgen.plots import reconstructions, save_image
 
     path = check_out(out, "reconstructions.png")
     generator = load_generator(model, device)
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     x = dataset.part(part).x[:n]
     again = generator.reconstruct(x, seed=seed, sample=sample)

@@ -2,8 +2,8 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from dreamgen.data.batch import Batch, as_float
 from dreamgen.data.dataset import Dataset, Examples
 from dreamgen.data.decoded import Watch, silent
 from dreamgen.data.files import load_path
@@ -12,7 +12,19 @@ from dreamgen.data.pictures import Reading
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
 
+if TYPE_CHECKING:
+    from dreamgen.data.batch import Batch, as_float
+
 __all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "load_data"]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs torch, when it is asked for: the workers that decode pictures do without."""
+    if name in ("Batch", "as_float"):
+        from dreamgen.data import batch
+
+        return getattr(batch, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def load_data(

@@ -81,6 +81,7 @@ def read_celeba(found: CelebaFolder, reading: Reading) -> Dataset:
         source=str(found.pictures),
         official_split=chosen.official,
         attribute_names=chosen.attributes.names if chosen.attributes else (),
+        size=size,
         notes=(
             _CUT.format(share=FACE_SHARE, size=size),
             *chosen.notes,
@@ -165,6 +166,7 @@ def read_packed_faces(path: Path, reading: Reading) -> Dataset:
         _last_tenth(len(decoded.x)),
         source=str(path),
         attribute_names=names,
+        size=size,
         notes=(
             _CUT.format(share=FACE_SHARE, size=size),
             "the last tenth is the test part",

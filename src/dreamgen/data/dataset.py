@@ -55,6 +55,7 @@ class Dataset:
         source: where it was read from.
         official_split: whether the parts are the publisher's, and not ours.
         attribute_names: what the columns of the attributes say, (A,).
+        size: side in pixels that pictures were brought to; None: they are as they were.
         notes: what was done to it, for a person.
         skipped: what is wrong with each picture that was left out.
     """
@@ -66,6 +67,7 @@ class Dataset:
     source: str = ""
     official_split: bool = False
     attribute_names: tuple[str, ...] = ()
+    size: int | None = None
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 

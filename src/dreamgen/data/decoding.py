@@ -108,7 +108,7 @@ def decode_piece(task: Sequence[tuple[Path | bytes, str]], framing: Framing, sha
     bad: dict[int, str] = {}
     for number, (source, name) in enumerate(task):
         try:
-            picture = decode_image(source, name, framing)
+            picture = framing(decode_image(source, name, upright=True))
             if picture.shape != shape:
                 raise DataError(f"{name}: expected {size_of(shape)}, as the first has, got {size_of(picture.shape)}")
             good.append(picture)

@@ -1,5 +1,6 @@
 """How a picture of any size becomes one of a given size: the largest centred window, resized."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,34 @@ class Framing:
         return np.asarray(image.resize((self.width, self.height), Image.Resampling.BICUBIC, box=window))
 
 
-def is_aligned_face(picture: Array) -> bool:
-    """Whether a picture has the size of CelebA's aligned ones, or of their halves."""
-    return (picture.shape[1], picture.shape[0]) in _FACES
+def bring_to(picture: Array, shape: Sequence[int]) -> tuple[Array, str]:
+    """A picture as a model of pictures takes it, and what was done to it; nothing where it has that shape.
+
+    Args:
+        picture: (height, width[, 3]) bytes.
+        shape: of one example; of no picture: then nothing is done.
+
+    Returns:
+        The picture, (*shape), and a note, "" where nothing was done.
+    """
+    if len(shape) not in (2, 3) or shape[2:] not in ((), (1,), (3,)):
+        return picture, ""
+    height, width = picture.shape[:2]
+    notes: list[str] = []
+    coloured = tuple(shape[2:]) == (3,)
+    if coloured != (picture.ndim == 3):
+        picture = np.asarray(Image.fromarray(picture).convert("RGB" if coloured else "L"))
+        notes.append(f"is made {'coloured' if coloured else 'grey'}")
+    if (height, width) != tuple(shape[:2]):
+        framing = Framing(shape[0], shape[1], FACE_SHARE if _is_aligned_face(width, height) else 1.0)
+        left, top, right, bottom = framing.window(width, height)
+        picture = framing(picture)
+        notes.append(
+            f"is {width} wide and {height} high: its middle {right - left:.0f} by {bottom - top:.0f} are brought "
+            f"to {shape[1]} by {shape[0]}"
+        )
+    return picture.reshape(*shape), " and ".join(notes)
+
+
+def _is_aligned_face(width: int, height: int) -> bool:
+    return (width, height) in _FACES

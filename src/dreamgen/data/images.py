@@ -11,7 +11,6 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from dreamgen.data.dataset import Array, Labels
-from dreamgen.data.framing import Framing
 from dreamgen.errors import DataError
 from dreamgen.files import is_bomb
 
@@ -64,18 +63,21 @@ def size_of(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def read_image(path: Path, framing: Framing | None = None) -> Array:
-    """One image as bytes: (height, width) if grey, (height, width, 3) if coloured. Raises DataError."""
-    return decode_image(path, str(path), framing)
+def read_image(path: Path, upright: bool = False) -> Array:
+    """One image as bytes: (height, width) if grey, (height, width, 3) if coloured. Raises DataError.
+
+    With `upright`, as the camera was held, where the file says how; else as it is stored.
+    """
+    return decode_image(path, str(path), upright)
 
 
-def decode_image(source: Path | bytes, name: str, framing: Framing | None = None) -> Array:
+def decode_image(source: Path | bytes, name: str, upright: bool = False) -> Array:
     """One image out of a file or its content, as bytes: (height, width) if grey, (height, width, 3) if coloured.
 
     Args:
         source: a path, or what the file holds.
         name: for messages.
-        framing: what to bring it to, upright as the camera was held; None: it stays as it is stored.
+        upright: turned as the camera was held, where the file says how.
 
     Raises:
         DataError: it is no image, cut short, or asks for more memory than a picture needs.
@@ -86,7 +88,7 @@ def decode_image(source: Path | bytes, name: str, framing: Framing | None = None
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             file = io.BytesIO(source) if isinstance(source, bytes) else source
             with Image.open(file, formats=_FORMATS) as image:
-                return _as_bytes(image) if framing is None else framing(_as_bytes(_upright(image)))
+                return _as_bytes(_upright(image) if upright else image)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{name}: refused, its header asks for more memory than a picture needs: {error}") from error
     except DataError as error:

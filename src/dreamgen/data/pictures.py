@@ -62,6 +62,7 @@ def read_sized_folder(path: Path, size: int, reading: Reading) -> Dataset:
         for_test[order][kept],
         classes=classes,
         source=str(path),
+        size=size,
         notes=(
             f"the largest centred square of each picture, resized to {size}x{size}",
             *notes_of(decoded.skipped, len(files)),
