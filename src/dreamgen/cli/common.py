@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,9 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dreamgen.errors import DataError, SettingsError
 from dreamgen.experiments.tables import cell
-from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
-_DIGITS = 18  # of a row or a seed
 
 
 def common_options(out: str, seed: int | None = 0) -> Callable[[F], F]:
@@ -136,35 +132,6 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = show
         yield
-
-
-def one_example(text: str, generator: "DreamGenerator") -> Any:
-    """An example named on the command line, shape (*event).
-
-    An image file; `DATA:ROW`, a row of a named set's test part or of a file; `dream:SEED`, a dream of the model.
-    """
-    from dreamgen.data.files import load_path
-    from dreamgen.data.images import IMAGE_SUFFIXES, read_image
-    from dreamgen.data.named import NAMED_SETS
-
-    name, colon, row = text.rpartition(":")
-    if Path(text).suffix.lower() in IMAGE_SUFFIXES:
-        if not os.path.isfile(text):  # noqa: PTH113 - it answers for names that no file can have
-            raise DataError(f"{text}: no such image")
-        return read_image(Path(text))
-    if not colon or not row.isdecimal() or len(row) > _DIGITS:
-        raise SettingsError(f"{shorten(text)}: expected an image, DATA:ROW (mnist:7, faces.npz:0) or dream:SEED")
-    if name == "dream":
-        return generator.dream(1, seed=int(row))[0]
-    if name in NAMED_SETS:
-        x = NAMED_SETS[name].load().test.x
-    elif os.path.exists(name):  # noqa: PTH110
-        x = load_path(Path(name)).part("all").x
-    else:
-        raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
-    if int(row) >= len(x):
-        raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")
-    return x[int(row)]
 
 
 def table(values: Mapping[str, Any]) -> str:

@@ -9,13 +9,13 @@ from dreamgen.cli.common import (
     device_option,
     given_option,
     load_generator,
-    one_example,
     parse_given,
     plain_warnings,
     say,
     told_of,
 )
 from dreamgen.cli.output import check_out, is_array, write_examples
+from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 
 
@@ -79,12 +79,12 @@ def reconstruct(
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
     import numpy as np
 
-    from dreamgen.data import as_float, load_data
+    from dreamgen.data import as_float
     from dreamgen.plots import reconstructions, save_image
 
     path = check_out(out, "reconstructions.png")
     generator = load_generator(model, device)
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:n]
     x = rows.x

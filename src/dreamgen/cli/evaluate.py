@@ -9,6 +9,7 @@ import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table, told_of
 from dreamgen.cli.output import check_out
+from dreamgen.cli.pictures import load_like
 from dreamgen.files import dump_json, make_folder, write_bytes
 
 
@@ -37,12 +38,10 @@ def evaluate(
 
     A model that was trained on binarised pixels is measured on binarised pixels without being told.
     """
-    from dreamgen.data import load_data
-
     if out:
         check_out(out, "report.json", (".json",))
     generator = load_generator(model, device)
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:limit]
     x = rows.x

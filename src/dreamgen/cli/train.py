@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
+from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--recipe", help="A recipe's name or a .toml file; by default the one named like DATA, if any.")
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs to train.")
+@reading_options
 @click.option("--resume", is_flag=True, help="Go on where a stopped run in --out left off.")
 @device_option
 @common_options(out="Folder of the run; by default runs/DATA.")
@@ -33,16 +35,17 @@ def train(
     recipe: str | None,
     overrides: tuple[str, ...],
     epochs: int | None,
+    size: int | None,
+    skip_bad: bool,
     resume: bool,
     device: str,
     out: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train a model on DATA: a named set (mnist, fashion_mnist, omniglot, digits) or a path (.npy, .npz, a folder
-    of images). Ctrl-C saves; the same command with --resume goes on."""
+    """Train a model on DATA: a named set (mnist, fashion_mnist, omniglot, faces, digits) or a path (.npy, .npz, a
+    folder of images, CelebA's folder). Ctrl-C saves; the same command with --resume goes on."""
     from dreamgen.config import apply_overrides
-    from dreamgen.data import load_data
     from dreamgen.recipes import find_settings
 
     settings = apply_overrides(find_settings(recipe, data), overrides)
@@ -50,7 +53,7 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        generator, result = train_on(load_data(data), settings, out, seed, device, resume)
+        generator, result = train_on(load_pictures(data, size, skip_bad), settings, out, seed, device, resume)
     pictures = len(generator.saved_.event_shape) > 1
     dreams = f"; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}"
     lines = [
@@ -103,6 +106,9 @@ def train_on(
         rows = generator.rows(dataset.test.x, told_of(generator, dataset, dataset.test))
         test = figures_of_test(saved.model, rows, generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    if dataset.size is not None:
+        saved.origin["data"]["size"] = dataset.size
+        saved.card["skipped_pictures"] = len(dataset.skipped)
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
