@@ -8,6 +8,7 @@ dreamt.
 Improved Precision and Recall Metric for Assessing Generative Models, 2019, https://arxiv.org/abs/1904.06991.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from torch import Tensor
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.frechet import features_of
 
-_PAIRS = 1 << 24  # distances held at once: 128 MiB
+_PAIRS = 1 << 23  # distances held at once: 64 MiB
 _EQUAL = 1e-13  # of the largest square: nearer rows are equal
 
 
@@ -48,32 +49,36 @@ def precision_recall(real: npt.ArrayLike, fake: npt.ArrayLike, k: int = 3) -> Pr
         raise DataError(f"expected features of one width, got {a.shape[1]} and {b.shape[1]}")
     # Distances do not change with the origin, and near the centre they lose the fewest digits.
     centre = a.mean(0)
-    a, b = a - centre, b - centre
-    return PrecisionRecall(_covered(b, a, _radii(a, k)), _covered(a, b, _radii(b, k)))
+    return _covered(a - centre, b - centre, k)
 
 
-def _squares(rows: Tensor, x: Tensor) -> Tensor:
-    """Squared distances, (rows, n): one matrix product in float64 does for a hundred subtractions of float32."""
-    own, theirs = rows.square().sum(1, keepdim=True), x.square().sum(1)
-    squares = torch.addmm(own + theirs, rows, x.T, alpha=-2.0)
-    # Equal rows end a little beside 0, and must not lie outside a ball that reaches to an equal row.
-    return squares.clamp_(min=_EQUAL * float(theirs.max()))
+def _covered(real: Tensor, fake: Tensor, k: int) -> PrecisionRecall:
+    of_real, of_fake = _radii(real, k), _radii(fake, k)
+    looks_real, dreamt = [], torch.zeros(len(real), dtype=torch.bool)
+    for start, squares in _squares(fake, real):
+        looks_real.append((squares <= of_real).any(1))
+        dreamt |= (squares <= of_fake[start : start + len(squares), None]).any(0)
+    return PrecisionRecall(torch.cat(looks_real).double().mean().item(), dreamt.double().mean().item())
 
 
 def _radii(x: Tensor, k: int) -> Tensor:
     """Squared distance from each row of x to its k-th nearest neighbour, (n,)."""
     found = []
-    step = max(1, _PAIRS // len(x))
-    for start in range(0, len(x), step):
-        squares = _squares(x[start : start + step], x)
+    for start, squares in _squares(x, x):
         squares.diagonal(start).fill_(torch.inf)  # itself
-        found.append(squares.kthvalue(k, 1).values)
+        found.append(squares.topk(k, 1, largest=False).values[:, -1])
     return torch.cat(found)
 
 
-def _covered(rows: Tensor, x: Tensor, radii: Tensor) -> float:
-    """The share of rows that lie within a ball around one of x."""
-    step, inside = max(1, _PAIRS // len(x)), 0
+def _squares(rows: Tensor, x: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Squared distances of blocks of rows to all of x, (block, n), and where each block begins.
+
+    |r|² - 2 r·x + |x|² is one matrix product of (r, |r|², 1) and (-2x, 1, |x|²); float64 can spare the digits.
+    """
+    own, theirs = (y.square().sum(1, keepdim=True) for y in (rows, x))
+    left = torch.cat([rows, own, torch.ones_like(own)], dim=1)
+    right = torch.cat([-2 * x, torch.ones_like(theirs), theirs], dim=1).T.contiguous()
+    # Equal rows end a little beside 0, and must not lie outside a ball that reaches to an equal row.
+    equal, step = _EQUAL * theirs.max().item(), max(1, _PAIRS // len(x))
     for start in range(0, len(rows), step):
-        inside += int((_squares(rows[start : start + step], x) <= radii).any(1).sum())
-    return inside / len(rows)
+        yield start, (left[start : start + step] @ right).clamp_(min=equal)
