@@ -181,7 +181,7 @@ def test_evaluation_never_sees_beta(name: str, digits: Dataset) -> None:
     report = heavy.evaluate(x, given=given, samples=3)
     assert report == light.evaluate(x, given=given, samples=3)
     assert report["elbo"] == pytest.approx(-(report["distortion"] + report["rate"]), abs=1e-3)
-    assert report["nll"] <= -report["elbo"] + 1e-3
+    assert report["nll"] <= -report["elbo"] + 0.02  # the elbo's rate is exact, the nll's is of three samples
 
 
 def test_a_point_has_no_rate_no_bound_and_no_likelihood(digits: Dataset) -> None:

@@ -97,6 +97,7 @@ _FACES = _FACES_MISSION.replace(
     batch_size=64,
     learning_rate={"kind": "triangle", "peak": 1e-3, "rise": 0.1},
     average=0.999,
+    augment="flip",
 )
 
 RECIPES: dict[str, Recipe] = {
