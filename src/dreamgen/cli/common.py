@@ -13,6 +13,7 @@ from dreamgen.experiments.tables import cell
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings
+    from dreamgen.data import Dataset, Examples
     from dreamgen.generator import DreamGenerator
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -74,6 +75,43 @@ def asked_settings(overrides: Sequence[str], base: "Settings | None" = None) -> 
 
     changed = apply_overrides(base or Settings(), overrides).to_dict()
     return {name: changed[name] for name in (text.partition("=")[0].partition(".")[0].strip() for text in overrides)}
+
+
+def given_option(verb: F) -> F:
+    """--given and --label."""
+    verb = click.option("--label", help="The class to be told: --given label=LABEL.")(verb)
+    return click.option(
+        "--given", multiple=True, metavar="FIELD=VALUE", help="What a conditional model is told; repeatable."
+    )(verb)
+
+
+def parse_given(given: Sequence[str], label: str | None = None) -> dict[str, Any]:
+    """Texts FIELD=VALUE as names and values: numbers where they are such, else names of classes."""
+    told: dict[str, Any] = {}
+    for text in (*given, *([] if label is None else [f"label={label}"])):
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise SettingsError(f"--given {shorten(text)}: expected FIELD=VALUE")
+        try:
+            told[name.strip()] = float(value)
+        except ValueError:
+            told[name.strip()] = value.strip()
+    return told
+
+
+def told_of(generator: "DreamGenerator", dataset: "Dataset", part: "Examples") -> dict[str, Any]:
+    """What a conditional model is told of a part of a data set: its labels and attributes. Raises DataError."""
+    from dreamgen.data.context import LABEL
+
+    context = generator.fitted().context
+    if context is None:
+        return {}
+    known: dict[str, Any] = dict(dataset.attributes_of(part))
+    if part.labels is not None:
+        known[LABEL] = part.labels
+    if absent := [name for name in context.names if name not in known]:
+        raise DataError(f"this model is told {', '.join(absent)}, which {dataset.name} does not have")
+    return {name: known[name] for name in context.names}
 
 
 def say(result: dict[str, Any], as_json: bool, text: str) -> None:

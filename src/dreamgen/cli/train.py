@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
 from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import Interrupted
 
@@ -55,22 +55,32 @@ def train(
     with plain_warnings():
         generator, result = train_on(load_pictures(data, size, skip_bad), settings, out, seed, device, resume)
     pictures = len(generator.saved_.event_shape) > 1
+    dreams = f"; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}"
     lines = [
         f"trained {result['epochs']} epochs in {result['seconds']:.1f} s",
-        f"test loss {result['test_loss']:.2f} nats per example, one sample each "
-        f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
-        if result["test_loss"] is not None
-        else "too few rows for a test part: no test loss",
-        f"model in {out}; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}",
+        _test_line(result),
+        f"model in {out}{'' if 'test_accuracy' in result else dreams}",
     ]
     say(result, as_json, "\n".join(lines))
+
+
+def _test_line(result: dict[str, Any]) -> str:
+    if result["test_loss"] is None:
+        return "too few rows for a test part: no test loss"
+    if right := result.get("test_accuracy"):
+        mean = sum(right.values()) / len(right)
+        return f"test accuracy {mean:.2%}, loss {result['test_loss']:.4f} nats per example"
+    return (
+        f"test loss {result['test_loss']:.2f} nats per example, one sample each "
+        f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
+    )
 
 
 def train_on(
     dataset: "Dataset", settings: "Settings", out: Path, seed: int, device: str = "auto", resume: bool = False
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
-    from dreamgen.evaluation.report import one_sample_loss
+    from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
 
     generator = DreamGenerator.from_settings(settings, device, seed)
@@ -78,7 +88,14 @@ def train_on(
         started = time.perf_counter()
         try:
             generator.fit(
-                dataset.train.x, dataset.train.labels, out=out, resume=resume, stop=stop, on_record=on_record
+                dataset.train.x,
+                dataset.train.labels,
+                attributes=dataset.attributes_of(dataset.train),
+                classes=dataset.classes,
+                out=out,
+                resume=resume,
+                stop=stop,
+                on_record=on_record,
             )
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command with --resume goes on from there") from None
@@ -86,7 +103,8 @@ def train_on(
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
     if len(dataset.test):
-        test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), binarise=generator.sees_binary)
+        rows = generator.rows(dataset.test.x, told_of(generator, dataset, dataset.test))
+        test = figures_of_test(saved.model, rows, generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
     if dataset.size is not None:
         saved.origin["data"]["size"] = dataset.size

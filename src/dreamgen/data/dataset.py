@@ -25,7 +25,7 @@ class Examples:
     Attributes:
         x: (n, *event), bytes 0..255 or float32.
         labels: (n,) integers, or None.
-        attributes: (n, A) float32, what else is known of each, or None.
+        attributes: (n, A) numbers, 0 and 1 for no and yes, or None; their names are the data set's.
     """
 
     x: Array
@@ -54,7 +54,7 @@ class Dataset:
         classes: names of the labels, by number.
         source: where it was read from.
         official_split: whether the parts are the publisher's, and not ours.
-        attribute_names: what the columns of the attributes say, (A,).
+        attribute_names: names of the attributes, by column.
         size: side in pixels that pictures were brought to; None: they are as they were.
         notes: what was done to it, for a person.
         skipped: what is wrong with each picture that was left out.
@@ -74,11 +74,13 @@ class Dataset:
     @classmethod
     def of_parts(cls, name: str, train: Examples, test: Examples, **facts: Any) -> "Dataset":
         """A set whose publisher split it; the training rows come first."""
-        labels = None
+        labels = attributes = None
         if train.labels is not None and test.labels is not None:
             labels = np.concatenate([train.labels, test.labels])
+        if train.attributes is not None and test.attributes is not None:
+            attributes = np.concatenate([train.attributes, test.attributes])
         is_test = np.arange(len(train) + len(test)) >= len(train)
-        rows = Examples(np.concatenate([train.x, test.x]), labels)
+        rows = Examples(np.concatenate([train.x, test.x]), labels, attributes)
         return cls(name, rows, is_test, official_split=True, **facts)
 
     @cached_property
@@ -90,6 +92,11 @@ class Dataset:
     def test(self) -> Examples:
         """The rows to test on; may be empty."""
         return self.rows[_places(self.is_test)]
+
+    def attributes_of(self, part: Examples) -> dict[str, npt.NDArray[np.float32]]:
+        """The attributes of a part by name, each (n,); none where there are none."""
+        values = part.attributes
+        return {} if values is None else {name: values[:, i] for i, name in enumerate(self.attribute_names)}
 
     def part(self, split: str) -> Examples:
         """`train`, `test` or `all`; raises DataError if that part is empty."""
@@ -107,14 +114,20 @@ class Dataset:
         return digest.hexdigest()
 
 
-def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -> Dataset:
+def split_by_content(
+    name: str,
+    x: Array,
+    labels: Labels | None,
+    attributes: npt.NDArray[np.float32] | None = None,
+    **facts: Any,
+) -> Dataset:
     """Set a tenth of the rows aside as the test part, chosen by each row's own bytes.
 
     Equal rows go to the same side, so no copy of a test row is trained on, and the parts do not depend on the order
     of the file. Fewer than 20 rows are not split.
     """
     is_test = is_for_test(np.ascontiguousarray(row).tobytes() for row in x)
-    return Dataset(name, Examples(x, labels), is_test, **facts)
+    return Dataset(name, Examples(x, labels, attributes), is_test, **facts)
 
 
 def is_for_test(contents: Iterable[bytes]) -> npt.NDArray[np.bool_]:
