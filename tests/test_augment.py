@@ -92,17 +92,17 @@ def test_shift_moves_by_every_amount_and_repeats_the_edge() -> None:
 
 
 def test_mirrored_or_not_half_the_time() -> None:
-    for part in ({"kind": "shift", "pixels": 0}, {"kind": "affine", "turn": 0, "stretch": 0, "slant": 0, "shift": 0}):
-        x = PICTURES[:1].expand(1000, -1, -1)
-        found = AUGMENTATIONS.build({**part, "mirror": True})(x, StepNoise(2))
-        same = (found - x).abs().amax((1, 2)) < 1e-4
-        assert ((found - x.flip(2)).abs().amax((1, 2)) < 1e-4)[~same].all()
-        assert 430 < same.sum() < 570
+    still = {"turn": 0, "stretch": 0, "slant": 0, "shift": 0}
+    x = PICTURES[:1].expand(1000, -1, -1)
+    found = AUGMENTATIONS.build({"kind": "affine", **still, "mirror": True})(x, StepNoise(2))
+    same = (found - x).abs().amax((1, 2)) < 1e-4
+    assert ((found - x.flip(2)).abs().amax((1, 2)) < 1e-4)[~same].all()
+    assert 430 < same.sum() < 570
 
 
 @pytest.mark.parametrize("kind", ["shift", "affine"])
 def test_colours_move_together_and_noise_decides(kind: str) -> None:
-    part = AUGMENTATIONS.build({"kind": kind, "mirror": True})
+    part = AUGMENTATIONS.build(kind)
     colour = torch.stack([PICTURES, PICTURES.flip(0), 1 - PICTURES], dim=3)
     found = part(colour, StepNoise(3))
     assert found.shape == colour.shape

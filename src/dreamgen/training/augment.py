@@ -32,26 +32,34 @@ class NoAugmentation:
         return x
 
 
+@AUGMENTATIONS.register("flip")
+class Flip:
+    """Half of the pictures, (B, H, W) or (B, H, W, C), left and right exchanged, as faces may be and digits not."""
+
+    def __call__(self, x: Tensor, noise: Noise) -> Tensor:
+        if x.dim() not in (3, 4):
+            raise SettingsError(f"augment 'flip': expected pictures, got examples of shape {tuple(x.shape[1:])}")
+        turned = noise.uniform((1, len(x), *(1,) * (x.dim() - 1)))[0] < 0.5
+        return torch.where(turned, x.flip(2), x)
+
+
 @AUGMENTATIONS.register("shift")
 class Shift:
     """Each picture moved by whole pixels; what comes in repeats its edge.
 
     Args:
         pixels: at most, each way.
-        mirror: whether half of the pictures are mirrored, left to right.
     """
 
-    def __init__(self, pixels: int = 2, mirror: bool = False) -> None:
+    def __init__(self, pixels: int = 2) -> None:
         _check("shift", pixels=(pixels, _MOST_PIXELS))
-        self.pixels, self.mirror = pixels, mirror
+        self.pixels = pixels
 
     def __call__(self, x: Tensor, noise: Noise) -> Tensor:
         height, width = _size(x, "shift")
         moves = (noise.uniform((1, len(x), 2))[0] * (2 * self.pixels + 1)).long() - self.pixels
         rows = (torch.arange(height, device=x.device) + moves[:, :1]).clamp(0, height - 1)
         columns = (torch.arange(width, device=x.device) + moves[:, 1:]).clamp(0, width - 1)
-        if self.mirror:
-            columns = torch.where(noise.uniform((1, len(x), 1))[0] < 0.5, width - 1 - columns, columns)
         numbers = torch.arange(len(x), device=x.device)
         return x[numbers[:, None, None], rows[:, :, None], columns[:, None, :]]
 
