@@ -156,6 +156,12 @@ def _read_digits(self: NamedSet) -> Dataset:
     )
 
 
+def _draw_shapes(self: NamedSet) -> Dataset:
+    from dreamgen.data.shapes import load_shapes
+
+    return load_shapes()
+
+
 _FASHION = (
     "T-shirt",
     "Trouser",
@@ -202,6 +208,7 @@ _ALL = (
         _read_omniglot,
     ),
     NamedSet("digits", "handwritten digits, 8x8 grey, 1,797, inside scikit-learn", {}, None, _read_digits),
+    NamedSet("shapes", "squares, ellipses, hearts, drawn, 64x64 binary, 50,000 + 10,000", {}, None, _draw_shapes),
 )
 
 NAMED_SETS: dict[str, NamedSet] = {named.name: named for named in _ALL}
