@@ -21,6 +21,7 @@ from dreamgen.errors import DataError
 from dreamgen.evaluation.reading import read_rows
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.files import make_folder
+from dreamgen.generator import DreamGenerator
 from dreamgen.inputs import to_tensor
 from dreamgen.recipes import RECIPES
 
@@ -83,25 +84,22 @@ def few_labels(
     assert test.labels is not None
     known, answers, truth = train[chosen], test.labels, train.labels
 
-    encoder, _ = obtain(
-        recipes.codes, dataset, folder / "runs" / "codes", seed, watch, "a VAE without labels", device
-    )
-    codes, codes_test = encoder.transform(train.x), encoder.transform(test.x)
+    def made(name: str, settings: Settings, of: Dataset) -> DreamGenerator:
+        return obtain(settings, of, folder / "runs" / name, seed, watch, name, device)[0]
+
+    encoder = made("codes", recipes.codes, dataset)
+    codes, seen = encoder.transform(train.x), encoder.transform(test.x)
     watch.step("spreading labels", 0, 1)
     rows, labels = spread(codes, truth[chosen], chosen, seed)
     believed = Examples(train.x[rows], labels)
 
     def read(name: str, examples: Examples) -> float:
         """Accuracy of a network that learned from some examples."""
-        taught = _taught(dataset, examples)
-        reader, _ = obtain(
-            recipes.reader, taught, folder / "runs" / name, seed, watch, f"learning from {name}", device
-        )
+        reader = made(name, recipes.reader, _taught(dataset, examples))
         p = read_rows(reader.fitted().model, as_float(to_tensor(test.x)))
         return float((p.argmax(1).numpy() == answers).mean())
 
-    told = _taught(dataset, believed)
-    dreamer, _ = obtain(recipes.dreams, told, folder / "runs" / "dreams", seed, watch, "a VAE with labels", device)
+    dreamer = made("dreams", recipes.dreams, _taught(dataset, believed))
     asked = np.arange(_DREAMS) % len(np.unique(truth))
     dreams = np.round(255 * dreamer.dream(_DREAMS, given={"label": asked}, seed=seed)).astype(np.uint8)
     dreamt = Examples(
@@ -109,12 +107,8 @@ def few_labels(
         np.concatenate([_repeated(truth[chosen], len(dreams)), asked]),
     )
     ways: list[tuple[str, int, Callable[[], float]]] = [
-        ("logistic regression, pixels", len(known), lambda: _logistic(known.x, truth[chosen], test.x, answers)),
-        (
-            "logistic regression, codes",
-            len(known),
-            lambda: _logistic(codes[chosen], truth[chosen], codes_test, answers),
-        ),
+        ("logistic regression, pixels", len(known), lambda: _logistic(known.x, known.labels, test.x, answers)),
+        ("logistic regression, codes", len(known), lambda: _logistic(codes[chosen], known.labels, seen, answers)),
         ("network, labelled pictures", len(known), lambda: read("labelled", known)),
         ("network, dreams beside them", len(dreamt), lambda: read("dreamt", dreamt)),
         ("network, pictures with spread labels", len(believed), lambda: read("spread", believed)),
@@ -175,7 +169,7 @@ def spread(codes: Floats, labels: Labels, chosen: Labels, seed: int) -> tuple[La
     return rows[kept], found[kept]
 
 
-def _logistic(x: Floats, y: Labels, test: Floats, answers: Labels) -> float:
+def _logistic(x: npt.NDArray[Any], y: Labels | None, test: npt.NDArray[Any], answers: Labels) -> float:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -1,6 +1,7 @@
 """Training: one loop for every model, with the update as its only moving part."""
 
 from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.factor import Factor
 from dreamgen.training.loop import Record, train
 from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.matching import PosteriorMatching
@@ -15,6 +16,7 @@ __all__ = [
     "OPTIMIZERS",
     "UPDATES",
     "Checkpoints",
+    "Factor",
     "Masking",
     "Pieces",
     "PosteriorMatching",
