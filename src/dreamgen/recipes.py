@@ -68,7 +68,7 @@ _PIECES = _LONG.replace(
     learning_rate=2e-3,
     epochs=36,
 )
-# Residual networks on binarised digits: the same bound as `mnist-binary`'s is reached in a tenth of its epochs.
+# Residual networks on binarised digits: after four epochs the bound is better than `mnist-binary`'s after 300.
 _CONV = _LONG.replace(
     encoder={"kind": "residual", "channels": [32, 64, 128]},
     decoder={"kind": "residual", "channels": [128, 64, 32]},
@@ -92,10 +92,10 @@ _FACES_MISSION = Settings(
 _FACES = _FACES_MISSION.replace(
     encoder="residual",
     decoder="residual",
-    likelihood={"kind": "gaussian", "scale": 0.1, "learned": True},
+    likelihood={"kind": "gaussian", "scale": 0.2, "learned": True},
     start="mean",
     batch_size=64,
-    learning_rate={"kind": "triangle", "peak": 1e-3, "rise": 0.1},
+    learning_rate={"kind": "triangle", "peak": 5e-4, "rise": 0.1},
     average=0.999,
     augment="flip",
 )
