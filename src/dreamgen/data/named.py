@@ -156,14 +156,14 @@ def _read_digits(self: NamedSet, reading: Reading) -> Dataset:
     )
 
 
+def _read_faces(self: NamedSet, reading: Reading) -> Dataset:
+    return read_packed_faces(self.path(next(iter(self.files))), reading)
+
+
 def _draw_shapes(self: NamedSet, reading: Reading) -> Dataset:
     from dreamgen.data.shapes import load_shapes
 
     return load_shapes()
-
-
-def _read_faces(self: NamedSet, reading: Reading) -> Dataset:
-    return read_packed_faces(self.path(next(iter(self.files))), reading)
 
 
 _FASHION = (
