@@ -210,19 +210,19 @@ _SHAPES = Settings(
     start="mean",
     validation=0.0,
     batch_size=128,
-    learning_rate=2e-3,
+    learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},
     precision="auto",
-    epochs=14,
+    epochs=10,
 )
 
 
 def _falling(stop: float) -> dict[str, Any]:
-    return {"kind": "geometric", "start": 100.0, "stop": stop, "share": 0.4}
+    return {"kind": "geometric", "start": 100.0, "stop": stop, "share": 0.25}
 
 
 RECIPES["beta-tcvae"] = Recipe(
     "one factor of the data in one latent, by a heavier total correlation: `dreamgen train shapes`",
-    _SHAPES.replace(beta=_falling(6.0), objective={"kind": "tcvae", "rest": _falling(1.0)}),
+    _SHAPES.replace(beta=_falling(4.0), objective={"kind": "tcvae", "rest": _falling(1.0)}),
     "Isolating Sources of Disentanglement in Variational Autoencoders, 2018, https://arxiv.org/abs/1802.04942",
 )
 RECIPES["factor"] = Recipe(
