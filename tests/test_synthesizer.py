@@ -19,7 +19,7 @@ from torch.distributions import Normal
 from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import parse_conditions, read_condition
 from dreamgen.applications.synthesis.constraints import Constraint, parse_constraints
-from dreamgen.applications.synthesis.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
+from dreamgen.distributions.fitting import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.cli import main

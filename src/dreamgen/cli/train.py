@@ -57,7 +57,7 @@ def train(
         f"test loss {result['test_loss']:.2f} nats per example, one sample each "
         f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
         if result["test_loss"] is not None
-        else "too few rows for a test part: no test loss",
+        else "no test loss: " + ("too few rows for a test part" if generator.saved_.model.reads else "no encoder"),
         f"model in {out}; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}",
     ]
     say(result, as_json, "\n".join(lines))
@@ -82,7 +82,7 @@ def train_on(
         seconds = time.perf_counter() - started
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
-    if len(dataset.test):
+    if len(dataset.test) and saved.model.reads:
         test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), binarise=generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them

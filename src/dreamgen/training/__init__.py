@@ -1,5 +1,6 @@
 """Training: one loop for every model, with the update as its only moving part."""
 
+from dreamgen.training.adversarial import Adversarial
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.loop import Record, train
 from dreamgen.training.masking import MASKINGS, Masking
@@ -14,6 +15,7 @@ __all__ = [
     "MASKINGS",
     "OPTIMIZERS",
     "UPDATES",
+    "Adversarial",
     "Checkpoints",
     "Masking",
     "Pieces",

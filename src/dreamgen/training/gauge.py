@@ -11,8 +11,10 @@ _ROWS = 1000
 
 
 @torch.no_grad()
-def count_active(run: Run) -> int:
-    """Active units on the first 1,000 held-out rows, or training rows where none are held out."""
+def count_active(run: Run) -> int | None:
+    """Active units on the first 1,000 held-out rows, or training rows where none are held out; None: no encoder."""
+    if not run.model.reads:
+        return None
     x = (run.data if run.validation is None else run.validation).x[:_ROWS]
     seen = binarise_rows(x, run.seed).to(x.device) if run.settings.binarise == "dynamic" else as_float(x)
     with run.average.in_place():

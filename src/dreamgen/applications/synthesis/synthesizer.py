@@ -10,7 +10,7 @@ import torch
 from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import Asked, first_of, parse_conditions, rare_noise
 from dreamgen.applications.synthesis.constraints import parse_constraints
-from dreamgen.applications.synthesis.latent_prior import fit_prior
+from dreamgen.distributions.fitting import fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.config import Settings
