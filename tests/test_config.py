@@ -22,6 +22,7 @@ from dreamgen.nn import DECODERS, ENCODERS
 from dreamgen.objectives.schedules import SCHEDULES
 from dreamgen.recipes import RECIPES, find_settings
 from dreamgen.registry import Registry, nearest
+from told import context_of
 
 # Settings
 
@@ -137,7 +138,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(name: str, close: str) -> N
 
 
 def test_a_name_near_to_nothing_gets_the_list_alone() -> None:
-    with pytest.raises(SettingsError, match=r"unknown setting 'zzz': valid: average, "):
+    with pytest.raises(SettingsError, match=r"unknown setting 'zzz': valid: augment, average, "):
         Settings.of({"zzz": 3})
 
 
@@ -226,7 +227,8 @@ def test_every_recipe_survives_its_toml_file(name: str, tmp_path: Path) -> None:
 def test_every_recipe_names_parts_that_exist(name: str) -> None:
     recipe = RECIPES[name]
     columns = (ColumnShape(levels=3), ColumnShape()) if recipe.settings.likelihood == "columns" else ()
-    model = build_model(recipe.settings, (len(columns),) if columns else (4, 4), seed=0, columns=columns)
+    shape = (len(columns),) if columns else (16, 16)
+    model = build_model(recipe.settings, shape, context_of(recipe.settings), 0, columns)
     assert sum(p.numel() for p in model.parameters()) > 0
     assert recipe.about
     assert not recipe.paper or "https://" in recipe.paper
@@ -261,7 +263,7 @@ def test_a_recipe_file_names_only_what_it_changes(tmp_path: Path) -> None:
         (b"[latent_dim]\nx = 1", "latent_dim: expected int, got {'x': 1}"),
         (b"[[hidden_dim]]\nx = 1", "hidden_dim: expected int | list[int], got [{'x': 1}]"),
         (b"latent = 3", "did you mean 'latent_dim'?"),
-        (b"[model]\nlatent_dim = 3", "unknown setting 'model'"),
+        (b"[network]\nlatent_dim = 3", "unknown setting 'network'"),
     ],
     ids=lambda value: value[:20].decode("latin1") if isinstance(value, bytes) else None,
 )

@@ -15,13 +15,7 @@ from dreamgen.cli import main
 from dreamgen.distributions import GreyBernoulli
 from dreamgen.experiments import stroke
 from dreamgen.experiments.blur import gradients
-from dreamgen.experiments.sharpness import (
-    edge_strength,
-    laplacian_variance,
-    loss_gradients,
-    loss_of,
-    neighbour_correlation,
-)
+from dreamgen.experiments.losses import loss_gradients, loss_of
 
 
 def test_the_exact_answers_are_the_minima_of_the_losses() -> None:
@@ -51,31 +45,6 @@ def test_a_trained_model_reaches_the_exact_answer(name: str) -> None:
         assert error == pytest.approx(stroke.CASES[name].error, rel=0.03)
     if "BCE" in name:
         assert float(str(learnt.row["-log p"])) >= math.log(2) - 1e-3
-
-
-def test_neighbour_correlation_of_noise_of_flat_pictures_and_of_a_known_mixture() -> None:
-    random = np.random.default_rng(0)
-    noise = random.normal(size=(400, 20, 20))
-    flat = np.broadcast_to(random.normal(size=(400, 1, 1)), noise.shape)
-    assert neighbour_correlation(noise, noise.mean(0)) == pytest.approx(0, abs=0.01)
-    assert neighbour_correlation(flat, flat.mean(0)) == pytest.approx(1)
-    # Variance 4 that neighbours share and 1 that they do not.
-    assert neighbour_correlation(2 * flat + noise, np.zeros((20, 20))) == pytest.approx(0.8, abs=0.03)
-    stripes = np.indices((6, 6)).sum(0)[None] % 2 * 2.0 - 1
-    assert neighbour_correlation(stripes, np.zeros((6, 6))) == pytest.approx(-1)
-
-
-def test_sharpness_of_a_ramp_a_dot_and_a_blurred_edge() -> None:
-    ramp = np.indices((1, 9, 9))[2] * 0.1
-    assert edge_strength(ramp) == pytest.approx(0.1)
-    assert laplacian_variance(ramp) == pytest.approx(0, abs=1e-12)
-    dot = np.zeros((1, 5, 5))
-    dot[0, 2, 2] = 1
-    assert laplacian_variance(dot) == pytest.approx(np.var([-4, 1, 1, 1, 1, 0, 0, 0, 0]))
-    assert edge_strength(dot) == pytest.approx((math.sqrt(2) + 1 + 1) / 16)
-    edge = (np.indices((1, 8, 8))[2] > 3).astype(float)
-    blurred = (edge + np.roll(edge, 1, 2) + np.roll(edge, -1, 2)) / 3
-    assert laplacian_variance(blurred[:, :, 2:-2]) < laplacian_variance(edge[:, :, 2:-2])
 
 
 @pytest.mark.parametrize("target", [0.0, 1.0])

@@ -13,9 +13,10 @@ from dreamgen import DreamGenerator, Settings, load_data
 from dreamgen.cli import main
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, Interrupted, SettingsError
+from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import points, read_axes, split_values
 from dreamgen.experiments.runs import Watch
-from dreamgen.experiments.sweep import base_settings, edge_energy, sweep
+from dreamgen.experiments.sweep import base_settings, sweep
 
 SMALL = Settings(hidden_dim=16, latent_dim=3, batch_size=100, epochs=2, binarise="dynamic")
 OPTIONS = ("-o", "hidden_dim=16", "-o", "batch_size=100", "--epochs", "2", "--samples", "3")

@@ -24,6 +24,7 @@ from dreamgen.export import MAY_LEAVE, Exported, export_decoder, export_onnx, ex
 from dreamgen.export.parts import DecoderMean, prior_codes, with_weights
 from dreamgen.io import load_model
 from dreamgen.nn import ACTIVATIONS, DECODERS
+from told import PICTURES, fit_arguments, given_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -123,7 +124,9 @@ def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) ->
     assert all(len(reason) > 5 for reason in MAY_LEAVE.values())
     learned = small(likelihood={"kind": "gaussian", "learned": True})
     learned.saved_.card["privacy"] = {"epsilon": 2.0, "delta": 1e-5}
-    models = {"shipped": DreamGenerator.load("mnist"), "learned": learned}
+    told = DreamGenerator(2, 8, context="labels", prior="conditional", epochs=1, batch_size=16, random_state=0)
+    told.fit(np.random.default_rng(0).random((32, 4, 4)), np.arange(32) % 3)
+    models = {"shipped": DreamGenerator.load("mnist"), "learned": learned, "told": told}
     left = {name for key, model in models.items() for name in export_decoder(model, tmp_path / key).left}
     for entry in MAY_LEAVE:
         assert any(name == entry or (entry.endswith(".") and name.startswith(entry)) for name in left), entry
@@ -175,16 +178,16 @@ def test_a_decoder_alone_dreams_the_same_bit_for_bit(likelihood: Any, tmp_path: 
     assert content(tmp_path / "again") == content(tmp_path / "d")
 
 
-@pytest.mark.parametrize(
-    "recipe", [name for name, recipe in RECIPES.items() if recipe.settings.likelihood != "columns"]
-)
+@pytest.mark.parametrize("recipe", PICTURES)
 def test_the_decoder_of_every_recipe_is_handed_over(recipe: str, tmp_path: Path) -> None:
     changes = {"latent_dim": 3, "hidden_dim": 8, "batch_size": 30, "epochs": 1}
-    generator = DreamGenerator.from_settings(RECIPES[recipe].settings.replace(**changes), random_state=0)
-    generator.fit(np.random.default_rng(0).random((40, 6, 5)))
+    settings = RECIPES[recipe].settings.replace(**changes)
+    generator = DreamGenerator.from_settings(settings, random_state=0)
+    generator.fit(np.random.default_rng(0).random((40, 6, 5)), **fit_arguments(settings, 40))
     export_decoder(generator, tmp_path / "d")
     alone, sample = DreamGenerator.load(tmp_path / "d"), not generator.saved_.model.decoder.likelihood.has_mean
-    np.testing.assert_array_equal(alone.dream(9, seed=1, sample=sample), generator.dream(9, seed=1, sample=sample))
+    dreams = {"seed": 1, "sample": sample, "given": given_of(settings, 9)}
+    np.testing.assert_array_equal(alone.dream(9, **dreams), generator.dream(9, **dreams))
 
 
 def test_the_shipped_model_is_handed_over_in_16_bits(tmp_path: Path) -> None:

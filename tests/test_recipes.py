@@ -17,10 +17,12 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.objectives import build_objective
 from dreamgen.recipes import find_settings
 from dreamgen.training.fit import fit_model
+from told import DREAMERS, PICTURES, context_of, fit_arguments, given_of, told
 
 B, SHAPE = 6, (8, 8)
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
+every_dreamer = pytest.mark.parametrize("name", DREAMERS)
 
 COLUMNS = (
     ColumnShape(levels=4),
@@ -41,13 +43,14 @@ def shape_of(name: str) -> tuple[int, ...]:
 
 
 def build(name: str, settings: Settings) -> VAE:
-    return build_model(settings, shape_of(name), seed=0, columns=COLUMNS if of_table(name) else ())
+    return build_model(settings, shape_of(name), context_of(settings), 0, COLUMNS if of_table(name) else ())
 
 
 def rows(name: str, digits: Dataset, n: int = B) -> Batch:
     """Pictures, or rows of a table with gaps whose columns have to do with each other."""
     if not of_table(name):
-        return Batch(as_float(torch.from_numpy(digits.train.x[:n].copy())))
+        pictures = as_float(torch.from_numpy(digits.train.x[:n].copy()))
+        return Batch(pictures, context=told(RECIPES[name].settings, n))
     noise = StepNoise("rows")
     cause = noise.normal((1, n, 1))[0]
     numbers = cause + 0.3 * noise.normal((1, n, len(COLUMNS)))[0]
@@ -77,7 +80,7 @@ def binary(x: torch.Tensor) -> torch.Tensor:
     return (x > 0.5).float()
 
 
-@every_recipe
+@every_dreamer
 def test_shapes_and_signs(name: str, digits: Dataset) -> None:
     settings, shape = small(name), shape_of(name)
     model, objective = build(name, settings), build_objective(settings)
@@ -123,9 +126,11 @@ def test_training_on_a_table_lowers_the_loss_and_a_saved_model_is_the_same(
     assert torch.equal(*scores)
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if not of_table(name)])
+@pytest.mark.parametrize("name", PICTURES)
 def test_training_lowers_the_loss_and_a_saved_model_is_the_same(name: str, digits: Dataset, tmp_path: Path) -> None:
-    generator = DreamGenerator.from_settings(small(name).replace(epochs=4), random_state=3).fit(digits.train.x[:400])
+    settings = small(name).replace(epochs=4)
+    generator = DreamGenerator.from_settings(settings, random_state=3)
+    generator.fit(digits.train.x[:400], **fit_arguments(settings, 400))
     losses = [record["distortion"] for record in generator.history]
     assert losses[-1] < losses[0]
     generator.save(tmp_path / "model")
@@ -133,7 +138,8 @@ def test_training_lowers_the_loss_and_a_saved_model_is_the_same(name: str, digit
     for sample in {True, not generator.saved_.model.decoder.likelihood.has_mean}:
         dreams = again.dream(5, seed=1, sample=sample)
         np.testing.assert_array_equal(dreams, generator.dream(5, seed=1, sample=sample))
-    np.testing.assert_array_equal(again.transform(digits.test.x), generator.transform(digits.test.x))
+    given = given_of(settings, len(digits.test))
+    np.testing.assert_array_equal(again.transform(digits.test.x, given), generator.transform(digits.test.x, given))
     assert again.get_params() == {**generator.get_params(), "epochs": 4}
 
 
@@ -144,19 +150,18 @@ def test_the_settings_survive_toml(name: str, tmp_path: Path) -> None:
     assert find_settings(str(tmp_path / "recipe.toml")) == settings
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, r in RECIPES.items() if r.settings.posterior != "point" and not of_table(n)]
-)
+@pytest.mark.parametrize("name", [n for n in PICTURES if RECIPES[n].settings.posterior not in ("point", "absent")])
 def test_evaluation_never_sees_beta(name: str, digits: Dataset) -> None:
     settings = small(name).replace(objective="elbo")
     x = binary(as_float(torch.from_numpy(digits.test.x[:50].copy())))
-    model = build_model(settings, SHAPE, seed=0)
+    model, context = build(name, settings), context_of(settings)
     heavy = DreamGenerator.from_settings(settings.replace(beta=100.0), random_state=0)
     light = DreamGenerator.from_settings(settings.replace(beta=0.01), random_state=0)
-    heavy.saved_ = SavedModel(model, settings.replace(beta=100.0), SHAPE)
-    light.saved_ = SavedModel(model, settings.replace(beta=0.01), SHAPE)
-    report = heavy.evaluate(x, samples=3)
-    assert report == light.evaluate(x, samples=3)
+    heavy.saved_ = SavedModel(model, settings.replace(beta=100.0), SHAPE, context=context)
+    light.saved_ = SavedModel(model, settings.replace(beta=0.01), SHAPE, context=context)
+    given = given_of(settings, 50)
+    report = heavy.evaluate(x, given=given, samples=3)
+    assert report == light.evaluate(x, given=given, samples=3)
     assert report["elbo"] == pytest.approx(-(report["distortion"] + report["rate"]), abs=1e-3)
     assert report["nll"] <= -report["elbo"] + 1e-3
 

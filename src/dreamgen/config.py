@@ -31,6 +31,7 @@ class Settings:
     """All settings of a run; see the comments for units. Raises SettingsError when one is not valid."""
 
     # The model
+    model: Part = "vae"
     latent_dim: int = 20
     hidden_dim: int | list[int] = 400  # widths of the hidden layers, from the outside in
     encoder: Part = "mlp"
@@ -45,6 +46,8 @@ class Settings:
     free_bits: float = 0.0  # nats per latent unit that cost nothing
 
     # The data
+    context: str | list[str] = "none"  # what the model is told: "labels", "attributes", or attributes by name
+    augment: Part = "none"  # how a training step changes what it sees, so that little data go farther
     binarise: Literal["none", "dynamic"] = "none"  # dynamic: grey pixels are drawn as 0 or 1, anew each step
     masking: Part = "none"  # which observed elements a training step hides, so that any part explains any other
     validation: float = 0.05  # share of the training part held out for early stopping
@@ -72,6 +75,8 @@ class Settings:
             self._need(name, getattr(self, name) >= 1, "1 or more")
             self._need(name, getattr(self, name) <= _LARGEST, f"at most {_LARGEST}")
         self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")
+        told = self.context in ("none", "labels", "attributes") if isinstance(self.context, str) else self.context
+        self._need("context", bool(told), "'none', 'labels', 'attributes', or a list of names")
         self._need("hidden_dim", all(1 <= w <= _LARGEST for w in self.hidden), f"widths from 1 to {_LARGEST}")
         self._need("validation", 0 <= self.validation < 1, "a share, 0 <= share < 1")
         self._need("average", 0 <= self.average < 1, "a decay, 0 <= decay < 1")

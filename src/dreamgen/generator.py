@@ -1,7 +1,8 @@
 """DreamGenerator: the object that a person holds. Everything here is thin over the parts."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,34 @@ from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
-from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, PortableNoise, RowNoise, draw
+from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Likelihood
+from dreamgen.dreaming import decode_rows, dream_codes, dream_context
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
-from dreamgen.evaluation import binarise_rows, blocks, encode_rows, evaluate, score_rows
+from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
 from dreamgen.filling import fill_rows
-from dreamgen.inputs import check_range, codes_of, labels_of, latents_of, one_of, parts_of, rows_of, to_tensor
+from dreamgen.inputs import (
+    check_range,
+    codes_of,
+    column_of,
+    labels_of,
+    latents_of,
+    one_of,
+    parts_of,
+    rows_of,
+    to_tensor,
+)
 from dreamgen.io import SavedModel, load_model, save_model
+from dreamgen.models import VAE
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.zoo import find_model
 
 Floats = npt.NDArray[np.float32]
+Given = Mapping[str, Any]
 
-_DECODE_ROWS = 256  # decoded at once
 _MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
 _SCORE_SAMPLES = 16
 
@@ -57,6 +71,7 @@ class DreamGenerator(Estimator):
         hidden_dim: int | list[int] = 400,
         beta: Part = 1.0,
         *,
+        model: Part = "vae",
         encoder: Part = "mlp",
         posterior: Part = "gaussian",
         prior: Part = "normal",
@@ -64,6 +79,8 @@ class DreamGenerator(Estimator):
         likelihood: Part = "bernoulli",
         objective: Part = "elbo",
         free_bits: float = 0.0,
+        context: str | list[str] = "none",
+        augment: Part = "none",
         binarise: str = "none",
         masking: Part = "none",
         validation: float = 0.05,
@@ -84,6 +101,7 @@ class DreamGenerator(Estimator):
         self.latent_dim = latent_dim
         self.hidden_dim = hidden_dim
         self.beta = beta
+        self.model = model
         self.encoder = encoder
         self.posterior = posterior
         self.prior = prior
@@ -91,6 +109,8 @@ class DreamGenerator(Estimator):
         self.likelihood = likelihood
         self.objective = objective
         self.free_bits = free_bits
+        self.context = context
+        self.augment = augment
         self.binarise = binarise
         self.masking = masking
         self.validation = validation
@@ -122,6 +142,8 @@ class DreamGenerator(Estimator):
         X: npt.ArrayLike,
         y: npt.ArrayLike | None = None,
         *,
+        attributes: Mapping[str, npt.ArrayLike] | None = None,
+        classes: Sequence[str] = (),
         out: str | Path | None = None,
         resume: bool = False,
         stop: Callable[[], bool] = lambda: False,
@@ -131,14 +153,16 @@ class DreamGenerator(Estimator):
 
         Args:
             X: (n, ...), bytes or floats.
-            y: labels, (n,), integers; kept to colour maps with, never trained on.
+            y: labels, (n,), integers; kept to colour maps with, and trained on only where `context` says so.
+            attributes: by name, (n,): flags, 0 or 1, or numbers; for `context`.
+            classes: names of the labels; none: their numbers.
             out: folder for checkpoints; None: none are kept.
             resume: go on from the last checkpoint in `out`, if there is one.
             stop: asked after each step; true saves a checkpoint and raises Interrupted.
             on_record: told where training stands, every few steps and after every epoch.
 
         Raises:
-            DataError: X is empty, not finite, or outside the likelihood's range.
+            DataError: X is empty, not finite, or outside the likelihood's range; or it has no such context.
             SettingsError: a parameter is not valid.
             DivergedError: a loss that is not finite.
         """
@@ -148,14 +172,20 @@ class DreamGenerator(Estimator):
         check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=()), x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
+        known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
+        context = Context.of(settings.context, None if labels is None else labels.numpy(), classes, known)
+        told = None
+        if context:
+            told = context.encode({LABEL: y, **known} if LABEL in context.names else known, len(x))
         folder, device = None if out is None else Path(out), find_device(self.device)
         self.seed_: int | None = self._choose_seed(folder if resume else None)
         if len(x) < settings.batch_size:
             warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
-            Batch(to_tensor(x)),
+            Batch(to_tensor(x), context=told),
             labels,
+            context=context,
             seed=self.seed_,
             device=device,
             out=folder,
@@ -190,32 +220,59 @@ class DreamGenerator(Estimator):
 
     # Dreams
 
-    @torch.no_grad()
-    def dream(self, n: int = 64, *, seed: int | None = None, sample: bool = False) -> Floats:
+    def dream(
+        self,
+        n: int = 64,
+        *,
+        given: Given | None = None,
+        seed: int | None = None,
+        sample: bool = False,
+        mixture: int | None = None,
+    ) -> Floats:
         """n new examples: z from the prior, decoded.
 
         Args:
             n: how many.
+            given: what a conditional model is told, by field: one value for all or n; a class by number or name, a
+                flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean.
+            mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept with
+                the model, which takes a second; 10 is usual. A conditional model gets a mixture for each context. It
+                helps most where codes do not fill the prior.
 
         Returns:
             (n, *event), float32.
+
+        Raises:
+            SettingsError: a mixture, of a model that keeps no codes, or too few that were told the same.
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = chosen_seed(seed)
-        prior, codes = self._model.prior(None), []
-        for block in range(-(-n // _DECODE_ROWS)):
-            # A block's noise is drawn whole, so that a dream does not depend on how many others there are.
-            noise = PortableNoise(seed, "dream", block, device=self._device)
-            codes.append(draw(prior.expand((_DECODE_ROWS, *prior.batch_shape)), noise, 1)[0])
-        return self._pictures(torch.cat(codes)[:n], seed if sample else None)
+        told = dream_context(self._dreamer(), n, given or {}, seed)
+        return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
-    def reconstruct(self, X: npt.ArrayLike, *, seed: int = 0, sample: bool = False) -> Floats:
+    def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
+        """n codes from the prior, each decoded once for every class of a field: (n, classes, *event).
+
+        One row a style, one column a class. A prior that knows the class has its own place for each: the noise is
+        what a row shares.
+        """
+        context = self._dreamer().context
+        if context is None or context[field].kind != "class":
+            raise SettingsError(f"styles: expected a model that is told the class {field!r}")
+        many, seed = len(context[field].classes), chosen_seed(seed)
+        columns = [self.dream(n, given={field: number}, seed=seed) for number in range(many)]
+        return np.stack(columns, axis=1)
+
+    def reconstruct(
+        self, X: npt.ArrayLike, *, given: Given | None = None, seed: int = 0, sample: bool = False
+    ) -> Floats:
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
-        z = self.encode(X).mean
-        return self._pictures(z, seed if sample else None)
+        batch = self.rows(X, given)
+        z = encode_rows(self._model, batch).mean
+        return self._pictures(z, seed if sample else None, batch.context)
 
     def fill(
         self,
@@ -323,27 +380,38 @@ class DreamGenerator(Estimator):
 
     # Codes
 
-    def encode(self, X: npt.ArrayLike) -> Distribution:
-        """q(z|x) as a torch Distribution with batch shape (n, D), on the CPU."""
-        return encode_rows(self._model, self.prepare(X))
+    def encode(self, X: npt.ArrayLike, given: Given | None = None) -> Distribution:
+        """q(z|x) as a torch Distribution with batch shape (n, D), on the CPU.
+
+        `given` is what a conditional model is told of each row, here and below: by field one value for all, or n.
+        """
+        return encode_rows(self._model, self.rows(X, given))
 
     @torch.no_grad()
-    def decode(self, Z: npt.ArrayLike) -> Distribution:
+    def decode(self, Z: npt.ArrayLike, given: Given | None = None) -> Distribution:
         """p(x|z) as a torch Distribution with batch shape (n, *event), on the model's device, for codes (n, D)."""
-        return self._model.decoder(codes_of(Z, self._latent_dim).to(self._device))  # type: ignore[no-any-return]
+        z = codes_of(Z, self._latent_dim)
+        told = self._told(given, len(z))
+        told = None if told is None else told.to(self._device)
+        return self._model.decoder(z.to(self._device), told)  # type: ignore[no-any-return]
 
-    def transform(self, X: npt.ArrayLike) -> Floats:
+    def transform(self, X: npt.ArrayLike, given: Given | None = None) -> Floats:
         """The posterior's mean, (n, D)."""
-        return self.encode(X).mean.numpy()
+        return self.encode(X, given).mean.numpy()
 
-    def inverse_transform(self, Z: npt.ArrayLike) -> Floats:
+    def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
         """The decoder's mean for codes (n, D): (n, *event)."""
-        return self._pictures(codes_of(Z, self._latent_dim))
+        z = codes_of(Z, self._latent_dim)
+        return self._pictures(z, None, self._told(given, len(z)))
 
     # Scores
 
-    def log_likelihood(self, X: npt.ArrayLike, samples: int = 100, *, seed: int = 0) -> npt.NDArray[np.float64]:
+    def log_likelihood(
+        self, X: npt.ArrayLike, samples: int = 100, *, given: Given | None = None, seed: int = 0
+    ) -> npt.NDArray[np.float64]:
         """log p(x) of each row, (n,), in nats: the importance-weighted bound with `samples` samples.
+
+        Of a conditional model it is log p(x|context).
 
         A Bernoulli likelihood knows only 0 and 1. Grey pixels are drawn as 0 or 1 first, once, by a function of the
         seed and the row, and a warning says so.
@@ -351,28 +419,34 @@ class DreamGenerator(Estimator):
         Raises:
             DataError: the posterior is a point, so there is no bound.
         """
-        x = self.prepare(X)
-        if isinstance(self.encode(x[:1]), Delta):
+        batch = self.rows(X, given)
+        if isinstance(encode_rows(self._model, batch[:1]), Delta):
             raise DataError("the posterior is a point: an autoencoder has no likelihood")
-        if not self._model.decoder.likelihood.is_likelihood(as_float(x)):
+        if not self._model.decoder.likelihood.is_likelihood(as_float(batch.x)):
             warnings.warn("grey pixels have no Bernoulli likelihood: they are drawn as 0 or 1", stacklevel=2)
-            x = binarise_rows(x, seed)
-        return score_rows(self._model, x, samples, seed).log_likelihood.double().numpy()
+            batch = replace(batch, x=binarise_rows(batch.x, seed))
+        return score_rows(self._model, batch, samples, seed).log_likelihood.double().numpy()
 
-    def score_samples(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def score_samples(self, X: npt.ArrayLike, given: Given | None = None) -> npt.NDArray[np.float64]:
         """A score for each row, (n,), higher for rows more like the training data; deterministic.
 
         The importance-weighted bound with 16 samples, in nats. For grey pixels under a Bernoulli, and for a point
         posterior, the same sum is a score and not a likelihood.
         """
-        return score_rows(self._model, self.prepare(X), _SCORE_SAMPLES).log_likelihood.double().numpy()
+        return score_rows(self._model, self.rows(X, given), _SCORE_SAMPLES).log_likelihood.double().numpy()
 
     def score(self, X: npt.ArrayLike, y: object = None) -> float:
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
     def evaluate(
-        self, X: npt.ArrayLike, *, binarise: bool | None = None, train: npt.ArrayLike | None = None, **options: Any
+        self,
+        X: npt.ArrayLike,
+        *,
+        given: Given | None = None,
+        binarise: bool | None = None,
+        train: npt.ArrayLike | None = None,
+        **options: Any,
     ) -> dict[str, Any]:
         """`dreamgen.evaluate` on rows of X; see there for options.
 
@@ -380,7 +454,7 @@ class DreamGenerator(Estimator):
         """
         binarise = self.sees_binary if binarise is None else binarise
         rows = None if train is None else self.prepare(train)
-        return evaluate(self._model, self.prepare(X), binarise=binarise, train=rows, **options)
+        return evaluate(self._model, self.rows(X, given), binarise=binarise, train=rows, **options)
 
     # Keeping
 
@@ -415,9 +489,19 @@ class DreamGenerator(Estimator):
         self._check_fitted()
         return self.saved_
 
+    def _dreamer(self) -> SavedModel:
+        """The model, which is to have a decoder."""
+        saved = self.fitted()
+        if not isinstance(saved.model, VAE):
+            raise SettingsError(
+                f"a {type(saved.model).__name__.lower()} reads examples: it cannot dream or encode them"
+            )
+        return saved
+
     @property
-    def _model(self) -> Any:
-        return self.fitted().model
+    def _model(self) -> VAE:
+        model: VAE = self._dreamer().model
+        return model
 
     @property
     def _latent_dim(self) -> int:
@@ -430,7 +514,7 @@ class DreamGenerator(Estimator):
 
     @property
     def _device(self) -> torch.device:
-        return next(self._model.parameters()).device  # type: ignore[no-any-return]
+        return next(self._model.parameters()).device
 
     def prepare(self, X: npt.ArrayLike) -> Tensor:
         """Rows as the model takes them, (n, *event), checked.
@@ -439,20 +523,25 @@ class DreamGenerator(Estimator):
 
         Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
         """
-        return rows_of(X, self.fitted().event_shape, self._model.decoder.likelihood)
-
-    @torch.no_grad()
-    def _pictures(self, z: Tensor, seed: int | None = None) -> Floats:
-        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed.
-
-        In blocks of one size, so that a picture does not depend, in its last digit, on how many there are.
-        """
         saved = self.fitted()
-        pictures = torch.empty(len(z), *saved.event_shape)
-        for number, (block, real) in enumerate(blocks(z, _DECODE_ROWS)):
-            p = self._model.decoder(block.to(self._device))
-            rows = range(number * _DECODE_ROWS, (number + 1) * _DECODE_ROWS)
-            decoded = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", rows, self._device), 1)[0]
-            decoded = decoded.clamp_(0, 1) if saved.unit_range else decoded
-            pictures[number * _DECODE_ROWS :][:real] = decoded[:real]
-        return pictures.numpy()
+        likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
+        return rows_of(X, saved.event_shape, likelihood)
+
+    def rows(self, X: npt.ArrayLike, given: Given | None = None) -> Batch:
+        """Rows as `prepare` gives them, with what a conditional model is told of them."""
+        x = self.prepare(X)
+        return Batch(x, context=self._told(given, len(x)))
+
+    def _told(self, given: Given | None, n: int) -> Tensor | None:
+        """The context of n rows, (n, C); None where the model is told nothing. Raises SettingsError, DataError."""
+        context = self.fitted().context
+        if context is None and given:
+            raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
+        return context.encode(given or {}, n) if context else None
+
+    def _pictures(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Floats:
+        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed."""
+        saved = self._dreamer()
+        if context is None and saved.context:
+            raise SettingsError(f"this model is told {', '.join(saved.context.names)}: expected it as `given`")
+        return decode_rows(saved, z, context, seed).numpy()

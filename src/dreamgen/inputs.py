@@ -103,6 +103,16 @@ def labels_of(y: npt.ArrayLike, rows: int) -> Tensor:
     return torch.from_numpy(labels.astype(np.int64))
 
 
+def column_of(values: npt.ArrayLike, name: str, rows: int) -> npt.NDArray[Any]:
+    """An attribute of each row, (rows,), finite numbers; raises DataError."""
+    column = np.asarray(values)
+    if column.shape != (rows,) or column.dtype.kind not in "buif":
+        raise DataError(f"{name}: expected {rows} numbers, got {column.dtype} of shape {column.shape}")
+    if not np.isfinite(column).all():
+        raise DataError(f"{name}: holds NaN or infinity")
+    return column
+
+
 def latents_of(latents: Sequence[int], latent_dim: int) -> list[int]:
     """Numbers of latents; raises SettingsError for one that does not exist."""
     for latent in latents:

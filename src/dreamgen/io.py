@@ -23,9 +23,10 @@ from torch import Tensor
 from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.context import Context
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
-from dreamgen.models import VAE, build_model
+from dreamgen.models import build_model
 from dreamgen.registry import check_type, shorten
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
@@ -40,7 +41,7 @@ class SavedModel:
     """What a folder holds.
 
     Attributes:
-        model: float32, in evaluation mode; on the CPU when just loaded.
+        model: what `build_model` makes, float32, in evaluation mode; on the CPU when just loaded.
         settings: as resolved for the run.
         event_shape: shape of one example.
         unit_range: whether the data lay within [0, 1], as pictures do; then means are kept within it.
@@ -50,10 +51,11 @@ class SavedModel:
         codes: `loc` and `scale` (n, D) of q(z|x) and, if there were labels, `labels` (n,) of training rows; empty if
             not kept.
         columns: the columns, where an example is a row of a table.
+        context: what the model is told (of a classifier: what it reads); None: nothing.
         more: further files by name, which whoever keeps them there reads and checks.
     """
 
-    model: VAE
+    model: Any
     settings: Settings
     event_shape: tuple[int, ...]
     unit_range: bool = True
@@ -62,6 +64,7 @@ class SavedModel:
     history: list[dict[str, Any]] = field(default_factory=list)
     codes: dict[str, Tensor] = field(default_factory=dict)
     columns: tuple[ColumnShape, ...] = ()
+    context: Context | None = None
     more: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -100,6 +103,8 @@ def model_files(saved: SavedModel, half: bool = False) -> dict[str, bytes]:
     }
     if saved.columns:
         config["columns"] = [asdict(column) for column in saved.columns]
+    if saved.context:
+        config["context"] = saved.context.to_dict()
     contents = {
         "model.safetensors": dump_tensors(weights),
         "config.json": dump_json(config),
@@ -140,7 +145,9 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
     columns = _columns(config.get("columns", []), shape)
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
-        model = _rebuild(settings, shape, columns, parse_tensors(contents["model.safetensors"], "model.safetensors"))
+        context = Context.from_dict(config["context"]) if "context" in config else None
+        weights = parse_tensors(contents["model.safetensors"], "model.safetensors")
+        model = _rebuild(settings, shape, context, columns, weights)
     except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
         # Settings from a file can be absurd in ways that only building shows.
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
@@ -157,23 +164,29 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
         origin=_check_origin(_mapping(config.get("origin", {}), "config.json, origin")),
         card=_check_card(_mapping(card, "card.json"), settings.latent_dim),
         history=history,
-        codes=_check_codes(codes, settings.latent_dim),
+        codes=_check_codes(codes, settings.latent_dim, context),
         columns=columns,
+        context=context,
         more={name: content for name, content in contents.items() if name not in _OWN},
     )
 
 
 def _rebuild(
-    settings: Settings, shape: Sequence[int], columns: Sequence[ColumnShape], weights: dict[str, Tensor]
-) -> VAE:
+    settings: Settings,
+    shape: Sequence[int],
+    context: Context | None,
+    columns: Sequence[ColumnShape],
+    weights: dict[str, Tensor],
+) -> Any:
     # First without memory: settings that promise a giant network are compared with the file before one is made.
     with torch.device("meta"):
-        expected = {k: tuple(v.shape) for k, v in build_model(settings, shape, columns=columns).state_dict().items()}
+        bare = build_model(settings, shape, context, columns=columns)
+        expected = {k: tuple(v.shape) for k, v in bare.state_dict().items()}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if expected != found:
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
-    model = build_model(settings, shape, seed=0, columns=columns)
+    model = build_model(settings, shape, context, 0, columns)
     model.load_state_dict(weights)  # casts to float32
     for name, value in model.state_dict().items():
         if not weights[name].is_floating_point() or not is_finite(value):
@@ -246,7 +259,7 @@ def _check_card(card: dict[str, Any], latent_dim: int) -> dict[str, Any]:
     return card
 
 
-def _check_codes(codes: dict[str, Tensor], latent_dim: int) -> dict[str, Tensor]:
+def _check_codes(codes: dict[str, Tensor], latent_dim: int, context: Context | None) -> dict[str, Tensor]:
     loc = codes.get("loc")
     if codes and (loc is None or loc.dim() != 2 or loc.shape[1] != latent_dim):
         raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim})")
@@ -257,6 +270,11 @@ def _check_codes(codes: dict[str, Tensor], latent_dim: int) -> dict[str, Tensor]
         scale.shape == loc.shape and scale.dtype in _CODE_TYPES and (not scale.numel() or scale.min() >= 0)
     ):
         raise ModelFileError("codes.safetensors: expected a scale of 0 or more for each number of a code")
+    told = codes.get("context")
+    if loc is not None and told is not None:
+        width = context.width if context else 0
+        if told.shape != (len(loc), width) or told.dtype not in _CODE_TYPES:
+            raise ModelFileError(f"codes.safetensors: expected context of shape ({len(loc)}, {width})")
     labels = codes.get("labels")
     if loc is not None and labels is not None and (labels.shape != loc.shape[:1] or labels.dtype != torch.int64):
         raise ModelFileError("codes.safetensors: expected a whole number as label of each code")

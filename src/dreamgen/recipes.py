@@ -136,6 +136,12 @@ RECIPES: dict[str, Recipe] = {
         ),
         "Variational Lossy Autoencoder, 2016, https://arxiv.org/abs/1611.02731",
     ),
+    "conditional-mission": Recipe(
+        "the Dream Generator told which digit it is to dream: 784-400-20 with labels",
+        _MNIST.replace(context="labels", epochs=30),
+        "Learning Structured Output Representation using Deep Conditional Generative Models, 2015, "
+        "https://papers.nips.cc/paper/5775",
+    ),
     "gaussian": Recipe(
         "squared error: a Gaussian of fixed scale around each pixel",
         _MNIST.replace(likelihood={"kind": "gaussian", "scale": 0.2}),

@@ -122,7 +122,7 @@ class TableModel:
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return next(self.saved.model.parameters()).device
+        return next(self.saved.model.parameters()).device  # type: ignore[no-any-return]
 
     def posterior(self, rows: Batch) -> Distribution:
         """q(z|x) of all rows, batch shape (n, D), on the CPU."""

@@ -7,6 +7,7 @@ import click
 
 from dreamgen.cli.common import common_options, say, table
 from dreamgen.cli.output import check_out, write_examples
+from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json, write_bytes
 
@@ -83,23 +84,25 @@ def data_list(out: Path | None, seed: int, as_json: bool) -> None:
 @click.argument("name")
 @click.option("-n", "n", type=click.IntRange(1), default=100, show_default=True, help="How many examples.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), default="train", show_default=True)
+@reading_options
 @common_options(out="Where to write: .png (a sheet) or .npz; by default data.png.")
-def data_show(name: str, n: int, split: str, out: Path | None, seed: int, as_json: bool) -> None:
+def data_show(
+    name: str, n: int, split: str, size: int | None, skip_bad: bool, out: Path | None, seed: int, as_json: bool
+) -> None:
     """Draw the first examples of DATA as a sheet."""
-    from dreamgen.data import load_data
-
     path = check_out(out, "data.png")
-    x = load_data(name).part(split).x[:n]
+    x = load_pictures(name, size, skip_bad).part(split).x[:n]
     write_examples(path, x)
     say({"out": str(path), "n": len(x), "split": split}, as_json, f"{len(x)} examples in {path}")
 
 
 @data.command("check")
 @click.argument("name")
+@reading_options
 @common_options(out="Also write the answer there, as JSON.")
-def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
+def data_check(name: str, size: int | None, skip_bad: bool, out: Path | None, seed: int, as_json: bool) -> None:
     """Read DATA and say what it is; for a named set, compare each file's SHA-256 with the published one."""
-    from dreamgen.data import NAMED_SETS, load_data
+    from dreamgen.data import NAMED_SETS
     from dreamgen.data.named import sha256_of
 
     if name in NAMED_SETS:
@@ -107,7 +110,7 @@ def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
             found = sha256_of(NAMED_SETS[name].path(file))
             if found != expected:
                 raise DataError(f"{file}: expected SHA-256 {expected}, got {found}")
-    dataset = load_data(name)
+    dataset = load_pictures(name, size, skip_bad)
     x = dataset.train.x
     result = {
         "name": dataset.name,
@@ -119,6 +122,9 @@ def data_check(name: str, out: Path | None, seed: int, as_json: bool) -> None:
         "dtype": str(x.dtype),
         "range": [float(x.min()), float(x.max())],
         "classes": list(dataset.classes),
+        "attributes": list(dataset.attribute_names),
+        "skipped": list(dataset.skipped),
+        "notes": list(dataset.notes),
         "sha256": dataset.sha256,
     }
     _keep(result, out)

@@ -6,6 +6,7 @@ import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
+from dreamgen.cli.pictures import load_like
 
 
 @click.command()
@@ -16,11 +17,9 @@ from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
 @common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc; by default codes.npz.")
 def encode(model: str, data: str, split: str, device: str, out: Path | None, seed: int, as_json: bool) -> None:
     """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
-    from dreamgen.data import load_data
-
     path = check_out(out, "codes.npz", ARRAYS)
     generator = load_generator(model, device)
-    part = load_data(data).part(split)
+    part = load_like(data, generator).part(split)
     q = generator.encode(part.x)
     arrays = {"loc": q.mean.numpy(), "scale": q.stddev.numpy()}
     if part.labels is not None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,18 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dreamgen.errors import DataError, SettingsError
 from dreamgen.experiments.tables import cell
-from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings
+    from dreamgen.data import Dataset, Examples
     from dreamgen.generator import DreamGenerator
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
-_DIGITS = 18  # of a row or a seed
 
 
 def common_options(out: str, seed: int | None = 0) -> Callable[[F], F]:
@@ -80,6 +77,43 @@ def asked_settings(overrides: Sequence[str], base: "Settings | None" = None) -> 
     return {name: changed[name] for name in (text.partition("=")[0].partition(".")[0].strip() for text in overrides)}
 
 
+def given_option(verb: F) -> F:
+    """--given and --label."""
+    verb = click.option("--label", help="The class to be told: --given label=LABEL.")(verb)
+    return click.option(
+        "--given", multiple=True, metavar="FIELD=VALUE", help="What a conditional model is told; repeatable."
+    )(verb)
+
+
+def parse_given(given: Sequence[str], label: str | None = None) -> dict[str, Any]:
+    """Texts FIELD=VALUE as names and values: numbers where they are such, else names of classes."""
+    told: dict[str, Any] = {}
+    for text in (*given, *([] if label is None else [f"label={label}"])):
+        name, equals, value = text.partition("=")
+        if not equals or not name or not value:
+            raise SettingsError(f"--given {shorten(text)}: expected FIELD=VALUE")
+        try:
+            told[name.strip()] = float(value)
+        except ValueError:
+            told[name.strip()] = value.strip()
+    return told
+
+
+def told_of(generator: "DreamGenerator", dataset: "Dataset", part: "Examples") -> dict[str, Any]:
+    """What a conditional model is told of a part of a data set: its labels and attributes. Raises DataError."""
+    from dreamgen.data.context import LABEL
+
+    context = generator.fitted().context
+    if context is None:
+        return {}
+    known: dict[str, Any] = dict(dataset.attributes_of(part))
+    if part.labels is not None:
+        known[LABEL] = part.labels
+    if absent := [name for name in context.names if name not in known]:
+        raise DataError(f"this model is told {', '.join(absent)}, which {dataset.name} does not have")
+    return {name: known[name] for name in context.names}
+
+
 def say(result: dict[str, Any], as_json: bool, text: str) -> None:
     """The result of a verb: one JSON object, or lines for a person."""
     from dreamgen.files import without_infinity
@@ -98,35 +132,6 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = show
         yield
-
-
-def one_example(text: str, generator: "DreamGenerator") -> Any:
-    """An example named on the command line, shape (*event).
-
-    An image file; `DATA:ROW`, a row of a named set's test part or of a file; `dream:SEED`, a dream of the model.
-    """
-    from dreamgen.data.files import load_path
-    from dreamgen.data.images import IMAGE_SUFFIXES, read_image
-    from dreamgen.data.named import NAMED_SETS
-
-    name, colon, row = text.rpartition(":")
-    if Path(text).suffix.lower() in IMAGE_SUFFIXES:
-        if not os.path.isfile(text):  # noqa: PTH113 - it answers for names that no file can have
-            raise DataError(f"{text}: no such image")
-        return read_image(Path(text))
-    if not colon or not row.isdecimal() or len(row) > _DIGITS:
-        raise SettingsError(f"{shorten(text)}: expected an image, DATA:ROW (mnist:7, faces.npz:0) or dream:SEED")
-    if name == "dream":
-        return generator.dream(1, seed=int(row))[0]
-    if name in NAMED_SETS:
-        x = NAMED_SETS[name].load().test.x
-    elif os.path.exists(name):  # noqa: PTH110
-        x = load_path(Path(name)).part("all").x
-    else:
-        raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
-    if int(row) >= len(x):
-        raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")
-    return x[int(row)]
 
 
 def table(values: Mapping[str, Any]) -> str:

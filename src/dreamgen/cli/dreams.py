@@ -7,29 +7,53 @@ import click
 from dreamgen.cli.common import (
     common_options,
     device_option,
+    given_option,
     load_generator,
-    one_example,
+    parse_given,
     plain_warnings,
     say,
+    told_of,
 )
 from dreamgen.cli.output import check_out, is_array, write_examples
+from dreamgen.cli.pictures import load_like, one_example
+from dreamgen.errors import SettingsError
 
 
 @click.command()
 @click.argument("model")
 @click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@given_option
+@click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default dreams.png.", seed=None)
-def dream(model: str, n: int, sample: bool, device: str, out: Path | None, seed: int | None, as_json: bool) -> None:
+def dream(
+    model: str,
+    n: int,
+    sample: bool,
+    given: tuple[str, ...],
+    label: str | None,
+    styles: bool,
+    device: str,
+    out: Path | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
     """Dream up new examples with MODEL, a folder or a model that ships (mnist)."""
     path = check_out(out, "dreams.png")
     from dreamgen.estimator import chosen_seed
 
-    seed = chosen_seed(seed)
-    pictures = load_generator(model, device).dream(n, seed=seed, sample=sample)
-    write_examples(path, pictures)
-    result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample}
+    seed, told = chosen_seed(seed), parse_given(given, label)
+    generator = load_generator(model, device)
+    if styles:
+        if told or sample:
+            raise SettingsError("--styles has a column for every label: expected no --label, --given or --sample")
+        sheet = generator.styles(n, seed=seed)
+        pictures, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
+    else:
+        pictures, columns = generator.dream(n, given=told, seed=seed, sample=sample), None
+    write_examples(path, pictures, columns=columns)
+    result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample, "given": told}
     say(result, as_json, f"{n} dreams in {path} (seed {seed})")
 
 
@@ -55,15 +79,16 @@ def reconstruct(
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
     import numpy as np
 
-    from dreamgen.data import as_float, load_data
+    from dreamgen.data import as_float
     from dreamgen.plots import reconstructions, save_image
 
     path = check_out(out, "reconstructions.png")
     generator = load_generator(model, device)
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
-    x = dataset.part(part).x[:n]
-    again = generator.reconstruct(x, seed=seed, sample=sample)
+    rows = dataset.part(part)[:n]
+    x = rows.x
+    again = generator.reconstruct(x, given=told_of(generator, dataset, rows), seed=seed, sample=sample)
     originals = as_float(generator.prepare(x)).numpy()
     error = float(np.square(originals - again).mean())
     if is_array(path):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table
+from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table, told_of
 from dreamgen.cli.output import check_out
+from dreamgen.cli.pictures import load_like
 from dreamgen.files import dump_json, make_folder, write_bytes
 
 
@@ -37,17 +38,17 @@ def evaluate(
 
     A model that was trained on binarised pixels is measured on binarised pixels without being told.
     """
-    from dreamgen.data import load_data
-
     if out:
         check_out(out, "report.json", (".json",))
     generator = load_generator(model, device)
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
-    x = dataset.part(part).x[:limit]
+    rows = dataset.part(part)[:limit]
+    x = rows.x
     with _progress(len(x)) as progress:
         report = generator.evaluate(
             x,
+            given=told_of(generator, dataset, rows),
             samples=samples,
             seed=seed,
             binarise=True if binarise else None,

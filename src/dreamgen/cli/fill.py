@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, one_example, say
+from dreamgen.cli.common import common_options, device_option, load_generator, say
 from dreamgen.cli.output import check_out, is_array, write_arrays
+from dreamgen.cli.pictures import load_like, one_example
 
 if TYPE_CHECKING:
     from dreamgen.generator import DreamGenerator
@@ -69,10 +70,9 @@ def fill(
 
 def _examples(data: str, n: int, generator: "DreamGenerator") -> Any:
     """The first examples of a data set, or the one that is named."""
-    from dreamgen.data import load_data
     from dreamgen.data.images import IMAGE_SUFFIXES
 
     if ":" in data or Path(data).suffix.lower() in IMAGE_SUFFIXES:
         return one_example(data, generator)[None]
-    dataset = load_data(data)
+    dataset = load_like(data, generator)
     return dataset.part("test" if len(dataset.test) else "train").x[:n]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, plain_warnings, say
+from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
+from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--recipe", help="A recipe's name or a .toml file; by default the one named like DATA, if any.")
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @click.option("--epochs", type=click.IntRange(1), help="Epochs to train.")
+@reading_options
 @click.option("--resume", is_flag=True, help="Go on where a stopped run in --out left off.")
 @device_option
 @common_options(out="Folder of the run; by default runs/DATA.")
@@ -33,16 +35,17 @@ def train(
     recipe: str | None,
     overrides: tuple[str, ...],
     epochs: int | None,
+    size: int | None,
+    skip_bad: bool,
     resume: bool,
     device: str,
     out: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train a model on DATA: a named set (mnist, fashion_mnist, omniglot, digits) or a path (.npy, .npz, a folder
-    of images). Ctrl-C saves; the same command with --resume goes on."""
+    """Train a model on DATA: a named set (mnist, fashion_mnist, omniglot, faces, digits) or a path (.npy, .npz, a
+    folder of images, CelebA's folder). Ctrl-C saves; the same command with --resume goes on."""
     from dreamgen.config import apply_overrides
-    from dreamgen.data import load_data
     from dreamgen.recipes import find_settings
 
     settings = apply_overrides(find_settings(recipe, data), overrides)
@@ -50,24 +53,34 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        generator, result = train_on(load_data(data), settings, out, seed, device, resume)
+        generator, result = train_on(load_pictures(data, size, skip_bad), settings, out, seed, device, resume)
     pictures = len(generator.saved_.event_shape) > 1
+    dreams = f"; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}"
     lines = [
         f"trained {result['epochs']} epochs in {result['seconds']:.1f} s",
-        f"test loss {result['test_loss']:.2f} nats per example, one sample each "
-        f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
-        if result["test_loss"] is not None
-        else "no test loss: " + ("too few rows for a test part" if generator.saved_.model.reads else "no encoder"),
-        f"model in {out}; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}",
+        _test_line(result),
+        f"model in {out}{'' if 'test_accuracy' in result else dreams}",
     ]
     say(result, as_json, "\n".join(lines))
+
+
+def _test_line(result: dict[str, Any]) -> str:
+    if result["test_loss"] is None:
+        return "no test loss: too few rows for a test part, or no encoder to read them"
+    if right := result.get("test_accuracy"):
+        mean = sum(right.values()) / len(right)
+        return f"test accuracy {mean:.2%}, loss {result['test_loss']:.4f} nats per example"
+    return (
+        f"test loss {result['test_loss']:.2f} nats per example, one sample each "
+        f"(distortion {result['test_distortion']:.2f}, rate {result['test_rate']:.2f})"
+    )
 
 
 def train_on(
     dataset: "Dataset", settings: "Settings", out: Path, seed: int, device: str = "auto", resume: bool = False
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
-    from dreamgen.evaluation.report import one_sample_loss
+    from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
 
     generator = DreamGenerator.from_settings(settings, device, seed)
@@ -75,7 +88,14 @@ def train_on(
         started = time.perf_counter()
         try:
             generator.fit(
-                dataset.train.x, dataset.train.labels, out=out, resume=resume, stop=stop, on_record=on_record
+                dataset.train.x,
+                dataset.train.labels,
+                attributes=dataset.attributes_of(dataset.train),
+                classes=dataset.classes,
+                out=out,
+                resume=resume,
+                stop=stop,
+                on_record=on_record,
             )
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command with --resume goes on from there") from None
@@ -83,8 +103,12 @@ def train_on(
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
     if len(dataset.test) and saved.model.reads:
-        test = one_sample_loss(saved.model, generator.prepare(dataset.test.x), binarise=generator.sees_binary)
+        rows = generator.rows(dataset.test.x, told_of(generator, dataset, dataset.test))
+        test = figures_of_test(saved.model, rows, generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    if dataset.size is not None:
+        saved.origin["data"]["size"] = dataset.size
+        saved.card["skipped_pictures"] = len(dataset.skipped)
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"

@@ -8,10 +8,10 @@ from dreamgen.cli.common import (
     common_options,
     device_option,
     load_generator,
-    one_example,
     say,
 )
 from dreamgen.cli.output import check_out, is_array, write_arrays
+from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
 

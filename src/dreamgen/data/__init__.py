@@ -2,31 +2,52 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from dreamgen.data.batch import Batch, as_float
 from dreamgen.data.dataset import Dataset, Examples
+from dreamgen.data.decoded import Watch, silent
 from dreamgen.data.files import load_path
 from dreamgen.data.named import NAMED_SETS
+from dreamgen.data.pictures import Reading
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
+
+if TYPE_CHECKING:
+    from dreamgen.data.batch import Batch, as_float
 
 __all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "load_data"]
 
 
-def load_data(name_or_path: str | Path) -> Dataset:
+def __getattr__(name: str) -> Any:
+    """What needs torch, when it is asked for: the workers that decode pictures do without."""
+    if name in ("Batch", "as_float"):
+        from dreamgen.data import batch
+
+        return getattr(batch, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_data(
+    name_or_path: str | Path, *, size: int | None = None, skip_bad: bool = False, watch: Watch = silent
+) -> Dataset:
     """Load a data set.
 
     Args:
-        name_or_path: a named set (`mnist`, `fashion_mnist`, `omniglot`, `digits`), or a path: .npy, .npz, or a folder
-            of images.
+        name_or_path: a named set (`mnist`, `fashion_mnist`, `omniglot`, `faces`, `digits`), or a path: .npy, .npz, a
+            folder of images, or one of CelebA (`img_align_celeba` with `list_attr_celeba.txt`).
+        size: side in pixels that the pictures of a folder, or faces, are brought to; None: they have one size, or 64
+            for faces.
+        skip_bad: leave out pictures of theirs that cannot be read, and count them, in place of an error.
+        watch: told how many of how many pictures are decoded, as `watch(done, total)`.
 
     Raises:
         DataError: it does not exist, cannot be read, or is not data; the text says expected and got.
     """
+    reading = Reading(size, skip_bad, watch)
     if str(name_or_path) in NAMED_SETS:
-        return NAMED_SETS[str(name_or_path)].load()
+        return NAMED_SETS[str(name_or_path)].load(reading)
     path = Path(name_or_path)
     if os.path.exists(path):  # noqa: PTH110 - it answers for names that no file can have
-        return load_path(path)
+        return load_path(path, reading)
     hint = nearest(str(name_or_path), NAMED_SETS)
     raise DataError(f"no data set and no file is called {str(name_or_path)!r}: {hint}, or a path")

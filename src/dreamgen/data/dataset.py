@@ -1,6 +1,7 @@
 """A data set in memory: training and test examples, with labels where there are any."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,16 +25,22 @@ class Examples:
     Attributes:
         x: (n, *event), bytes 0..255 or float32.
         labels: (n,) integers, or None.
+        attributes: (n, A) numbers, 0 and 1 for no and yes, or None; their names are the data set's.
     """
 
     x: Array
     labels: Labels | None = None
+    attributes: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
 
     def __getitem__(self, rows: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Examples":
-        return Examples(self.x[rows], None if self.labels is None else self.labels[rows])
+        return Examples(
+            self.x[rows],
+            None if self.labels is None else self.labels[rows],
+            None if self.attributes is None else self.attributes[rows],
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,10 @@ class Dataset:
         classes: names of the labels, by number.
         source: where it was read from.
         official_split: whether the parts are the publisher's, and not ours.
+        attribute_names: names of the attributes, by column.
+        size: side in pixels that pictures were brought to; None: they are as they were.
+        notes: what was done to it, for a person.
+        skipped: what is wrong with each picture that was left out.
     """
 
     name: str
@@ -55,26 +66,37 @@ class Dataset:
     classes: tuple[str, ...] = ()
     source: str = ""
     official_split: bool = False
+    attribute_names: tuple[str, ...] = ()
+    size: int | None = None
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @classmethod
     def of_parts(cls, name: str, train: Examples, test: Examples, **facts: Any) -> "Dataset":
         """A set whose publisher split it; the training rows come first."""
-        labels = None
+        labels = attributes = None
         if train.labels is not None and test.labels is not None:
             labels = np.concatenate([train.labels, test.labels])
+        if train.attributes is not None and test.attributes is not None:
+            attributes = np.concatenate([train.attributes, test.attributes])
         is_test = np.arange(len(train) + len(test)) >= len(train)
-        rows = Examples(np.concatenate([train.x, test.x]), labels)
+        rows = Examples(np.concatenate([train.x, test.x]), labels, attributes)
         return cls(name, rows, is_test, official_split=True, **facts)
 
     @cached_property
     def train(self) -> Examples:
         """The rows to train on."""
-        return self.rows[~self.is_test]
+        return self.rows[_places(~self.is_test)]
 
     @cached_property
     def test(self) -> Examples:
         """The rows to test on; may be empty."""
-        return self.rows[self.is_test]
+        return self.rows[_places(self.is_test)]
+
+    def attributes_of(self, part: Examples) -> dict[str, npt.NDArray[np.float32]]:
+        """The attributes of a part by name, each (n,); none where there are none."""
+        values = part.attributes
+        return {} if values is None else {name: values[:, i] for i, name in enumerate(self.attribute_names)}
 
     def part(self, split: str) -> Examples:
         """`train`, `test` or `all`; raises DataError if that part is empty."""
@@ -92,19 +114,39 @@ class Dataset:
         return digest.hexdigest()
 
 
-def split_by_content(name: str, x: Array, labels: Labels | None, **facts: Any) -> Dataset:
+def split_by_content(
+    name: str,
+    x: Array,
+    labels: Labels | None,
+    attributes: npt.NDArray[np.float32] | None = None,
+    **facts: Any,
+) -> Dataset:
     """Set a tenth of the rows aside as the test part, chosen by each row's own bytes.
 
     Equal rows go to the same side, so no copy of a test row is trained on, and the parts do not depend on the order
     of the file. Fewer than 20 rows are not split.
     """
-    is_test = np.fromiter((_chance(row) < _TEST_SHARE for row in x), bool, len(x))
-    if len(x) < _ROWS_TO_SPLIT or is_test.all():
+    is_test = is_for_test(np.ascontiguousarray(row).tobytes() for row in x)
+    return Dataset(name, Examples(x, labels, attributes), is_test, **facts)
+
+
+def is_for_test(contents: Iterable[bytes]) -> npt.NDArray[np.bool_]:
+    """A tenth of the rows, (n,), chosen by what each holds; none of fewer than 20."""
+    is_test = np.fromiter((_chance(content) < _TEST_SHARE for content in contents), bool)
+    if len(is_test) < _ROWS_TO_SPLIT or is_test.all():
         is_test[:] = False
-    return Dataset(name, Examples(x, labels), is_test, **facts)
+    return is_test
 
 
-def _chance(row: Array) -> float:
-    """A number in [0, 1) that is a function of the row's bytes."""
-    digest = hashlib.blake2b(np.ascontiguousarray(row).tobytes(), digest_size=8).digest()
+def _chance(content: bytes) -> float:
+    """A number in [0, 1) that is a function of some bytes."""
+    digest = hashlib.blake2b(content, digest_size=8).digest()
     return int.from_bytes(digest, "little") / 2**64
+
+
+def _places(chosen: npt.NDArray[np.bool_]) -> slice | npt.NDArray[np.bool_]:
+    """Chosen rows as a slice where they lie side by side: then what is mapped from a file is not copied."""
+    rows = np.flatnonzero(chosen)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1:
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return chosen

@@ -5,18 +5,28 @@ from pathlib import Path
 import numpy as np
 
 from dreamgen.data.arrays import as_examples, pick_array, read_arrays
+from dreamgen.data.celeba import find_celeba, read_celeba
 from dreamgen.data.dataset import Array, Dataset, Labels, split_by_content
 from dreamgen.data.images import read_folder
+from dreamgen.data.pictures import USUAL, Reading, read_sized_folder
 from dreamgen.errors import DataError
 
 _LARGEST_LABEL = 10_000
 
 
-def load_path(path: Path) -> Dataset:
-    """Load .npy, .npz or a folder of images; raises DataError."""
+def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
+    """Load .npy, .npz, a folder of images, or one of CelebA; raises DataError."""
     if path.is_dir():
+        if found := find_celeba(path):
+            return read_celeba(found, reading)
+        if reading.size is not None:
+            return read_sized_folder(path, reading.size, reading)
+        if reading.skip_bad:
+            raise DataError(f"{path}: --skip-bad needs --size, which pictures are brought to")
         x, labels, classes = read_folder(path)
         return split_by_content(path.name, x, labels, classes=classes, source=str(path))
+    if reading.size is not None or reading.skip_bad:
+        raise DataError(f"{path}: --size and --skip-bad are for faces and for folders of pictures")
     if path.suffix not in (".npy", ".npz"):
         raise DataError(f"{path}: expected .npy, .npz or a folder of images, got {path.suffix or 'no suffix'}")
     arrays = read_arrays(path)

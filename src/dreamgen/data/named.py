@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from dreamgen.data.arrays import read_arrays
+from dreamgen.data.cache import cache_folder
+from dreamgen.data.celeba import SIZE, read_packed_faces
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
+from dreamgen.data.pictures import USUAL, Reading
 from dreamgen.errors import DataError
 from dreamgen.files import check_regular
 
@@ -33,17 +36,21 @@ class NamedSet:
         files: relative path to SHA-256.
         mirror: where the files can be downloaded, without the folder; None: nowhere.
         read: makes the data set from the files' places.
+        size: side in pixels that its pictures are brought to unless another is asked for; None: they have one.
     """
 
     name: str
     about: str
     files: Mapping[str, str]
     mirror: str | None
-    read: Callable[["NamedSet"], Dataset]
+    read: Callable[["NamedSet", Reading], Dataset]
+    size: int | None = None
 
-    def load(self) -> Dataset:
-        """Read the set; raises DataError with what to do if its files cannot be had."""
-        return self.read(self)
+    def load(self, reading: Reading = USUAL) -> Dataset:
+        """Read the set; raises DataError with what to do if its files cannot be had, or have a size already."""
+        if reading.size is not None and self.size is None:
+            raise DataError(f"{self.name} has pictures of one size: --size is for faces and for folders of pictures")
+        return self.read(self, reading)
 
     def path(self, file: str) -> Path:
         """Where a file lies, after a download if need be."""
@@ -87,13 +94,6 @@ class NamedSet:
         return DataError(f"{self.name} is not at hand: {looked}, {cache_folder()} does not hold it, and {why}")
 
 
-def cache_folder() -> Path:
-    """The user's cache of downloaded data."""
-    import pooch
-
-    return Path(pooch.os_cache("dreamgen"))
-
-
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -121,7 +121,7 @@ def read_idx(path: Path) -> Array:
     return np.frombuffer(content, np.uint8).reshape(shape)
 
 
-def _read_mnist_like(self: NamedSet) -> Dataset:
+def _read_mnist_like(self: NamedSet, reading: Reading) -> Dataset:
     images = {file: read_idx(self.path(file)) for file in self.files}
     train_x, train_y, test_x, test_y = images.values()
     for x, y in ((train_x, train_y), (test_x, test_y)):
@@ -136,7 +136,7 @@ def _read_mnist_like(self: NamedSet) -> Dataset:
     )
 
 
-def _read_omniglot(self: NamedSet) -> Dataset:
+def _read_omniglot(self: NamedSet, reading: Reading) -> Dataset:
     path = self.path(next(iter(self.files)))
     arrays = read_arrays(path)
     if absent := {"images", "split", "alphabet", "alphabet_names"} - arrays.keys():
@@ -146,7 +146,7 @@ def _read_omniglot(self: NamedSet) -> Dataset:
     return Dataset(self.name, rows, arrays["split"] == 1, names, str(path), official_split=True)
 
 
-def _read_digits(self: NamedSet) -> Dataset:
+def _read_digits(self: NamedSet, reading: Reading) -> Dataset:
     from sklearn.datasets import load_digits
 
     x, y = load_digits(return_X_y=True)
@@ -154,6 +154,10 @@ def _read_digits(self: NamedSet) -> Dataset:
     return split_by_content(
         self.name, pictures, y.astype(np.int64), classes=tuple("0123456789"), source="scikit-learn"
     )
+
+
+def _read_faces(self: NamedSet, reading: Reading) -> Dataset:
+    return read_packed_faces(self.path(next(iter(self.files))), reading)
 
 
 _FASHION = (
@@ -200,6 +204,14 @@ _ALL = (
         {"omniglot/omniglot_28x28.npz": "46e0a7620943e82e4c218eceecfacf534d97f4b0f87446352a725f41867638c2"},
         None,
         _read_omniglot,
+    ),
+    NamedSet(
+        "faces",
+        "CelebA's first faces with 40 attributes, 64x64 colour, 9,000 + 1,000; for research only",
+        {"faces/celeba_10000_jpeg.npz": "72ee1a8f451672a3e98dce2a4be64b4838a5651a8919ac32238e783a08d6cabf"},
+        None,
+        _read_faces,
+        SIZE,
     ),
     NamedSet("digits", "handwritten digits, 8x8 grey, 1,797, inside scikit-learn", {}, None, _read_digits),
 )

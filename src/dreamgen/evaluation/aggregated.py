@@ -20,15 +20,17 @@ _FEWEST = 2  # codes that a covariance can be taken of
 _HALVINGS = 40
 
 
-def keep_codes(q: Distribution, labels: Tensor | None) -> dict[str, Tensor]:
-    """The codes of some rows as they are kept: `loc` and `scale`, (n, D), in 16 bits; `labels`, (n,), if there are.
+def keep_codes(q: Distribution, context: Tensor | None, labels: Tensor | None) -> dict[str, Tensor]:
+    """The codes of some rows as they are kept: `loc` and `scale`, (n, D), and `context`, (n, C), in 16 bits; `labels`.
 
-    A posterior without noise has no `scale`.
+    A posterior without noise has no `scale`, and a model that is told nothing has no `context`.
     """
     largest = torch.finfo(torch.float16).max
     codes = {"loc": q.mean[:KEPT].clamp(-largest, largest).half()}  # nobody has a use for what lies farther out
     if isinstance(q, Normal):
         codes["scale"] = q.stddev[:KEPT].clamp(max=largest).half()
+    if context is not None:
+        codes["context"] = context[:KEPT].half()
     if labels is not None:
         codes["labels"] = labels[:KEPT]
     return codes
@@ -73,7 +75,7 @@ def scale_of_rate(rate: Tensor, square: Tensor) -> Tensor:
 
 
 def fit_codes(
-    codes: Mapping[str, Tensor], card: Mapping[str, Any], components: int = 10, label: int | None = None
+    codes: Mapping[str, Tensor], card: Mapping[str, Any], components: int = 10, told: Tensor | None = None
 ) -> MixturePrior:
     """A mixture of full covariance fitted to the kept codes of a model, posterior noise and all; takes a second.
 
@@ -83,18 +85,21 @@ def fit_codes(
         codes: as `SavedModel.codes`.
         card: as `SavedModel.card`.
         components: how many; fewer where there are too few codes for so many covariances.
-        label: only codes of rows with this label, for a model that is told it; None: all.
+        told: (C,), only codes of rows that a conditional model was told this of; None: all.
 
     Raises:
-        SettingsError: there are no codes, or too few with this label.
+        SettingsError: there are no codes, or too few of rows that were told this.
     """
     if components < 1:
         raise SettingsError(f"mixture: expected 1 component or more, got {components}")
     q = kept_posterior(codes, card)
-    if label is not None:
-        rows = codes.get("labels", torch.tensor([])) == label
+    if told is not None:
+        kept = codes.get("context", torch.empty(len(q.loc), 0))
+        rows = (kept == told.to(kept)).all(1) if kept.shape[1] else torch.zeros(len(kept), dtype=torch.bool)
         if rows.sum() < _FEWEST:
-            raise SettingsError(f"mixture: expected {_FEWEST} kept codes or more with label {label}, got {rows.sum()}")
+            raise SettingsError(
+                f"mixture: expected {_FEWEST} kept codes or more of rows that were told the same, got {int(rows.sum())}"
+            )
         q = Normal(q.loc[rows], q.scale[rows], validate_args=False)
     n, d = q.loc.shape
     return fit_prior(q, (min(components, most_components(n, d)),)).prior

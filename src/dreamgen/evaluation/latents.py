@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import Delta, StepNoise
-from dreamgen.models import Latent
+from dreamgen.models import VAE, Latent
 
 ACTIVE = 0.01  # variance of the posterior mean above which a unit counts as active
 _ROWS = 500
@@ -20,6 +20,16 @@ def active_units(q: Distribution) -> int:
     """
     loc: Tensor = q.mean
     return int((loc.var(0, correction=0) > ACTIVE).sum()) if len(loc) > 1 else 0
+
+
+@torch.no_grad()
+def prior_of(model: VAE, context: Tensor | None = None) -> Distribution:
+    """p(z), or p(z|context) of rows of context (n, C), on the CPU, where their posteriors are."""
+    told = None if context is None else context.to(next(model.parameters()).device)
+    prior: Distribution = model.prior(told)
+    if isinstance(prior, Normal):
+        return Normal(prior.loc.cpu(), prior.scale.cpu(), validate_args=False)
+    return prior
 
 
 def rate_per_unit(q: Distribution, prior: Distribution) -> Tensor | None:

@@ -2,28 +2,28 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from dreamgen.data.batch import as_float
+from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Delta, StepNoise, draw
 from dreamgen.evaluation.collapse import collapse_warning
-from dreamgen.evaluation.latents import active_units, mutual_information, rate_per_unit
+from dreamgen.evaluation.latents import active_units, mutual_information, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import binarise_rows, encode_rows, score_rows
+from dreamgen.evaluation.reading import accuracy, read_rows, reading_loss
 from dreamgen.evaluation.samples import memorisation
-from dreamgen.models import VAE
+from dreamgen.models import VAE, Classifier
 
 _DREAMS = 1000
 
 
-def one_sample_loss(model: VAE, x: Tensor, seed: int = 0, binarise: bool = False) -> dict[str, float]:
+def one_sample_loss(model: VAE, data: Tensor | Batch, seed: int = 0, binarise: bool = False) -> dict[str, float]:
     """distortion + rate with one sample for each row, in nats: the figure that training curves are compared by."""
-    if binarise:
-        x = binarise_rows(x, seed)
-    scores = score_rows(model, x, samples=1, seed=seed)
+    scores = score_rows(model, _as_asked(data, binarise, seed), samples=1, seed=seed)
     return {
         "test_loss": -scores.elbo.double().mean().item(),
         "test_distortion": scores.distortion.double().mean().item(),
@@ -31,9 +31,24 @@ def one_sample_loss(model: VAE, x: Tensor, seed: int = 0, binarise: bool = False
     }
 
 
+def figures_of_test(model: VAE | Classifier, data: Batch, binarise: bool) -> dict[str, Any]:
+    """What is measured after training, on the test part: `one_sample_loss`, or how well a classifier reads."""
+    if isinstance(model, VAE):
+        return dict(one_sample_loss(model, data, binarise=binarise))
+    assert data.context is not None
+    loss = reading_loss(model, data)
+    right = accuracy(read_rows(model, data), data.context, model.context)
+    return {"test_loss": loss, "test_distortion": loss, "test_rate": 0.0, "test_accuracy": right}
+
+
+def _as_asked(data: Tensor | Batch, binarise: bool, seed: int) -> Batch:
+    batch = data if isinstance(data, Batch) else Batch(data)
+    return replace(batch, x=binarise_rows(batch.x, seed)) if binarise else batch
+
+
 def evaluate(
     model: VAE,
-    x: Tensor,
+    data: Tensor | Batch,
     *,
     samples: int = 100,
     seed: int = 0,
@@ -46,11 +61,11 @@ def evaluate(
 
     Args:
         model: in evaluation mode.
-        x: bytes or floats, (n, *event).
+        data: bytes or floats, (n, *event), with their context where the model is told one.
         samples: K, importance samples for each row.
         seed: of the samples, of the binarisation and of the dreams.
         binarise: draw grey pixels as 0 or 1 first, once.
-        split: what x is, for the report.
+        split: what the data are, for the report.
         train: the training rows, to ask whether dreams are copies of them; None: not asked.
         progress: told the number of rows done.
 
@@ -61,17 +76,17 @@ def evaluate(
         the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits.
         `collapse` is None, or a line that says that the latents carry nothing and what helps.
     """
-    if binarise:
-        x = binarise_rows(x, seed)
+    batch = _as_asked(data, binarise, seed)
+    x = batch.x
     if train is not None and binarise:
         train = binarise_rows(train, seed)
-    q = encode_rows(model, x)
-    scores = score_rows(model, x, samples, seed, progress)
+    q = encode_rows(model, batch)
+    scores = score_rows(model, batch, samples, seed, progress)
     reason = no_likelihood(model, x, q)
     nll = -scores.log_likelihood.double()
     dimensions = math.prod(x.shape[1:])
-    units = rate_per_unit(q, model.prior(None))
-    point, density = isinstance(q, Delta), _is_density(model, q)
+    units = rate_per_unit(q, prior_of(model, batch.context))
+    point, density = isinstance(q, Delta), _is_density(model, q, batch)
     report: dict[str, Any] = {
         "rows": len(x),
         "split": split,
@@ -91,7 +106,7 @@ def evaluate(
         "mutual_information": mutual_information(q, seed),
         "mutual_information_at_most": math.log(len(x)),
         "collapse": collapse_warning(q, units),
-        "memorisation": None if train is None else _memorisation(model, x, train, seed),
+        "memorisation": None if train is None else _memorisation(model, batch, train, seed),
     }
     if reason:
         report["nll_reason"] = reason
@@ -107,10 +122,15 @@ def no_likelihood(model: VAE, x: Tensor, q: object) -> str | None:
     return None
 
 
+def _told(model: VAE, batch: Batch, rows: int | None = None) -> Tensor | None:
+    """The context of the first rows, on the model's device."""
+    return None if batch.context is None else batch.context[:rows].to(next(model.parameters()).device)
+
+
 @torch.no_grad()
-def _is_density(model: VAE, q: Distribution) -> bool:
+def _is_density(model: VAE, q: Distribution, batch: Batch) -> bool:
     """Whether p(x|z) is over continuous values, so that log_prob depends on their units."""
-    p = model.decoder(q.mean[:1].to(next(model.parameters()).device))
+    p = model.decoder(q.mean[:1].to(next(model.parameters()).device), _told(model, batch, 1))
     return not p.support.is_discrete
 
 
@@ -127,13 +147,16 @@ def stderr(values: Tensor) -> float | None:
 
 
 @torch.no_grad()
-def _memorisation(model: VAE, x: Tensor, train: Tensor, seed: int) -> float:
-    device = next(model.parameters()).device
-    prior = model.prior(None)
+def _memorisation(model: VAE, batch: Batch, train: Tensor, seed: int) -> float:
+    x, device = batch.x, next(model.parameters()).device
+    rows = torch.arange(_DREAMS) % len(batch)  # a conditional model is told what the rows are told
+    told = None if batch.context is None else batch.context[rows].to(device)
+    prior = model.prior(told)
     noise = StepNoise(seed, "memorisation", device=device)
-    z = draw(prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
+    z = draw(prior if len(prior.batch_shape) > 1 else prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
     drawn = _binary(x) or not model.decoder.likelihood.has_mean
-    dreams = draw(model.decoder(z), noise, 1)[0, 0] if drawn else model.decoder(z).mean[0]
+    p = model.decoder(z, told)
+    dreams = draw(p, noise, 1)[0, 0] if drawn else p.mean[0]
     return memorisation(dreams.cpu(), x[:_DREAMS].cpu(), train.cpu())
 
 

@@ -14,15 +14,9 @@ from dreamgen.data import Dataset, as_float
 from dreamgen.distributions import RowNoise, draw, row_keys
 from dreamgen.evaluation import binarise_rows
 from dreamgen.evaluation.report import one_sample_loss
+from dreamgen.evaluation.sharpness import Pictures, edge_strength, laplacian_variance, neighbour_correlation
+from dreamgen.experiments.losses import loss_gradients, loss_of
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
-from dreamgen.experiments.sharpness import (
-    Pictures,
-    edge_strength,
-    laplacian_variance,
-    loss_gradients,
-    loss_of,
-    neighbour_correlation,
-)
 from dreamgen.experiments.stroke import CASES, Stroke, gaussian, learn
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator

@@ -8,7 +8,7 @@ import torch
 
 from dreamgen.charts import Panel, save_lines, save_profiles, save_rows
 from dreamgen.experiments.blur import Blur
-from dreamgen.experiments.sharpness import loss_gradients
+from dreamgen.experiments.losses import loss_gradients
 from dreamgen.experiments.stroke import FIRST, LAST
 from dreamgen.experiments.tables import as_text
 

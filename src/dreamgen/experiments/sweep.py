@@ -16,9 +16,9 @@ import torch
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, ModelFileError
+from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import Point
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
-from dreamgen.experiments.sharpness import edge_energy
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.models import build_model

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dreamgen.data import Batch
 from dreamgen.distributions import StepNoise, draw
+from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel
 
 
@@ -22,6 +23,7 @@ class DecoderMean(Part):
 
     def __init__(self, saved: SavedModel) -> None:
         super().__init__()
+        _need_no_context(saved)
         self.decoder = saved.model.decoder
         self.unit_range = saved.unit_range
 
@@ -38,12 +40,19 @@ class EncoderMoments(Part):
 
     def __init__(self, saved: SavedModel) -> None:
         super().__init__()
+        _need_no_context(saved)
         self.encoder = saved.model.encoder
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x (B, *event), floats, to loc and scale, (B, D)."""
         q = self.encoder(Batch(x))
         return q.mean, q.stddev
+
+
+def _need_no_context(saved: SavedModel) -> None:
+    if saved.context:
+        told = ", ".join(saved.context.names)
+        raise SettingsError(f"a model that is told {told} leaves as a folder only: dreamgen export --decoder-only")
 
 
 def prior_codes(saved: SavedModel, n: int) -> Tensor:

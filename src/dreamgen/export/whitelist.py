@@ -22,6 +22,8 @@ MAY_LEAVE = {
     # Weights. A name that ends in a dot stands for all below it.
     "weights.decoder.network.": "turns codes into examples: this is what is handed over",
     "weights.decoder.likelihood.": "how far examples lie from the decoder's mean, where that was learned",
+    "weights.prior.loc.": "where the codes of dreams lie for what the decoder is told",
+    "weights.prior.log_variance.": "and how far they spread",
     # Settings. Parts are named from the library's own list and take numbers, so they carry no free text.
     "settings.latent_dim": "how many numbers a code has",
     "settings.hidden_dim": "the widths of the decoder's layers",
@@ -32,6 +34,9 @@ MAY_LEAVE = {
     "settings.beta": "how the rate was weighed: says how far from the prior codes may lie",
     "settings.free_bits": "which latents may be idle",
     "settings.binarise": "whether the decoder's means are chances of 0 or 1",
+    "settings.model": "which shape of model it is",
+    "settings.context": "what the decoder is told",
+    "settings.augment": "how the decoder was trained",
     "settings.masking": "how the decoder was trained",
     "settings.validation": "how the decoder was trained: a share, not which rows",
     "settings.start": "how the decoder was trained",
@@ -46,6 +51,7 @@ MAY_LEAVE = {
     "settings.save_every": "how the decoder was trained",
     # The shape of what comes out
     "event_shape": "the shape of an example",
+    "context": "what the decoder is told: names of classes and attributes, mean and spread of numbers",
     "unit_range": "whether examples are kept within [0, 1], as pictures are",
     "origin.versions.dreamgen": "which library reads it: the version that exports, not the one that trained",
     # Figures
@@ -86,18 +92,21 @@ def hand_over(saved: SavedModel) -> Handover:
     settings = saved.settings.replace(
         **{"epochs": "auto"} | _below("settings.", leaving), encoder="absent", posterior="absent"
     )
-    model = build_model(settings, saved.event_shape, seed=0)
+    context = saved.context
+    model = build_model(settings, saved.event_shape, context, seed=0)
     weights = _below("weights.", leaving)
     for name in model.state_dict():
         if name not in weights:
             raise SettingsError(f"{name} is not on the list of what may leave: this model's decoder stays with it")
     model.load_state_dict(weights)
     # Builds the parts that only training uses: what is no name or argument of theirs is refused.
-    Run(model, settings, Batch(torch.zeros(1, *saved.event_shape)), None, seed=0)
+    told = torch.zeros(1, context.width) if context else None
+    Run(model, settings, Batch(torch.zeros(1, *saved.event_shape), context=told), None, seed=0)
     handed = SavedModel(
         model=model.eval(),
         settings=settings,
         event_shape=tuple(map(int, saved.event_shape)),
+        context=context,
         unit_range=bool(saved.unit_range),
         origin={"versions": {"dreamgen": __version__}},
         card=_nested({name: _rounded(value) for name, value in _below("card.", leaving).items()}),
@@ -118,6 +127,7 @@ def _facts(saved: SavedModel) -> dict[str, Any]:
         **{f"settings.{name}": value for name, value in saved.settings.to_dict().items()},
         "event_shape": saved.event_shape,
         "unit_range": saved.unit_range,
+        **({"context": saved.context.to_dict()} if saved.context else {}),
         **dict(_flatten(saved.origin, "origin.")),
         **dict(_flatten(saved.card, "card.")),
         **({"history": saved.history} if saved.history else {}),

@@ -1,6 +1,6 @@
-"""From settings to a model."""
+"""From settings to a model: one of a few shapes, each of which puts named parts together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,28 +9,36 @@ from torch import nn
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.context import Context
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
 from dreamgen.errors import SettingsError
+from dreamgen.models.classifier import Classifier
 from dreamgen.models.vae import VAE, Decoder, Encoder
 from dreamgen.nn import DECODERS, ENCODERS
+from dreamgen.registry import Registry
+
+MODELS: Registry[nn.Module] = Registry("model")
 
 
 def build_model(
     settings: Settings,
     event_shape: Sequence[int],
-    context_dim: int = 0,
+    context: Context | None = None,
     seed: int | None = None,
     columns: Sequence[ColumnShape] = (),
-) -> VAE:
+) -> Any:
     """Make a new model.
 
     Args:
         settings: names its parts.
         event_shape: shape of one example.
-        context_dim: C, how many numbers the model is conditioned on.
+        context: what the model is conditioned on, or, of a classifier, what it reads off an example.
         seed: the initial weights are a function of it; torch's global generator is left as it was. None: from
             the global generator.
         columns: the columns of a table, where an example is a row of one.
+
+    Returns:
+        What `settings.model` names: a VAE, a Classifier.
 
     Raises:
         SettingsError: a part or argument that does not exist.
@@ -41,19 +49,33 @@ def build_model(
             torch.default_generator.manual_seed(derive_seed(seed, "weights"))
         sizes: dict[str, Any] = {
             "event_shape": tuple(event_shape),
-            "context_dim": context_dim,
+            "context": context,
+            "context_dim": context.width if context else 0,
             "latent_dim": settings.latent_dim,
             "hidden": settings.hidden,
             "columns": tuple(columns),
         }
-        network = ENCODERS.build(settings.encoder, **sizes)
-        posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
-        prior = PRIORS.build(settings.prior, **sizes)
-        likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
-        decoder = DECODERS.build(
-            settings.decoder, **sizes, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
-        )
-        return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))
+        return MODELS.build(settings.model, settings=settings, sizes=sizes)
+
+
+@MODELS.register("vae")
+def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
+    network = ENCODERS.build(settings.encoder, **sizes)
+    posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
+    prior = PRIORS.build(settings.prior, **sizes)
+    likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
+    decoder = DECODERS.build(
+        settings.decoder, **sizes, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
+    )
+    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))
+
+
+@MODELS.register("classifier")
+def _classifier(settings: Settings, sizes: Mapping[str, Any], dropout: float = 0.0) -> Classifier:
+    context = sizes["context"]
+    if context is None:
+        raise SettingsError("model 'classifier': expected a context to read off examples, such as context = 'labels'")
+    return Classifier(ENCODERS.build(settings.encoder, **{**sizes, "context_dim": 0}), context, dropout)
 
 
 @torch.no_grad()
@@ -64,7 +86,7 @@ def start_at_mean(model: VAE, rows: Batch) -> None:
     decoder has no such bias.
     """
     raw = model.decoder.likelihood.start(as_float(rows.x), rows.mask)
-    out = getattr(model.decoder.network, "out", None)
-    if not isinstance(out, nn.Linear) or out.bias.shape != (raw.numel(),):
+    bias = getattr(model.decoder.network, "output_bias", None)
+    if not isinstance(bias, nn.Parameter) or bias.numel() != raw.numel():
         raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
-    out.bias.copy_(raw.flatten())
+    bias.copy_(raw.view_as(bias))

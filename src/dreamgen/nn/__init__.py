@@ -2,6 +2,19 @@
 
 from dreamgen.nn.absent import AbsentEncoder
 from dreamgen.nn.columns import ColumnsEncoder
+from dreamgen.nn.convolution import ConvDecoder, ConvEncoder
 from dreamgen.nn.mlp import ACTIVATIONS, DECODERS, ENCODERS, MLPDecoder
+from dreamgen.nn.residual import ResidualDecoder, ResidualEncoder
 
-__all__ = ["ACTIVATIONS", "DECODERS", "ENCODERS", "AbsentEncoder", "ColumnsEncoder", "MLPDecoder"]
+__all__ = [
+    "ACTIVATIONS",
+    "DECODERS",
+    "ENCODERS",
+    "AbsentEncoder",
+    "ColumnsEncoder",
+    "ConvDecoder",
+    "ConvEncoder",
+    "MLPDecoder",
+    "ResidualDecoder",
+    "ResidualEncoder",
+]

@@ -32,12 +32,22 @@ def trunk(width: int, hidden: Sequence[int], activation: str) -> nn.Sequential:
     """Linear layers with an activation after each: `width` numbers in, `hidden[-1]` out (or `width`, if empty)."""
     if len(hidden) > _DEEPEST or any(not 1 <= w <= _WIDEST for w in hidden):
         raise SettingsError(f"hidden: expected up to {_DEEPEST} widths from 1 to {_WIDEST}, got {shorten(hidden)}")
-    if activation not in ACTIVATIONS:
-        raise SettingsError(f"unknown activation {activation!r}: {nearest(activation, ACTIVATIONS)}")
     layers: list[nn.Module] = []
     for inward, outward in zip([width, *hidden], hidden, strict=False):
-        layers += [nn.Linear(inward, outward), ACTIVATIONS[activation]()]
+        layers += [nn.Linear(inward, outward), activation_of(activation)]
     return nn.Sequential(*layers)
+
+
+def activation_of(name: str) -> nn.Module:
+    """A new activation by its name; raises SettingsError, naming the nearest, if there is none."""
+    if name not in ACTIVATIONS:
+        raise SettingsError(f"unknown activation {name!r}: {nearest(name, ACTIVATIONS)}")
+    return ACTIVATIONS[name]()
+
+
+def beside(z: Tensor, context: Tensor | None) -> Tensor:
+    """Codes (K, B, D) with the context (B, C) of each row, (K, B, D + C)."""
+    return z if context is None else torch.cat([z, context.expand(*z.shape[:-1], -1)], dim=-1)
 
 
 @ENCODERS.register("mlp")
@@ -108,10 +118,13 @@ class MLPDecoder(nn.Module):
         self.shape = tuple(parameters_shape)
         self.out = nn.Linear(inside_out[-1] if inside_out else width, math.prod(self.shape))
 
+    @property
+    def output_bias(self) -> nn.Parameter:
+        """The bias of each element of the output."""
+        return self.out.bias
+
     def forward(self, z: Tensor, context: Tensor | None = None) -> Tensor:
         """z (K, B, D) and context (B, C) to (K, B, *parameters_shape)."""
-        if context is not None:
-            z = torch.cat([z, context.expand(*z.shape[:-1], -1)], dim=-1)
-        h: Tensor = self.out(self.layers(z))
+        h: Tensor = self.out(self.layers(beside(z, context)))
         parameters: Tensor = h.unflatten(-1, self.shape)
         return parameters

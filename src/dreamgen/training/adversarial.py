@@ -11,6 +11,7 @@ codes of real pictures. The critic is not part of the model and is not saved wit
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -19,7 +20,7 @@ from torch.distributions import Distribution
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Noise, derive_seed, draw
+from dreamgen.distributions import Noise, derive_seed, draw, each_row
 from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
 from dreamgen.nn.critic import Critic, hinge_loss
@@ -39,6 +40,7 @@ class Adversarial(PlainUpdate):
         pixels: of the objective's own distortion; 0 leaves reconstructions to the features alone.
         features: of half the squared error of the critic's features, summed over them: -log N(features of x; features
             of the reconstruction, 1) and a constant.
+        both: whether the critic sees reconstructions too, or dreams alone.
         layer: which of the critic's layers the features are of, from 0; -1 is the last.
         channels: of the critic's layers.
         pace: the critic's learning rate, in those of the model.
@@ -59,6 +61,7 @@ class Adversarial(PlainUpdate):
         weight: float = 1.0,
         pixels: float = 1.0,
         features: float = 0.0,
+        both: bool = True,
         layer: int = -1,
         channels: tuple[int, ...] = (32, 64, 128),
         pace: float = 1.0,
@@ -76,25 +79,23 @@ class Adversarial(PlainUpdate):
             raise SettingsError(f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}")
         self._critic_optimizer = OPTIMIZERS.build(critic_optimizer, parameters=list(self._critic.parameters()))
         self._weight, self._pixels, self._features = weight, pixels, features
-        self._layer, self._pace = layer, pace
+        self._both, self._layer, self._pace = both, layer, pace
 
     def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
             trace = model.infer(batch, noise, objective.samples) if model.reads else None
             dreams = _mean(_dream(model, batch, noise))
-        again = None if trace is None else _mean(trace.p)
-        made = dreams if again is None else torch.cat([dreams, again[: len(batch)]])
+        made = dreams if trace is None or not self._both else torch.cat([dreams, _mean(trace.p)])
         self._teach(batch.x, made.detach(), step, total)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            judged = self._critic(made)
-        opinion = self._weight * -judged.score.unflatten(0, (-1, len(batch))).mean(0)
+            opinion = -self._weight * self._critic(made).score.unflatten(0, (-1, len(batch))).mean(0)
         if trace is None:
             return Terms(opinion, torch.zeros_like(opinion), torch.zeros_like(opinion))
         terms = objective(trace, step, total)
         loss = terms.loss - (1 - self._pixels) * terms.distortion + opinion
         if self._features:
-            loss = loss + self._features * self._feature_error(batch.x, judged.features[self._layer])
-        return Terms(loss, terms.distortion, terms.rate)
+            loss = loss + self._features * self._feature_error(batch.x, trace.p)
+        return replace(terms, loss=loss)
 
     def _teach(self, real: Tensor, made: Tensor, step: int, total: int) -> None:
         """The critic's phase."""
@@ -112,11 +113,14 @@ class Adversarial(PlainUpdate):
                 "A lower learning_rate is the usual cure; the last checkpoint is kept."
             )
 
-    def _feature_error(self, real: Tensor, made: Tensor) -> Tensor:
-        """Half the squared error of the features of reconstructions, (B,)."""
-        with torch.no_grad(), torch.autocast(real.device.type, torch.bfloat16, enabled=self._bfloat16):
-            wanted = self._critic(real).features[self._layer]
-        return 0.5 * (made[-len(real) :].float() - wanted.float()).square().flatten(1).sum(1)
+    def _feature_error(self, x: Tensor, p: Distribution) -> Tensor:
+        """Half the squared error of the features of reconstructions, (B,), averaged over the samples."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            with torch.no_grad():
+                wanted = self._critic(x).features[self._layer]
+            found = self._critic(_mean(p)).features[self._layer]
+        error = found.float().unflatten(0, (-1, len(x))) - wanted.float()
+        return 0.5 * error.square().flatten(2).sum(2).mean(0)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         own, values = super().state()
@@ -135,10 +139,9 @@ class Adversarial(PlainUpdate):
 
 def _dream(model: VAE, batch: Batch, noise: Noise) -> Distribution:
     """p(x|z) of a code from the prior for each row, told what the row is, batch shape (1, B, *event)."""
-    prior = model.prior(batch.context)
-    if batch.context is None or prior.batch_shape[:1] != (len(batch),):
-        prior = prior.expand((len(batch), *prior.batch_shape))
-    return model.decoder(draw(prior, noise, 1), batch.context)  # type: ignore[no-any-return]
+    prior = each_row(model.prior(batch.context), len(batch))
+    p: Distribution = model.decoder(draw(prior, noise, 1), batch.context)
+    return p
 
 
 def _mean(p: Distribution) -> Tensor:

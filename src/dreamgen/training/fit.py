@@ -13,16 +13,17 @@ from torch import Tensor
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.context import Context
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.aggregated import keep_codes
 from dreamgen.evaluation.collapse import collapse_warning
-from dreamgen.evaluation.latents import active_units, rate_per_unit
+from dreamgen.evaluation.latents import active_units, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.files import MANIFEST
 from dreamgen.io import SavedModel, versions
-from dreamgen.models import build_model, start_at_mean
+from dreamgen.models import VAE, build_model, start_at_mean
 from dreamgen.training.checkpoint import Checkpoints, locked
 from dreamgen.training.loop import Record, train
 from dreamgen.training.run import Run
@@ -41,6 +42,7 @@ def fit_model(
     seed: int,
     device: torch.device,
     columns: Sequence[ColumnShape] = (),
+    context: Context | None = None,
     weights: Mapping[str, Tensor] | None = None,
     out: Path | None = None,
     resume: bool = False,
@@ -53,6 +55,7 @@ def fit_model(
         data: n examples; an element that was not observed is 0.
         labels: (n,), kept to colour maps with.
         columns: the columns of a table, where an example is a row of one.
+        context: what the context of `data` means.
         weights: what the model begins with, in place of random numbers.
     """
     x = data.x
@@ -61,8 +64,8 @@ def fit_model(
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
-    _check_size(settings, event_shape, columns)
-    model = build_model(settings, event_shape, seed=seed, columns=columns)
+    _check_size(settings, event_shape, context, columns)
+    model = build_model(settings, event_shape, context, seed, columns)
     if weights is not None:
         model.load_state_dict(weights)
     if settings.start == "mean":
@@ -86,15 +89,14 @@ def fit_model(
         private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
         if checkpoints and private:
             checkpoints.remove()
-    looked: dict[str, Any] = {}
-    codes: dict[str, Tensor] = {}
-    if model.reads and not private:
-        looked, codes = _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
+    blind = private or not isinstance(model, VAE) or not model.reads
+    looked, codes = ({}, {}) if blind else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,
         settings=settings,
         event_shape=event_shape,
         columns=tuple(columns),
+        context=context,
         unit_range=not columns and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
             # The seed of a private run is its noise.
@@ -125,17 +127,19 @@ def _look_at_codes(
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What the latents carry, for the card, and codes of some training rows."""
     q = encode_rows(run.model, rows)
-    units = rate_per_unit(q, run.model.prior(None))
+    units = rate_per_unit(q, prior_of(run.model, rows.context))
     if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
         warnings.warn(collapse, stacklevel=4)
-    codes = keep_codes(q, None if labels is None else labels[kept])
+    codes = keep_codes(q, rows.context, None if labels is None else labels[kept])
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
-def _check_size(settings: Settings, event_shape: tuple[int, ...], columns: Sequence[ColumnShape]) -> None:
+def _check_size(
+    settings: Settings, event_shape: tuple[int, ...], context: Context | None, columns: Sequence[ColumnShape]
+) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
     with torch.device("meta"):
-        weights = sum(p.numel() for p in build_model(settings, event_shape, columns=columns).parameters())
+        weights = sum(p.numel() for p in build_model(settings, event_shape, context, columns=columns).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
@@ -152,8 +156,9 @@ def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
 def _hash(data: Batch) -> str:
     digest = hashlib.sha256(f"{tuple(data.x.shape)} {data.x.dtype};".encode())
     digest.update(data.x.contiguous().numpy().data)
-    if data.mask is not None:
-        digest.update(data.mask.contiguous().numpy().data)
+    for more in (data.mask, data.context):
+        if more is not None:
+            digest.update(more.contiguous().numpy().data)
     return digest.hexdigest()
 
 

@@ -73,7 +73,7 @@ def train(
         epoch, begun = divmod(run.step, run.steps_per_epoch)
         order = run.order(epoch).to(run.data.x.device)
         for index in range(begun, run.steps_per_epoch):
-            _take_step(run, run.batch_rows(order))
+            take_step(run, run.batch_rows(order))
             done, stopping = index + 1 == run.steps_per_epoch, stop()
             record = None
             if done or run.step % _STEPS_BETWEEN_RECORDS == 0:
@@ -90,7 +90,8 @@ def train(
     _take_final_weights(run)
 
 
-def _take_step(run: Run, rows: torch.Tensor) -> None:
+def take_step(run: Run, rows: torch.Tensor) -> None:
+    """One step on some rows of the run: what the model sees of them, the update, and the sums for the record."""
     noise = run.noise(run.step)
     batch = run.prepare(run.data[rows], noise)
     terms = run.update(run.model, run.objective, batch, noise, run.step, run.total)

@@ -52,7 +52,7 @@ class Adam:
         used = [i for i, p in enumerate(self._parameters) if p.grad is not None]
         exp_avg, exp_avg_sq, step = ([self._slots[name][i] for i in used] for name in self._slots)
         parameters = [self._parameters[i] for i in used]
-        gradients = [p.grad for p in parameters]
+        gradients = [_laid_out_as(p, p.grad) for p in parameters if p.grad is not None]
         self._step(parameters, gradients, exp_avg, exp_avg_sq, [], step, lr=lr)
         # A sum is finite only if all its terms are: one fast pass over memory.
         watched = [*self._parameters, *self._slots["exp_avg_sq"], *self._slots["step"]]
@@ -66,6 +66,13 @@ class Adam:
         """Take a state back."""
         for key, value in self.state().items():
             value.copy_(state[key])
+
+
+def _laid_out_as(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient in its parameter's order of memory; the fused step goes through both and looks at no strides."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _adam(

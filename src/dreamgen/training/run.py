@@ -1,11 +1,13 @@
 """A run: everything that training changes, and everything that decides what it does next."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import dreamgen.frozen  # noqa: F401 - registers the networks that objectives may look through
 from dreamgen.config import Settings
@@ -14,11 +16,22 @@ from dreamgen.distributions import Noise, StepNoise, generator
 from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
 from dreamgen.objectives import Objective, build_objective
+from dreamgen.training.augment import AUGMENTATIONS, Augmentation
 from dreamgen.training.average import AveragedWeights
 from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.update import UPDATES, Update, check_learning_rate
 
 _VALIDATION_ROWS = 1000  # rows scored at once
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """A model that is being trained, as it will be used."""
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train()
 
 
 class Best(NamedTuple):
@@ -60,6 +73,7 @@ class Run:
     objective: Objective = field(init=False)
     update: Update = field(init=False)
     masking: Masking = field(init=False)
+    augment: Augmentation = field(init=False)
     average: AveragedWeights = field(init=False)
     sums: Tensor = field(init=False)
 
@@ -80,6 +94,7 @@ class Run:
         if not self.model.reads and self.validation is not None:
             raise SettingsError("encoder 'absent': expected validation 0, since nothing is read that could be scored")
         self.masking = MASKINGS.build(self.settings.masking)
+        self.augment = AUGMENTATIONS.build(self.settings.augment)
         self.average = AveragedWeights(self.model, self.settings.average)
         device = self.data.x.device  # Apple's has no float64
         self.sums = torch.zeros(4, dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
@@ -118,8 +133,13 @@ class Run:
         return StepNoise(self.seed, "step", step, device=self.data.x.device)
 
     def prepare(self, batch: Batch, noise: Noise) -> Batch:
-        """What the model sees of some rows: floats, binarised anew and partly hidden if the settings say so."""
+        """What the model sees of some rows: floats, binarised anew and partly hidden if the settings say so.
+
+        In training they are augmented first.
+        """
         x = as_float(batch.x)
+        if self.model.training:
+            x = self.augment(x, noise)
         if self.settings.binarise == "dynamic":
             if x.device.type == "cpu" and batch.x.is_floating_point() and not x.sum().isfinite():
                 # A comparison turns NaN into 0, and the loss would never tell.
@@ -133,7 +153,7 @@ class Run:
         if self.validation is None:
             return None
         loss = 0.0
-        with self.average.in_place():
+        with self.average.in_place(), evaluating(self.model):
             for start in range(0, len(self.validation), _VALIDATION_ROWS):
                 noise = StepNoise(self.seed, "validation", start, device=self.data.x.device)
                 rows = self.prepare(self.validation[start : start + _VALIDATION_ROWS], noise)

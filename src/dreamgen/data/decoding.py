@@ -1,0 +1,130 @@
+"""Many pictures decoded in their order by worker processes, a piece at a time, so that memory stays flat."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+
+from dreamgen.data.dataset import Array
+from dreamgen.data.framing import Framing
+from dreamgen.data.images import decode_image, size_of
+from dreamgen.errors import DataError
+
+PIECE = 256  # pictures that one task of a worker holds
+FEW = 4096  # pictures that one process decodes before another has started
+_MOST_WORKERS = 16
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Pictures that are not decoded yet.
+
+    Attributes:
+        items: for each a file, or what a file holds.
+        name: of one of them, for messages, by its number.
+    """
+
+    items: Sequence[Path | bytes]
+    name: Callable[[int], str]
+
+    @classmethod
+    def of_files(cls, files: Sequence[Path]) -> "Sources":
+        """Pictures in files of their own."""
+        return cls(files, lambda number: str(files[number]))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Successive pictures, decoded.
+
+    Attributes:
+        seen: how many pictures it is made of, bad ones among them.
+        x: the good ones, (k, *shape) bytes.
+        bad: number among the `seen`, and what is wrong with it.
+    """
+
+    seen: int
+    x: Array
+    bad: dict[int, str]
+
+
+def decode_pieces(
+    sources: Sources, framing: Framing, shape: tuple[int, ...], start: int = 0, workers: int | None = None
+) -> Iterator[Piece]:
+    """Decode pictures from number `start` on, in order.
+
+    Args:
+        sources: the pictures.
+        framing: what each is brought to.
+        shape: (height, width) or (height, width, 3), which each then must have.
+        start: the first that is decoded.
+        workers: processes; None: as many as there are processors, and for a few thousand pictures none but this one.
+
+    Raises:
+        DataError: a worker was killed.
+    """
+    begins = range(start, len(sources), PIECE)
+    tasks = ([(item, sources.name(b + i)) for i, item in enumerate(sources.items[b : b + PIECE])] for b in begins)
+    if workers is None:
+        workers = 1 if len(sources) - start <= FEW else min(_processors(), _MOST_WORKERS)
+    if workers < 2:
+        yield from (decode_piece(task, framing, shape) for task in tasks)
+        return
+    # Spawned, since a fork of a process that has threads may hang.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=_follow_parent) as pool:
+        waiting: deque[Future[Piece]] = deque()
+        try:
+            for task in tasks:
+                waiting.append(pool.submit(decode_piece, task, framing, shape))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise DataError(
+                "a process that decoded pictures was killed, for want of memory or by a damaged file; in a script of "
+                'your own, what loads data belongs below `if __name__ == "__main__":`'
+            ) from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def decode_piece(task: Sequence[tuple[Path | bytes, str]], framing: Framing, shape: tuple[int, ...]) -> Piece:
+    """Decode some pictures, each with its name; a bad one is named and left out."""
+    good: list[Array] = []
+    bad: dict[int, str] = {}
+    for number, (source, name) in enumerate(task):
+        try:
+            picture = framing(decode_image(source, name, upright=True))
+            if picture.shape != shape:
+                raise DataError(f"{name}: expected {size_of(shape)}, as the first has, got {size_of(picture.shape)}")
+            good.append(picture)
+        except DataError as error:
+            bad[number] = str(error)
+    return Piece(len(task), np.stack(good) if good else np.empty((0, *shape), np.uint8), bad)
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _follow_parent() -> None:
+    """In a worker: leave Ctrl-C to the parent, and do not outlive it where it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

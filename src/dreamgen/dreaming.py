@@ -1,0 +1,119 @@
+"""From nothing to codes, and from codes to examples, in blocks of one size.
+
+A code, and a picture to its last digit, then depend on the seed and on their number, not on how many others there
+are.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dreamgen.data.context import Context
+from dreamgen.distributions import PortableNoise, RowNoise, draw, each_row
+from dreamgen.errors import SettingsError
+from dreamgen.evaluation.aggregated import fit_codes
+from dreamgen.evaluation.likelihood import blocks
+from dreamgen.io import SavedModel
+
+_ROWS = 256  # decoded at once
+
+
+def _device(saved: SavedModel) -> torch.device:
+    return next(saved.model.parameters()).device  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def dream_codes(
+    saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int | None = None
+) -> Tensor:
+    """n codes from the prior, (n, D), on the model's device.
+
+    Args:
+        saved: the model.
+        n: how many.
+        seed: code i is a function of (seed, i).
+        context: (n, C), where the model is told one.
+        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place.
+
+    Raises:
+        SettingsError: a mixture where no codes are kept, or none of rows that were told the same.
+    """
+    if mixture is None:
+        return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
+    if context is None:
+        return _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed).to(_device(saved))
+    z = torch.empty(n, saved.settings.latent_dim)
+    for told in context.unique(dim=0):
+        rows = (context == told).all(1)
+        z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told), n, seed)[rows]
+    return z.to(_device(saved))
+
+
+def _draw_codes(
+    prior: nn.Module, n: int, seed: int, context: Tensor | None = None, device: torch.device | str = "cpu"
+) -> Tensor:
+    codes = []
+    for block, start in enumerate(range(0, n, _ROWS)):
+        noise = PortableNoise(seed, "dream", block, device=device)  # drawn whole, whatever n is
+        told = None if context is None else _whole(context[start : start + _ROWS]).to(device)
+        codes.append(draw(each_row(prior(told), _ROWS), noise, 1)[0])
+    return torch.cat(codes)[:n]
+
+
+def _whole(context: Tensor) -> Tensor:
+    """A block filled up with copies of its first row."""
+    return torch.cat([context, context[:1].expand(_ROWS - len(context), -1)])
+
+
+@torch.no_grad()
+def decode_rows(saved: SavedModel, z: Tensor, context: Tensor | None = None, seed: int | None = None) -> Tensor:
+    """Codes (n, D), with their context (n, C) where the model is told one, to examples (n, *event), on the CPU.
+
+    The mean of p(x|z), kept within [0, 1] where the data was; with a seed a draw, a function of (seed, row).
+    """
+    device, decoded = _device(saved), torch.empty(len(z), *saved.event_shape)
+    for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), _ROWS)):
+        told = None if context is None else context[rows.to(context.device)].to(device)
+        p = saved.model.decoder(z[rows.to(z.device)].to(device), told)
+        names = range(number * _ROWS, (number + 1) * _ROWS)
+        x = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", names, device), 1)[0]
+        decoded[number * _ROWS :][:real] = (x.clamp_(0, 1) if saved.unit_range else x)[:real]
+    return decoded
+
+
+def dream_context(saved: SavedModel, n: int, given: Mapping[str, Any], seed: int) -> Tensor | None:
+    """What n dreams are told, (n, C); None where the model is told nothing.
+
+    Fields that are not given are those of training rows that agree with the given classes and flags (of any training
+    rows, where none agrees).
+
+    Raises:
+        SettingsError: a field that the model does not know; one that is not given, where no training rows were kept.
+        DataError: a value that it was not trained on.
+    """
+    context = saved.context
+    if context is None:
+        if given:
+            raise SettingsError(f"this model is told nothing: it cannot dream of a given {next(iter(given))}")
+        return None
+    if all(name in given for name in context.names) or "context" not in saved.codes:
+        return context.encode(given, n)
+    kept = saved.codes["context"].float()
+    known = {name: context[name].encode(values, n) for name, values in given.items()}
+    chances = [PortableNoise(seed, "dream context", row).uniform((1,)).item() for row in range(n)]
+    told = torch.stack([_agreeing(kept, context, known, row, chance) for row, chance in enumerate(chances)])
+    for name, values in known.items():
+        told[:, context.columns[name]] = values
+    return told
+
+
+def _agreeing(kept: Tensor, context: Context, known: Mapping[str, Tensor], row: int, uniform: float) -> Tensor:
+    """One of the kept rows, (C,), by a number in [0, 1)."""
+    agrees = torch.ones(len(kept), dtype=torch.bool)
+    for name, values in known.items():
+        if context[name].kind != "number":
+            agrees &= (kept[:, context.columns[name]] == values[row]).all(1)
+    rows = agrees.nonzero().squeeze(1) if agrees.any() else torch.arange(len(kept))
+    return kept[rows[int(uniform * len(rows))]]

@@ -1,0 +1,45 @@
+"""What recipes of conditional models and classifiers are told in tests: a label of ten, or two attributes."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dreamgen import RECIPES, Settings
+from dreamgen.data.context import Context, Field
+
+_LABEL = Field("label", "class", tuple("0123456789"))
+_FLAGS = (Field("Smiling", "flag"), Field("Male", "flag"))
+
+
+def context_of(settings: Settings) -> Context | None:
+    """The context that settings ask for."""
+    if settings.context == "none":
+        return None
+    return Context((_LABEL,) if settings.context == "labels" else _FLAGS)
+
+
+def given_of(settings: Settings, n: int) -> dict[str, Any]:
+    """What n rows are told, by field."""
+    context = context_of(settings)
+    return {} if context is None else {f.name: np.arange(n) % max(2, len(f.classes)) for f in context.fields}
+
+
+def told(settings: Settings, n: int) -> Tensor | None:
+    """The same as a batch's context, (n, C)."""
+    context = context_of(settings)
+    return None if context is None else context.encode(given_of(settings, n), n).to(torch.float32)
+
+
+def fit_arguments(settings: Settings, n: int) -> dict[str, Any]:
+    """The same as `DreamGenerator.fit` takes it: labels and attributes."""
+    given = given_of(settings, n)
+    return {"y": given.pop("label", None), "attributes": given}
+
+
+DREAMERS = [name for name, recipe in RECIPES.items() if recipe.settings.model != "classifier"]
+"""Recipes of models that dream, tables among them."""
+
+PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns"]
+"""Those of pictures."""
