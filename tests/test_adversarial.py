@@ -62,6 +62,17 @@ def test_without_weight_it_is_the_plain_update() -> None:
     assert not torch.equal(silent.update.state()[0][name], start)  # it learned all the same
 
 
+def test_before_its_start_training_is_plain() -> None:
+    late, plain = new_run(SETTINGS.replace(update={**VAE_GAN, "start": 0.5})), new_run(SETTINGS)
+    seen = []
+    for run in (late, plain):
+        seen.append([weights(run) for _ in zip(range(1), train(run), strict=False)])
+    assert same(*(first[0] for first in seen))  # after the first of two epochs
+    list(train(late))
+    list(train(plain))
+    assert not same(weights(late), weights(plain))
+
+
 def test_the_critic_is_not_saved_with_the_model(tmp_path: Path) -> None:
     generator = DreamGenerator.from_settings(SETTINGS.replace(update=VAE_GAN, validation=0.0), random_state=0)
     generator.fit(bars().numpy(), out=tmp_path / "run").save(tmp_path / "model")
@@ -131,6 +142,7 @@ def test_a_critic_reads_colour_as_it_reads_grey() -> None:
         ({"layer": 2}, "the critic has 2, got 2"),
         ({"weight": -1.0}, "0 or more"),
         ({"pace": 0.0}, "more than 0"),
+        ({"start": 1.0}, "a share"),
         ({"channels": []}, "1 or more"),
     ],
 )

@@ -140,11 +140,15 @@ def test_vgg19_sees_pictures_as_imagenet_has_them(first_block: Path) -> None:
 
 
 def test_weights_that_do_not_fit_are_one_clear_error(first_block: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelFileError, match=r"expected features\.5\.weight of shape \(128, 64, 3, 3\).*no such tensor"):
+    with pytest.raises(
+        ModelFileError, match=r"expected features\.5\.weight of shape \(128, 64, 3, 3\).*no such tensor"
+    ):
         vgg_features(str(first_block), ("features.6",))
     other = tmp_path / "other.safetensors"
     other.write_bytes(dump_tensors({"features.0.weight": torch.zeros(64, 1, 3, 3)}))
-    with pytest.raises(ModelFileError, match=r"features\.0\.weight of shape \(64, 3, 3, 3\).*got shape \(64, 1, 3, 3\)"):
+    with pytest.raises(
+        ModelFileError, match=r"features\.0\.weight of shape \(64, 3, 3, 3\).*got shape \(64, 1, 3, 3\)"
+    ):
         vgg_features(str(other), ("features.1",))
     other.write_bytes(b"not tensors")
     with pytest.raises(ModelFileError, match="not a valid safetensors file"):

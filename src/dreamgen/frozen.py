@@ -10,6 +10,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import check_regular, reading
 from dreamgen.io import load_model
+from dreamgen.models import Classifier
 from dreamgen.nn.vgg import VGG19, block_of
 from dreamgen.objectives.features import FEATURES, Features
 from dreamgen.tensors import parse_tensors
@@ -20,13 +21,13 @@ _VGG_LAYERS = ("features.1", "features.6", "features.11")  # relu1_1, relu2_1, r
 
 @FEATURES.register("model")
 def model_features(model: str = "mnist-sibling", layers: tuple[str, ...] = ()) -> Features:
-    """What the encoder of a saved model sees, or the network of a classifier.
+    """What the network of a classifier sees, or the encoder of another model.
 
     Pictures of another size are brought to the one that it knows.
 
     Args:
         model: a folder, or the name of a model that ships.
-        layers: names of modules below the model's encoder network; none: each of its convolutions, or of its linear
+        layers: names of modules below that network, as `halvings.0`; none: each of its convolutions, or of its linear
             layers where there are none.
 
     Raises:
@@ -34,7 +35,7 @@ def model_features(model: str = "mnist-sibling", layers: tuple[str, ...] = ()) -
         ModelFileError: the model is damaged.
     """
     saved = load_model(find_model(model))
-    network = saved.model.encoder.network
+    network = saved.model.network if isinstance(saved.model, Classifier) else saved.model.encoder.network
     return Features(network, layers or _all_layers(network), lambda x: network(Batch(_brought(x, saved.event_shape))))
 
 

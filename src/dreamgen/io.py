@@ -266,8 +266,10 @@ def _check_codes(codes: dict[str, Tensor], latent_dim: int, context: Context | N
     if loc is not None and (loc.dtype not in _CODE_TYPES or (loc.numel() and loc.abs().max() > _FARTHEST)):
         raise ModelFileError(f"codes.safetensors: expected floats within {_FARTHEST:g} of the origin")
     scale = codes.get("scale")
-    if loc is not None and scale is not None and not (
-        scale.shape == loc.shape and scale.dtype in _CODE_TYPES and (not scale.numel() or scale.min() >= 0)
+    if (
+        loc is not None
+        and scale is not None
+        and not (scale.shape == loc.shape and scale.dtype in _CODE_TYPES and (not scale.numel() or scale.min() >= 0))
     ):
         raise ModelFileError("codes.safetensors: expected a scale of 0 or more for each number of a code")
     told = codes.get("context")

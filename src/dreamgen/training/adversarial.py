@@ -40,6 +40,7 @@ class Adversarial(PlainUpdate):
         pixels: of the objective's own distortion; 0 leaves reconstructions to the features alone.
         features: of half the squared error of the critic's features, summed over them: -log N(features of x; features
             of the reconstruction, 1) and a constant.
+        start: the share of the run after which the critic comes in; before, training is plain, and much cheaper.
         both: whether the critic sees reconstructions too, or dreams alone.
         layer: which of the critic's layers the features are of, from 0; -1 is the last.
         channels: of the critic's layers.
@@ -61,6 +62,7 @@ class Adversarial(PlainUpdate):
         weight: float = 1.0,
         pixels: float = 1.0,
         features: float = 0.0,
+        start: float = 0.0,
         both: bool = True,
         layer: int = -1,
         channels: tuple[int, ...] = (32, 64, 128),
@@ -71,17 +73,23 @@ class Adversarial(PlainUpdate):
             raise SettingsError(
                 "update 'adversarial': expected weight, pixels and features of 0 or more, and pace of more than 0"
             )
+        if not 0 <= start < 1:
+            raise SettingsError(f"update 'adversarial', start: expected a share, 0 <= share < 1, got {start}")
         super().__init__(model, settings.replace(gradients="autograd"))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(seed, "critic"))
             self._critic = Critic(event_shape, channels).to(next(model.parameters()).device)
         if not -len(self._critic.layers) <= layer < len(self._critic.layers):
-            raise SettingsError(f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}")
+            raise SettingsError(
+                f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}"
+            )
         self._critic_optimizer = OPTIMIZERS.build(critic_optimizer, parameters=list(self._critic.parameters()))
         self._weight, self._pixels, self._features = weight, pixels, features
-        self._both, self._layer, self._pace = both, layer, pace
+        self._start, self._both, self._layer, self._pace = start, both, layer, pace
 
     def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        if step < self._start * total:
+            return super()._terms(model, objective, batch, noise, step, total)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
             trace = model.infer(batch, noise, objective.samples) if model.reads else None
             dreams = _mean(_dream(model, batch, noise))
