@@ -66,7 +66,7 @@ def test_the_network_is_frozen_and_the_picture_gets_the_gradient() -> None:
 
 
 def test_an_unknown_layer_names_the_nearest() -> None:
-    with pytest.raises(SettingsError, match="no layer '7'.*0, 1, 2"):
+    with pytest.raises(SettingsError, match=r"no layer '7'.*0, 1, 2"):
         Features(small_network(), ["7"])
     with pytest.raises(SettingsError, match="expected one or more"):
         Features(small_network(), [])
@@ -155,5 +155,5 @@ def test_weights_that_do_not_fit_are_one_clear_error(first_block: Path, tmp_path
         vgg_features(str(other))
     with pytest.raises(ModelFileError, match="cannot read"):
         vgg_features(str(tmp_path / "nowhere.safetensors"))
-    with pytest.raises(SettingsError, match="no layer 'features.99'"):
+    with pytest.raises(SettingsError, match=r"no layer 'features\.99'"):
         Features(VGG19(1), ["features.99"])

@@ -237,9 +237,9 @@ class DreamGenerator(Estimator):
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean.
-            mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept with
-                the model, which takes a second; 10 is usual. A conditional model gets a mixture for each context. It
-                helps most where codes do not fill the prior.
+            mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
+                with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
+                context. It helps most where codes do not fill the prior.
 
         Returns:
             (n, *event), float32.

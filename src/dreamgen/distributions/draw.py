@@ -34,10 +34,11 @@ def draw(distribution: Distribution, noise: Noise, samples: int) -> Tensor:
 
 
 def each_row(prior: Distribution, rows: int) -> Distribution:
-    """A prior of one code, batch shape (D,) or of whole codes (), for each of some rows; as it is where it has rows."""
+    """A prior that is one for all, batch shape (D,) or (), for each of some rows; as it is where it has rows."""
     if len(prior.batch_shape) + len(prior.event_shape) > 1:
         return prior
-    return prior.expand(torch.Size((rows, *prior.batch_shape)))
+    each: Distribution = prior.expand(torch.Size((rows, *prior.batch_shape)))
+    return each
 
 
 @draw.register

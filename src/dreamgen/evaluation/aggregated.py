@@ -21,7 +21,7 @@ _HALVINGS = 40
 
 
 def keep_codes(q: Distribution, context: Tensor | None, labels: Tensor | None) -> dict[str, Tensor]:
-    """The codes of some rows as they are kept: `loc` and `scale`, (n, D), and `context`, (n, C), in 16 bits; `labels`.
+    """Codes of some rows as they are kept: `loc` and `scale` (n, D), and `context` (n, C), in 16 bits; `labels` (n,).
 
     A posterior without noise has no `scale`, and a model that is told nothing has no `context`.
     """
@@ -97,9 +97,8 @@ def fit_codes(
         kept = codes.get("context", torch.empty(len(q.loc), 0))
         rows = (kept == told.to(kept)).all(1) if kept.shape[1] else torch.zeros(len(kept), dtype=torch.bool)
         if rows.sum() < _FEWEST:
-            raise SettingsError(
-                f"mixture: expected {_FEWEST} kept codes or more of rows that were told the same, got {int(rows.sum())}"
-            )
+            many = int(rows.sum())
+            raise SettingsError(f"mixture: expected {_FEWEST} kept codes of rows that were told the same, got {many}")
         q = Normal(q.loc[rows], q.scale[rows], validate_args=False)
     n, d = q.loc.shape
     return fit_prior(q, (min(components, most_components(n, d)),)).prior

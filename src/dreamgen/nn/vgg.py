@@ -1,7 +1,7 @@
 """VGG19's convolutions: what perceptual losses of pictures usually look through.
 
-Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014, https://arxiv.org/abs/1409.1556. Layers and
-weights have the names of torchvision's `vgg19().features`, so weights saved from there fit; none come with the package.
+Very Deep Convolutional Networks for Large-Scale Image Recognition, 2014, https://arxiv.org/abs/1409.1556. Layers
+and weights have the names of torchvision's `vgg19().features`, so weights saved from there fit; none ship.
 
 Letters: B pictures, H height, W width, C channels.
 """

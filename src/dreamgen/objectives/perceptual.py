@@ -2,8 +2,8 @@
 
 Two pictures of one digit, one shifted by a pixel, differ in hundreds of pixels and hardly at all to a network that
 reads digits. So an error of features lets go of where exactly a stroke ran, which a code has no room for, and which
-pixels pay for with blur; and it holds on to edges, which the first layers look for (Deep Feature Consistent Variational
-Autoencoder, 2016, https://arxiv.org/abs/1610.00291).
+pixels pay for with blur; and it holds on to edges, which the first layers look for (Deep Feature Consistent
+Variational Autoencoder, 2016, https://arxiv.org/abs/1610.00291).
 
 The term is a score, not a likelihood: evaluation reports the plain bound as ever. The network is any but the judge
 that measures the dreams.

@@ -1,13 +1,13 @@
 """An update in two phases: a critic learns to tell real pictures from made ones, then the model learns from it.
 
-Pixels that are independent given z make means, and means of what could be are blurred. A critic does not compare pixels:
-it asks whether a picture could be real. Made pictures are what the decoder makes of codes from the prior, and of the
-codes of real pictures. The critic is not part of the model and is not saved with it.
+Pixels that are independent given z make means, and means of what could be are blurred. A critic does not compare
+pixels: it asks whether a picture could be real. Made pictures are what the decoder makes of codes from the prior, and
+of the codes of real pictures. The critic is not part of the model and is not saved with it.
 
-- VAE-GAN: the error of a reconstruction is taken in the critic's features and not in pixels (Autoencoding beyond pixels
-  using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300).
-- GAN: where there is no encoder, the decoder has the critic alone to learn from (Generative Adversarial Networks, 2014,
-  https://arxiv.org/abs/1406.2661).
+- VAE-GAN: the error of a reconstruction is taken in the critic's features and not in pixels (Autoencoding beyond
+  pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300).
+- GAN: where there is no encoder, the decoder has the critic alone to learn from (Generative Adversarial Networks,
+  2014, https://arxiv.org/abs/1406.2661).
 """
 
 from collections.abc import Sequence
@@ -128,7 +128,8 @@ class Adversarial(PlainUpdate):
                 wanted = self._critic(x).features[self._layer]
             found = self._critic(_mean(p)).features[self._layer]
         error = found.float().unflatten(0, (-1, len(x))) - wanted.float()
-        return 0.5 * error.square().flatten(2).sum(2).mean(0)
+        half: Tensor = 0.5 * error.square().flatten(2).sum(2).mean(0)
+        return half
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         own, values = super().state()
