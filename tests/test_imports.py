@@ -23,7 +23,7 @@ LEVELS: list[set[str]] = [
     {"objectives"},
     {"recipes"},
     {"io", "zoo"},
-    {"evaluation", "dreaming", "filling", "plots", "plots_experiments", "charts", "reports"},
+    {"evaluation", "dreaming", "filling", "plots", "plots_experiments", "plots_codes", "charts", "reports"},
     {"training"},
     {"generator"},
     {"export", "experiments"},

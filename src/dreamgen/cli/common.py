@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dreamgen.errors import DataError, SettingsError
 from dreamgen.experiments.tables import cell
+from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings

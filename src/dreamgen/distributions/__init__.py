@@ -10,7 +10,6 @@ from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
 from dreamgen.distributions.priors import PRIORS, StandardNormal
-from dreamgen.distributions.spectral import SpectralLikelihood, SpectralNormal
 from dreamgen.distributions.sums import log_prob_sum
 
 __all__ = [
@@ -31,8 +30,6 @@ __all__ = [
     "Noise",
     "PortableNoise",
     "RowNoise",
-    "SpectralLikelihood",
-    "SpectralNormal",
     "StandardNormal",
     "StepNoise",
     "derive_seed",

@@ -77,6 +77,14 @@ def _check(who: str, channels: Sequence[int], blocks: int) -> None:
         raise SettingsError(f"{who}, blocks: expected 0 to {_MOST_BLOCKS}, got {blocks}")
 
 
+@torch.no_grad()
+def _start_smooth(double: nn.ConvTranspose2d) -> None:
+    """Kernels that double a picture by interpolation, so that training begins without a checkerboard to unlearn."""
+    ramp = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    # The four taps that reach a place have weights of 1 in all: as much of the mix at each.
+    double.weight.copy_(double.weight[..., :1, :1] * torch.outer(ramp, ramp))
+
+
 @ENCODERS.register("residual")
 class ResidualEncoder(nn.Module):
     """A picture, halved by a convolution for each of `channels` with blocks behind it, to features.
@@ -171,6 +179,7 @@ class ResidualDecoder(nn.Module):
         self.elements = Elements(picture, parameters_shape)
         # Its bias is the elements' own.
         self.last = nn.ConvTranspose2d(channels[-1], self.elements.planes, 4, stride=2, padding=1, bias=False)
+        _start_smooth(self.last)
         channels_last(self)
 
     @property

@@ -2,6 +2,7 @@
 
 from dreamgen.training.adversarial import Adversarial
 from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.factor import Factor
 from dreamgen.training.loop import Record, train
 from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.matching import PosteriorMatching
@@ -17,6 +18,7 @@ __all__ = [
     "UPDATES",
     "Adversarial",
     "Checkpoints",
+    "Factor",
     "Masking",
     "Pieces",
     "PosteriorMatching",

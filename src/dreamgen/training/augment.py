@@ -2,9 +2,11 @@
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from dreamgen.distributions import Noise
+from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry
 
 
@@ -24,3 +26,14 @@ class NoAugmentation:
 
     def __call__(self, x: Tensor, noise: Noise) -> Tensor:
         return x
+
+
+@AUGMENTATIONS.register("flip")
+class Flip:
+    """Half of the pictures, (B, H, W) or (B, H, W, C), left and right exchanged, as faces may be and digits not."""
+
+    def __call__(self, x: Tensor, noise: Noise) -> Tensor:
+        if x.dim() not in (3, 4):
+            raise SettingsError(f"augment 'flip': expected pictures, got examples of shape {tuple(x.shape[1:])}")
+        turned = noise.uniform((1, len(x), *(1,) * (x.dim() - 1)))[0] < 0.5
+        return torch.where(turned, x.flip(2), x)

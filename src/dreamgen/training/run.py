@@ -79,7 +79,7 @@ class Run:
 
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
-        self.objective = build_objective(self.settings)
+        self.objective = build_objective(self.settings, self.rows_per_epoch)
         self.update = UPDATES.build(
             self.settings.update,
             model=self.model,

@@ -1,0 +1,1 @@
+"""What the codes of a model know of attributes: probes, directions, edits."""

@@ -1,0 +1,118 @@
+"""`dreamgen project`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
+from dreamgen.cli.pictures import load_like, one_example
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.registry import nearest
+
+if TYPE_CHECKING:
+    from dreamgen.data import Dataset, Examples
+
+_WAY = 65  # points of a morph's way
+_FRAMES = 7  # of them that are drawn as pictures
+
+
+@click.command()
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "--colour", metavar="NAME", help="An attribute, or `label`; by default the labels, where there are any."
+)
+@click.option("--morph", "ends", nargs=2, metavar="A B", help="Two examples (faces:3 mnist:7), and the way between.")
+@click.option("--path", "way", default="linear", show_default=True, help="Of the way: linear or spherical.")
+@click.option("--method", default="pca", show_default=True, help="pca or tsne.")
+@click.option("-n", "n", type=click.IntRange(3), default=2000, show_default=True, help="How many examples.")
+@click.option("--thumbnails", type=click.IntRange(0, 40), default=14, show_default=True, help="Across; 0: none.")
+@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@device_option
+@common_options(out="Where to write: .png, or .npz with points and way; by default projection.png.")
+def project(
+    model: str,
+    data: str,
+    colour: str | None,
+    ends: tuple[str, str] | None,
+    way: str,
+    method: str,
+    n: int,
+    thumbnails: int,
+    split: str | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Lay the codes of DATA on a plane, with thumbnails, coloured by what is known of them, and a morph drawn in."""
+    import numpy as np
+    import torch
+
+    from dreamgen import walks
+    from dreamgen.applications import projection
+    from dreamgen.plots_codes import save_projection
+
+    path = check_out(out, "projection.png", (*ARRAYS[:1], ".png", ".jpg", ".jpeg", ".webp"))
+    generator = load_generator(model, device)
+    dataset = load_like(data, generator)
+    part = split or ("test" if len(dataset.test) else "train")
+    examples = dataset.part(part)
+    examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]
+    labels, classes, said = _colours(examples, dataset, colour)
+    codes = np.empty((0, generator.fitted().settings.latent_dim), np.float32)
+    if ends:
+        a, b = (torch.from_numpy(generator.transform(np.asarray(one_example(e, generator))[None])[0]) for e in ends)
+        codes = walks.path_between(a, b, torch.linspace(0, 1, _WAY), way).numpy()
+    placed = projection.project(generator.transform(examples.x), codes, method, seed)
+    result = {"out": str(path), "n": len(examples), "split": part, "method": method, "colour": said, "seed": seed}
+    result |= {"explained": placed.explained, "morph": list(ends) if ends else None}
+    if is_array(path):
+        arrays: dict[str, Any] = {"points": placed.points, "path": placed.path}
+        write_arrays(path, **arrays, **({} if labels is None else {"labels": labels}))
+    else:
+        shown = projection.spread_out(placed.points, thumbnails, thumbnails) if thumbnails else np.empty(0, np.int64)
+        steps = np.linspace(0, _WAY - 1, _FRAMES).round().astype(np.int64)
+        save_projection(
+            path,
+            placed.points,
+            (shown, examples.x[shown]),
+            labels=labels,
+            classes=classes,
+            colour=said,
+            way=placed.path,
+            frames=(steps, generator.inverse_transform(codes[steps])) if ends else None,
+            axes=_axes(placed.explained),
+            size=0.55 * 11 / max(thumbnails, 8),
+        )
+    say(result, as_json, f"{len(examples)} codes by {method} in {path}")
+
+
+def _axes(explained: tuple[float, float] | None) -> tuple[str, str]:
+    if explained is None:
+        return "", ""
+    first, second = (
+        f"{place} principal component, {share:.0%} of the variance"
+        for place, share in zip(("first", "second"), explained, strict=True)
+    )
+    return first, second
+
+
+def _colours(examples: "Examples", dataset: "Dataset", colour: str | None) -> tuple[Any, tuple[str, ...], str]:
+    """Numbers to colour by, (n,), their names, and what they say; None and nothing where all is one colour."""
+    if colour in (None, "label") and examples.labels is not None:
+        return examples.labels, dataset.classes, "label"
+    if colour is None:
+        return None, (), ""
+    if colour == "label":
+        raise DataError(f"{dataset.name} has no labels")
+    names = dataset.attribute_names if examples.attributes is not None else ()
+    if colour not in names or examples.attributes is None:
+        known = (*names, *(["label"] if examples.labels is not None else []))
+        raise SettingsError(
+            f"--colour {colour}: {nearest(colour, known) if known else f'{dataset.name} has nothing to colour by'}"
+        )
+    values = (examples.attributes[:, names.index(colour)] > 0).astype("int64")
+    return values, (f"not {colour}", colour), colour
