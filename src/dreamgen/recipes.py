@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dreamgen.config import Settings, read_toml
 from dreamgen.data.named import NAMED_SETS
@@ -68,7 +69,7 @@ _PIECES = _LONG.replace(
     learning_rate=2e-3,
     epochs=36,
 )
-# Residual networks on binarised digits: the same bound as `mnist-binary`'s is reached in a tenth of its epochs.
+# Residual networks on binarised digits: after four epochs the bound is better than `mnist-binary`'s after 300.
 _CONV = _LONG.replace(
     encoder={"kind": "residual", "channels": [32, 64, 128]},
     decoder={"kind": "residual", "channels": [128, 64, 32]},
@@ -92,10 +93,10 @@ _FACES_MISSION = Settings(
 _FACES = _FACES_MISSION.replace(
     encoder="residual",
     decoder="residual",
-    likelihood={"kind": "gaussian", "scale": 0.1, "learned": True},
+    likelihood={"kind": "gaussian", "scale": 0.2, "learned": True},
     start="mean",
     batch_size=64,
-    learning_rate={"kind": "triangle", "peak": 1e-3, "rise": 0.1},
+    learning_rate={"kind": "triangle", "peak": 5e-4, "rise": 0.1},
     average=0.999,
     augment="flip",
 )
@@ -199,6 +200,36 @@ RECIPES: dict[str, Recipe] = {
         "Simple and Effective VAE Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202",
     ),
 }
+
+# The heavy rate of the first steps leaves room for what explains most and nothing else: one latent for the place
+# across, one for the place down, one for the scale. They keep their place when it falls; with a light rate from the
+# start a place is spread over many latents, as over the waves of a Fourier series, and stays so for long.
+_SHAPES = Settings(
+    latent_dim=10,
+    hidden_dim=[400, 400],
+    start="mean",
+    validation=0.0,
+    batch_size=128,
+    learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},
+    precision="auto",
+    epochs=10,
+)
+
+
+def _falling(stop: float) -> dict[str, Any]:
+    return {"kind": "geometric", "start": 100.0, "stop": stop, "share": 0.25}
+
+
+RECIPES["beta-tcvae"] = Recipe(
+    "one factor of the data in one latent, by a heavier total correlation: `dreamgen train shapes`",
+    _SHAPES.replace(beta=_falling(4.0), objective={"kind": "tcvae", "rest": _falling(1.0)}),
+    "Isolating Sources of Disentanglement in Variational Autoencoders, 2018, https://arxiv.org/abs/1802.04942",
+)
+RECIPES["factor"] = Recipe(
+    "the same by a discriminator, which tells codes from codes with shuffled units",
+    _SHAPES.replace(beta=_falling(1.0), update={"kind": "factor", "gamma": 10.0}),
+    "Disentangling by Factorising, 2018, https://arxiv.org/abs/1802.05983",
+)
 
 # Rows of a table are few beside pictures and their columns many kinds of things: wide layers, many small steps, and
 # weights averaged over them.

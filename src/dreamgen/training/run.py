@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+import dreamgen.frozen  # noqa: F401 - registers the networks that objectives may look through
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
@@ -85,12 +86,15 @@ class Run:
             self.settings.update,
             model=self.model,
             settings=self.settings,
+            event_shape=tuple(self.data.x.shape[1:]),
             rows=self.rows_per_epoch,
             steps=self.total,
             seed=self.seed,
         )
         if self.update.needs_whole and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
+        if not self.model.reads and self.validation is not None:
+            raise SettingsError("encoder 'absent': expected validation 0, since nothing is read that could be scored")
         self.masking = MASKINGS.build(self.settings.masking)
         self.augment = AUGMENTATIONS.build(self.settings.augment)
         self.average = AveragedWeights(self.model, self.settings.average)
