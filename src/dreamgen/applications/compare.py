@@ -109,10 +109,10 @@ def compare(
         row, pictures[name] = bench.measure(model)
         found.append({"model": name, **row})
         if mixture is not None and model.fitted().codes:
-            other = f"{name}, mixture of {mixture}"
+            other = f"{name} + {mixture} Gaussians"
             row, pictures[other] = bench.measure(model, mixture)
             found.append({"model": other, **row})
-    real = {"model": "real", **dict.fromkeys(FIGURES), **bench.look(train.x)}
+    real = {"model": "real (train)", **dict.fromkeys(FIGURES), **bench.look(train.x)}
     facts = {
         "data": dataset.name,
         "pictures": n,
