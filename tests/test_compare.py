@@ -222,7 +222,7 @@ def test_a_mixture_is_a_row_of_its_own(
     export_decoder(trained, tmp_path / "decoder")
     models = {"vae": trained, "decoder": DreamGenerator.load(tmp_path / "decoder")}
     found = compare(models, digits, judge, samples=1, mixture=3)
-    assert [row["model"] for row in found.rows] == ["vae", "vae, mixture of 3", "decoder"]  # which keeps no codes
+    assert [row["model"] for row in found.rows] == ["vae", "vae + 3 Gaussians", "decoder"]  # which keeps no codes
     own = found.rows[1]
     assert [own[name] for name in BOUNDS] == [None] * len(BOUNDS)
     dreams = trained.dream(len(digits.test), seed=0, mixture=3)
@@ -318,6 +318,8 @@ def test_the_verb(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> N
     assert "data:image/png;base64," in page
     assert "no NLL of A, B: grey pixels under BCE" in page
     assert "B is told label of each picture" in page
+    assert "real (train)" in page
+    assert "no as asked" not in page  # of A, which is told nothing
     code, out, _ = run(*command)
     assert code == 0
     assert f"{result['models'][0]['frechet']:.4g}" in out
