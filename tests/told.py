@@ -38,7 +38,12 @@ def fit_arguments(settings: Settings, n: int) -> dict[str, Any]:
     return {"y": given.pop("label", None), "attributes": given}
 
 
-DREAMERS = [name for name, recipe in RECIPES.items() if recipe.settings.model != "classifier"]
+def _is_dreamer(settings: Settings) -> bool:
+    kind = settings.model["kind"] if isinstance(settings.model, dict) else settings.model
+    return kind != "classifier"
+
+
+DREAMERS = [name for name, recipe in RECIPES.items() if _is_dreamer(recipe.settings)]
 """Recipes of models that dream, tables among them."""
 
 PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns"]

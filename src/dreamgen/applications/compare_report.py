@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dreamgen.applications.compare import FIGURES, Comparison, Row
+from dreamgen.applications.compare import Comparison, Row
 from dreamgen.charts import save_rows
 from dreamgen.experiments.tables import as_markdown, as_text
 from dreamgen.files import dump_json, make_folder, write_bytes
@@ -39,9 +39,15 @@ def report(found: Comparison) -> dict[str, Any]:
 
 def table(found: Comparison) -> list[Row]:
     """The rows as a person reads them, real pictures last; figures that no model has are left out."""
-    rows = [*found.rows, found.real]
-    shown = [name for name in FIGURES if name in _TITLES and any(row[name] is not None for row in rows)]
-    return [{"model": row["model"], **{_TITLES[name]: row[name] for name in shown}} for row in rows]
+    return [
+        {"model": row["model"], **{_TITLES[name]: row[name] for name in _shown(found)}}
+        for row in (*found.rows, found.real)
+    ]
+
+
+def _shown(found: Comparison) -> list[str]:
+    rows = (*found.rows, found.real)
+    return [name for name in _TITLES if any(row[name] is not None for row in rows)]
 
 
 def notes(found: Comparison) -> list[str]:
