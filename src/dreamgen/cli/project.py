@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from dreamgen.data import Dataset, Examples
 
 _WAY = 65  # points of a morph's way
-_FRAMES = 7  # of them that are drawn as pictures
 
 
 @click.command()
@@ -70,11 +69,10 @@ def project(
     result = {"out": str(path), "n": len(examples), "split": part, "method": method, "colour": said, "seed": seed}
     result |= {"explained": placed.explained, "morph": list(ends) if ends else None}
     if is_array(path):
-        arrays: dict[str, Any] = {"points": placed.points, "path": placed.path}
+        arrays: dict[str, Any] = {"points": placed.points, "way": placed.path}
         write_arrays(path, **arrays, **({} if labels is None else {"labels": labels}))
     else:
         shown = projection.spread_out(placed.points, thumbnails, thumbnails) if thumbnails else np.empty(0, np.int64)
-        steps = np.linspace(0, _WAY - 1, _FRAMES).round().astype(np.int64)
         save_projection(
             path,
             placed.points,
@@ -83,7 +81,7 @@ def project(
             classes=classes,
             colour=said,
             way=placed.path,
-            frames=(steps, generator.inverse_transform(codes[steps])) if ends else None,
+            frames=generator.inverse_transform(codes) if ends else None,
             axes=_axes(placed.explained),
             size=0.55 * 11 / max(thumbnails, 8),
         )

@@ -101,10 +101,11 @@ def find_attributes(generator: DreamGenerator, dataset: Dataset, apart: float = 
     truth = attributes_of(test, dataset)[1] if len(test) else present[:0]
     told = [column for column in range(len(names)) if np.ptp(present[:, column]) > 0]
     names, present, truth = tuple(names[column] for column in told), present[:, told], truth[:, told]
-    z = generator.transform(train.x)
+    q = generator.encode(train.x)
+    z, noise = q.mean.numpy(), q.variance.mean(0).numpy()
     held_out = generator.transform(test.x) if len(test) else z[:0]
     return AttributeModel(
-        find_directions(z, present, names, apart),
+        find_directions(z, present, names, apart, noise),
         probe_codes(z, present, held_out, truth, names),
         dict(zip(names, present.mean(0).tolist(), strict=True)),
         len(z),
