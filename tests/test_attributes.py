@@ -191,7 +191,13 @@ def bars(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 @pytest.fixture(scope="module")
 def model(bars: Dataset) -> DreamGenerator:
     generator = DreamGenerator(
-        8, 64, likelihood={"kind": "gaussian", "scale": 0.1}, batch_size=20, learning_rate=0.01, epochs=40, random_state=0
+        8,
+        64,
+        likelihood={"kind": "gaussian", "scale": 0.1},
+        batch_size=20,
+        learning_rate=0.01,
+        epochs=40,
+        random_state=0,
     )
     return generator.fit(bars.train.x)
 

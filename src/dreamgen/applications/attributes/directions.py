@@ -1,7 +1,7 @@
 """Directions in the space of codes along which one attribute changes and the others stay.
 
 Letters: n examples, D latents, A attributes, y = -1 without an attribute and 1 with it, C = cov(z, y), and S = cov(z)
-of codes drawn from q(z|x), its noise included: what a mean tells below its noise, a decoder has never learned to hear.
+of codes drawn from q(z|x), noise included: what a mean tells below its noise, a decoder has never learned to hear.
 
     reading   r(z) = E[y] + W (z - E[z]),  W = Cᵀ S⁻¹: least squares, so -1 to 1 is from without to with
     step      of all shifts d that raise the reading of attribute a by 1, the one that makes the least of
