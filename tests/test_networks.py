@@ -14,17 +14,20 @@ from torch import Tensor, nn
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.context import Context, Field
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.models import VAE, start_at_mean
 from dreamgen.nn import DECODERS, ENCODERS
 from dreamgen.objectives import build_objective
+from dreamgen.training.augment import AUGMENTATIONS
 from dreamgen.training.by_hand import GradientsByHand
 from dreamgen.training.optimizer import OPTIMIZERS
 from dreamgen.training.private_rows import row_gradients
 
 K, B, C = 2, 3, 2
+TOLD = Context((Field("tilt", "number"), Field("smile", "flag")))
 COLUMNS = (ColumnShape(levels=4), ColumnShape(), ColumnShape(levels=2))
 SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"hidden": [7]},
@@ -122,7 +125,7 @@ def test_any_size_and_no_pixel_is_lost(
 @of_pictures
 @pytest.mark.parametrize("shape", [(28, 28), (100, 76), (64, 64, 3), (45, 31, 1)])
 def test_the_defaults_take_pictures_of_any_shape(kind: str, shape: tuple[int, ...]) -> None:
-    model = build_model(Settings(encoder=kind, decoder=kind, latent_dim=4), shape, context_dim=C, seed=0)
+    model = build_model(Settings(encoder=kind, decoder=kind, latent_dim=4), shape, TOLD, seed=0)
     with torch.no_grad():
         trace = model.infer(pictures(shape, n=2), StepNoise(0), samples=2)
     assert trace.p.mean.shape == (2, 2, *shape)
@@ -213,10 +216,11 @@ def test_training_lowers_the_loss_and_a_saved_model_is_the_same(kind: str, digit
 
 
 @of_pictures
-def test_a_model_of_odd_sides_is_saved_whole(kind: str, tmp_path: Path) -> None:
-    model = build_model(small_settings(kind), (7, 5), seed=4).eval()
-    save_model(tmp_path, SavedModel(model, small_settings(kind), (7, 5)))
-    loaded, batch = load_model(tmp_path).model, pictures((7, 5), 0)
+def test_a_model_with_context_and_odd_sides_is_saved_whole(kind: str, tmp_path: Path) -> None:
+    told = small_settings(kind, context=["tilt", "smile"], prior="conditional")
+    model = build_model(told, (7, 5), TOLD, seed=4).eval()
+    save_model(tmp_path, SavedModel(model, told, (7, 5), context=TOLD))
+    loaded, batch = load_model(tmp_path).model, pictures((7, 5))
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
     traces = [m.infer(batch, StepNoise(0)) for m in (model, loaded)]
@@ -339,3 +343,22 @@ def test_a_gradient_in_another_order_of_memory_makes_the_same_step() -> None:
         OPTIMIZERS.build("adam", parameters=[weight]).step(0.1)
         steps.append(weight.detach())
     assert torch.equal(*steps)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_flipped_pictures_are_mirrored_or_as_they_were(channels: tuple[int, ...]) -> None:
+    x = StepNoise("x").uniform((1, 200, 5, 4, *channels))[0]
+    found = AUGMENTATIONS.build("flip")(x, StepNoise(1))
+    mirrored = torch.from_numpy(np.stack([np.fliplr(picture) for picture in x.numpy()]))
+    turned = (found == mirrored).flatten(1).all(1)
+    assert torch.equal(found[~turned], x[~turned])
+    assert 70 < turned.sum() < 130
+    assert torch.equal(AUGMENTATIONS.build("flip")(x, StepNoise(1)), found)
+    with pytest.raises(SettingsError, match=r"pictures, got examples of shape \(3,\)"):
+        AUGMENTATIONS.build("flip")(torch.zeros(2, 3), StepNoise(0))
+
+
+def test_a_residual_decoder_begins_without_a_checkerboard() -> None:
+    network = decoder("residual", (16, 16, 3))
+    doubled = network.last(torch.ones(1, SMALL["residual"]["channels"][-1], 8, 8))[0, :, 1:-1, 1:-1]
+    torch.testing.assert_close(doubled, doubled[:, :1, :1].expand_as(doubled))

@@ -304,8 +304,13 @@ def test_without_opacus_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_every_objective_and_every_update_says_what_it_needs() -> None:
-    assert {name: OBJECTIVES[name].couples_rows for name in OBJECTIVES} == {"elbo": False, "iwae": False}  # type: ignore[attr-defined]
+    assert {name: OBJECTIVES[name].couples_rows for name in OBJECTIVES} == {
+        "elbo": False,
+        "iwae": False,
+        "tcvae": True,
+    }  # type: ignore[attr-defined]
     assert {name: UPDATES[name].needs_whole for name in UPDATES} == {  # type: ignore[attr-defined]
+        "factor": False,
         "plain": False,
         "posterior-matching": True,
         "private": False,

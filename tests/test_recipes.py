@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dreamgen import RECIPES, VAE, Batch, DreamGenerator, Settings, build_model
+from dreamgen.config import Part
 from dreamgen.data import Dataset
 from dreamgen.data.batch import as_float
 from dreamgen.data.columns import ColumnShape
@@ -20,6 +21,8 @@ from dreamgen.training.fit import fit_model
 from told import DREAMERS, PICTURES, context_of, fit_arguments, given_of, told
 
 B, SHAPE = 6, (8, 8)
+
+OF_PICTURES = ("conv", "residual")
 
 every_recipe = pytest.mark.parametrize("name", RECIPES)
 every_dreamer = pytest.mark.parametrize("name", DREAMERS)
@@ -73,7 +76,22 @@ def rows(name: str, digits: Dataset, n: int = B) -> Batch:
 
 def small(name: str) -> Settings:
     """The recipe with a network that fits a test."""
-    return RECIPES[name].settings.replace(hidden_dim=16, latent_dim=3, epochs=2, batch_size=32, precision="float32")
+    settings = RECIPES[name].settings
+    return settings.replace(
+        hidden_dim=16,
+        latent_dim=3,
+        epochs=2,
+        batch_size=32,
+        precision="float32",
+        encoder=thin(settings.encoder),
+        decoder=thin(settings.decoder),
+    )
+
+
+def thin(part: Part) -> Part:
+    """A network whose width `hidden_dim` does not set, made small."""
+    named = part if isinstance(part, dict) else {"kind": part}
+    return {**named, "channels": [24, 32]} if named["kind"] in OF_PICTURES else part
 
 
 def binary(x: torch.Tensor) -> torch.Tensor:
@@ -163,7 +181,7 @@ def test_evaluation_never_sees_beta(name: str, digits: Dataset) -> None:
     report = heavy.evaluate(x, given=given, samples=3)
     assert report == light.evaluate(x, given=given, samples=3)
     assert report["elbo"] == pytest.approx(-(report["distortion"] + report["rate"]), abs=1e-3)
-    assert report["nll"] <= -report["elbo"] + 1e-3
+    assert report["nll"] <= -report["elbo"] + 0.02  # the elbo's rate is exact, the nll's is of three samples
 
 
 def test_a_point_has_no_rate_no_bound_and_no_likelihood(digits: Dataset) -> None:

@@ -160,6 +160,12 @@ def _read_faces(self: NamedSet, reading: Reading) -> Dataset:
     return read_packed_faces(self.path(next(iter(self.files))), reading)
 
 
+def _draw_shapes(self: NamedSet, reading: Reading) -> Dataset:
+    from dreamgen.data.shapes import load_shapes
+
+    return load_shapes()
+
+
 _FASHION = (
     "T-shirt",
     "Trouser",
@@ -214,6 +220,7 @@ _ALL = (
         SIZE,
     ),
     NamedSet("digits", "handwritten digits, 8x8 grey, 1,797, inside scikit-learn", {}, None, _read_digits),
+    NamedSet("shapes", "squares, ellipses, hearts, drawn, 64x64 binary, 50,000 + 10,000", {}, None, _draw_shapes),
 )
 
 NAMED_SETS: dict[str, NamedSet] = {named.name: named for named in _ALL}

@@ -5,6 +5,7 @@ Letters: B rows, K samples, D latent units, C context numbers, F features.
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ DECODERS: Registry[nn.Module] = Registry("decoder")
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
+    "leaky-relu": partial(nn.LeakyReLU, 0.2),
     "tanh": nn.Tanh,
     "silu": nn.SiLU,
     "gelu": nn.GELU,

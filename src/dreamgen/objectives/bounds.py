@@ -49,10 +49,13 @@ class Objective(Protocol):
 OBJECTIVES: Registry[Objective] = Registry("objective")
 
 
-def build_objective(settings: Settings) -> Objective:
-    """The objective that the settings name; raises SettingsError where its parts do not go together."""
+def build_objective(settings: Settings, rows: int | None = None) -> Objective:
+    """The objective that the settings name, for a number of training rows, where that is known.
+
+    Raises SettingsError where its parts do not go together.
+    """
     beta = SCHEDULES.build(settings.beta)
-    return OBJECTIVES.build(settings.objective, beta=beta, free_bits=settings.free_bits)
+    return OBJECTIVES.build(settings.objective, beta=beta, free_bits=settings.free_bits, rows=rows)
 
 
 @OBJECTIVES.register("elbo")

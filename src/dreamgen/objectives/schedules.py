@@ -68,6 +68,26 @@ class Linear:
         return self.start + (self.stop - self.start) * done
 
 
+@SCHEDULES.register("geometric")
+class Geometric:
+    """From `start` to `stop`, both more than 0, by the same factor at each step, then `stop`.
+
+    A weight that begins heavy and falls through several orders of magnitude spends as long in each. It takes `steps`,
+    or, where none are given, the share `share` of the run.
+    """
+
+    def __init__(self, start: float, stop: float = 1.0, steps: int | None = None, share: float = 1.0) -> None:
+        if not (0 < start < math.inf and 0 < stop < math.inf):
+            raise SettingsError(f"schedule 'geometric': expected numbers of more than 0, got {start} and {stop}")
+        if not 0 < share <= 1:
+            raise SettingsError(f"schedule 'geometric', share: expected 0 < share <= 1, got {share}")
+        self.start, self.stop, self.steps, self.share = start, stop, _span(steps), share
+
+    def __call__(self, step: int, total: int) -> float:
+        done = min(1.0, step / (self.steps or max(total * self.share, 1)))
+        return math.exp((1 - done) * math.log(self.start) + done * math.log(self.stop))
+
+
 @SCHEDULES.register("cyclical")
 class Cyclical:
     """`cycles` times over: from `start` to `stop` over the share `rise` of a cycle, then `stop`.

@@ -1,6 +1,8 @@
 """Training: one loop for every model, with the update as its only moving part."""
 
+from dreamgen.training.adversarial import Adversarial
 from dreamgen.training.checkpoint import Checkpoints
+from dreamgen.training.factor import Factor
 from dreamgen.training.loop import Record, train
 from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.matching import PosteriorMatching
@@ -14,7 +16,9 @@ __all__ = [
     "MASKINGS",
     "OPTIMIZERS",
     "UPDATES",
+    "Adversarial",
     "Checkpoints",
+    "Factor",
     "Masking",
     "Pieces",
     "PosteriorMatching",
