@@ -264,6 +264,14 @@ def test_classes_count_as_attributes(trained: DreamGenerator, digits: Dataset) -
         attributes_of(type(digits.rows)(digits.rows.x), bare)
 
 
+def test_a_conditional_model_is_refused(bars: Dataset) -> None:
+    told = {"Red": bars.train.attributes[:60, 0]}  # type: ignore[index]
+    model = DreamGenerator(2, 8, context=["Red"], batch_size=20, epochs=1, random_state=0)
+    model.fit(bars.train.x[:60], attributes=told)
+    with pytest.raises(SettingsError, match="the model is told 'Red'"):
+        find_attributes(model, bars)
+
+
 # Files
 
 
@@ -330,6 +338,22 @@ def test_the_commands_find_and_edit(
     assert code == 0, out
     with Image.open(tmp_path / "e.png") as sheet:
         assert sheet.size == (3 * 66 + 2, 68)
+
+
+def test_codes_are_coloured_by_an_attribute(
+    kept: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    code, out = run("project", kept, folder, "--colour", "Blue", "--split", "all", "--out", tmp_path / "p.npz")
+    assert code == 0, out
+    rows = load_data(folder, size=16).rows
+    assert rows.attributes is not None
+    arrays = np.load(tmp_path / "p.npz")
+    assert (arrays["labels"] == rows.attributes[:, 2]).all()
+    assert arrays["points"].shape == (400, 2)
+    code, out = run("project", kept, folder, "--colour", "Blew")
+    assert code == 2
+    assert "Blue" in out
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.common import common_options, device_option, load_generator, say, told_of
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import DataError, SettingsError
@@ -65,7 +65,9 @@ def project(
     if ends:
         a, b = (torch.from_numpy(generator.transform(np.asarray(one_example(e, generator))[None])[0]) for e in ends)
         codes = walks.path_between(a, b, torch.linspace(0, 1, _WAY), way).numpy()
-    placed = projection.project(generator.transform(examples.x), codes, method, seed)
+    placed = projection.project(
+        generator.transform(examples.x, told_of(generator, dataset, examples)), codes, method, seed
+    )
     result = {"out": str(path), "n": len(examples), "split": part, "method": method, "colour": said, "seed": seed}
     result |= {"explained": placed.explained, "morph": list(ends) if ends else None}
     if is_array(path):

@@ -95,7 +95,12 @@ def find_attributes(generator: DreamGenerator, dataset: Dataset, apart: float = 
 
     Raises:
         DataError: a set without attributes and labels, or one that does not fit the model.
+        SettingsError: a conditional model: what it is told of is not in its codes, and is changed by telling it.
     """
+    if context := generator.fitted().context:
+        raise SettingsError(
+            f"the model is told {context.names[0]!r}: expected one whose codes have to say everything"
+        )
     train, test = _some(dataset.train, _ROWS), _some(dataset.test, _HELD_OUT)
     names, present = attributes_of(train, dataset)
     truth = attributes_of(test, dataset)[1] if len(test) else present[:0]
