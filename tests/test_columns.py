@@ -9,9 +9,9 @@ from scipy import stats
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal, Normal
 
 from dreamgen import RECIPES, Batch, DreamGenerator, Settings, build_model
-from dreamgen.applications.synthesis.latent_prior import fit_prior
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, GaussianMixture, StepNoise, draw
+from dreamgen.distributions.fitting import fit_prior
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation import encode_rows, score_rows
 from dreamgen.models import start_at_mean

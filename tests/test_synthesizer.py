@@ -19,7 +19,6 @@ from torch.distributions import Normal
 from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import parse_conditions, read_condition
 from dreamgen.applications.synthesis.constraints import Constraint, parse_constraints
-from dreamgen.applications.synthesis.latent_prior import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.cli import main
@@ -27,6 +26,7 @@ from dreamgen.cli.common import asked_settings
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise
+from dreamgen.distributions.fitting import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
 from dreamgen.tables import Column, Schema, fit_codec, infer_schema
 

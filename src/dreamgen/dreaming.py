@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreamgen.data.context import Context
-from dreamgen.distributions import PortableNoise, RowNoise, draw
+from dreamgen.distributions import PortableNoise, RowNoise, draw, each_row
 from dreamgen.errors import SettingsError
+from dreamgen.evaluation.aggregated import fit_codes
 from dreamgen.evaluation.likelihood import blocks
 from dreamgen.io import SavedModel
 
@@ -24,16 +25,40 @@ def _device(saved: SavedModel) -> torch.device:
 
 
 @torch.no_grad()
-def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = None) -> Tensor:
-    """n codes from the prior, (n, D), on the model's device; `context` is (n, C), where the model is told one."""
-    device, codes = _device(saved), []
+def dream_codes(
+    saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int | None = None
+) -> Tensor:
+    """n codes from the prior, (n, D), on the model's device.
+
+    Args:
+        saved: the model.
+        n: how many.
+        seed: code i is a function of (seed, i).
+        context: (n, C), where the model is told one.
+        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place.
+
+    Raises:
+        SettingsError: a mixture where no codes are kept, or none of rows that were told the same.
+    """
+    if mixture is None:
+        return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
+    if context is None:
+        return _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed).to(_device(saved))
+    z = torch.empty(n, saved.settings.latent_dim)
+    for told in context.unique(dim=0):
+        rows = (context == told).all(1)
+        z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told), n, seed)[rows]
+    return z.to(_device(saved))
+
+
+def _draw_codes(
+    prior: nn.Module, n: int, seed: int, context: Tensor | None = None, device: torch.device | str = "cpu"
+) -> Tensor:
+    codes = []
     for block, start in enumerate(range(0, n, _ROWS)):
         noise = PortableNoise(seed, "dream", block, device=device)  # drawn whole, whatever n is
         told = None if context is None else _whole(context[start : start + _ROWS]).to(device)
-        prior = saved.model.prior(told)
-        if len(prior.batch_shape) == 1:  # the same for all rows
-            prior = prior.expand((_ROWS, *prior.batch_shape))
-        codes.append(draw(prior, noise, 1)[0])
+        codes.append(draw(each_row(prior(told), _ROWS), noise, 1)[0])
     return torch.cat(codes)[:n]
 
 

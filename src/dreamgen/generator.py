@@ -23,6 +23,7 @@ from dreamgen.dreaming import decode_rows, dream_codes, dream_context
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
+from dreamgen.evaluation.reading import reading_report
 from dreamgen.filling import fill_rows
 from dreamgen.inputs import (
     check_range,
@@ -36,7 +37,7 @@ from dreamgen.inputs import (
     to_tensor,
 )
 from dreamgen.io import SavedModel, load_model, save_model
-from dreamgen.models import VAE
+from dreamgen.models import VAE, Classifier
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.zoo import find_model
@@ -221,7 +222,13 @@ class DreamGenerator(Estimator):
     # Dreams
 
     def dream(
-        self, n: int = 64, *, given: Given | None = None, seed: int | None = None, sample: bool = False
+        self,
+        n: int = 64,
+        *,
+        given: Given | None = None,
+        seed: int | None = None,
+        sample: bool = False,
+        mixture: int | None = None,
     ) -> Floats:
         """n new examples: z from the prior, decoded.
 
@@ -231,15 +238,21 @@ class DreamGenerator(Estimator):
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean.
+            mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
+                with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
+                context. It helps most where codes do not fill the prior.
 
         Returns:
             (n, *event), float32.
+
+        Raises:
+            SettingsError: a mixture, of a model that keeps no codes, or too few that were told the same.
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = chosen_seed(seed)
         told = dream_context(self._dreamer(), n, given or {}, seed)
-        return self._pictures(dream_codes(self.saved_, n, seed, told), seed if sample else None, told)
+        return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
         """n codes from the prior, each decoded once for every class of a field: (n, classes, *event).
@@ -438,8 +451,12 @@ class DreamGenerator(Estimator):
     ) -> dict[str, Any]:
         """`dreamgen.evaluate` on rows of X; see there for options.
 
-        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise.
+        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise. Of a
+        classifier it is `reading_report`: how well it reads.
         """
+        model = self.fitted().model
+        if isinstance(model, Classifier):
+            return reading_report(model, self.rows(X, given), options.get("split", "test"))
         binarise = self.sees_binary if binarise is None else binarise
         rows = None if train is None else self.prepare(train)
         return evaluate(self._model, self.rows(X, given), binarise=binarise, train=rows, **options)

@@ -4,7 +4,7 @@ model.safetensors   weights
 config.json         settings, shape of the data, seed, data hash, versions
 card.json           what it is, how it was made, measured figures, limits
 history.json        the records of training
-codes.safetensors   posterior means (and labels) of some training rows, to colour maps with; optional
+codes.safetensors   posteriors (and labels) of some training rows, for maps and for mixtures; optional
 *.json, *.safetensors   what a use of the model keeps beside it: the schema of a table, thresholds
 manifest.json       SHA-256 of each file; its rename commits a save
 """
@@ -48,7 +48,8 @@ class SavedModel:
         origin: seed, data (name, SHA-256, rows), versions, threads; for people, not read by the library.
         card: measured figures and limits.
         history: one record for each epoch.
-        codes: `loc` (n, D) and, if there were labels, `labels` (n,) of training rows; empty if not kept.
+        codes: `loc` and `scale` (n, D) of q(z|x) and, if there were labels, `labels` (n,) of training rows; empty if
+            not kept.
         columns: the columns, where an example is a row of a table.
         context: what the model is told (of a classifier: what it reads); None: nothing.
         more: further files by name, which whoever keeps them there reads and checks.
@@ -264,6 +265,13 @@ def _check_codes(codes: dict[str, Tensor], latent_dim: int, context: Context | N
         raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim})")
     if loc is not None and (loc.dtype not in _CODE_TYPES or (loc.numel() and loc.abs().max() > _FARTHEST)):
         raise ModelFileError(f"codes.safetensors: expected floats within {_FARTHEST:g} of the origin")
+    scale = codes.get("scale")
+    if (
+        loc is not None
+        and scale is not None
+        and not (scale.shape == loc.shape and scale.dtype in _CODE_TYPES and (not scale.numel() or scale.min() >= 0))
+    ):
+        raise ModelFileError("codes.safetensors: expected a scale of 0 or more for each number of a code")
     told = codes.get("context")
     if loc is not None and told is not None:
         width = context.width if context else 0

@@ -69,7 +69,7 @@ _PIECES = _LONG.replace(
     learning_rate=2e-3,
     epochs=36,
 )
-# Residual networks on binarised digits: the same bound as `mnist-binary`'s is reached in a tenth of its epochs.
+# Residual networks on binarised digits: after four epochs the bound is better than `mnist-binary`'s after 300.
 _CONV = _LONG.replace(
     encoder={"kind": "residual", "channels": [32, 64, 128]},
     decoder={"kind": "residual", "channels": [128, 64, 32]},
@@ -93,10 +93,10 @@ _FACES_MISSION = Settings(
 _FACES = _FACES_MISSION.replace(
     encoder="residual",
     decoder="residual",
-    likelihood={"kind": "gaussian", "scale": 0.1, "learned": True},
+    likelihood={"kind": "gaussian", "scale": 0.2, "learned": True},
     start="mean",
     batch_size=64,
-    learning_rate={"kind": "triangle", "peak": 1e-3, "rise": 0.1},
+    learning_rate={"kind": "triangle", "peak": 5e-4, "rise": 0.1},
     average=0.999,
     augment="flip",
 )
@@ -249,6 +249,42 @@ RECIPES["table"] = Recipe(
     "a table of mixed columns with gaps: a likelihood for each column, and any part explains any other",
     _TABLE,
     "Handling Incomplete Heterogeneous Data using VAEs, 2018, https://arxiv.org/abs/1807.03653",
+)
+
+# A convolution for each halving, a little of every way in which a digit is written otherwise, and averaged weights.
+_JUDGE = Settings(
+    model="classifier",
+    context="labels",
+    encoder={"kind": "conv", "channels": [32, 64, 96], "dense": [96]},
+    augment={"kind": "affine", "slant": 0.15},
+    batch_size=250,
+    learning_rate=2e-3,
+    optimizer={"kind": "adamw", "beta2": 0.99},
+    epochs=24,
+    average=0.998,
+    precision="auto",
+)
+RECIPES["judge"] = Recipe(
+    "a small classifier, in whose features `compare` measures dreams; it ships as `mnist-judge`",
+    _JUDGE,
+    "GANs Trained by a Two Time-Scale Update Rule, 2017, https://arxiv.org/abs/1706.08500",
+)
+RECIPES["sibling"] = Recipe(
+    "a second classifier of another architecture, whose features serve in losses and never judge; "
+    "it ships as `mnist-sibling`",
+    _JUDGE.replace(encoder={"kind": "residual", "channels": [24, 48, 96]}, epochs=14),
+    "Deep Feature Consistent Variational Autoencoder, 2016, https://arxiv.org/abs/1610.00291",
+)
+RECIPES["face-judge"] = Recipe(
+    "reads forty attributes off a face; to be trained by whoever has the pictures",
+    _JUDGE.replace(
+        model={"kind": "classifier", "dropout": 0.3},
+        context="attributes",
+        encoder={"kind": "conv", "channels": [32, 64, 128, 192], "dense": [128]},
+        augment={"kind": "affine", "turn": 5.0, "stretch": 0.05, "slant": 0.05, "shift": 0.05, "mirror": True},
+        batch_size=100,
+    ),
+    "Deep Learning Face Attributes in the Wild, 2014, https://arxiv.org/abs/1411.7766",
 )
 
 

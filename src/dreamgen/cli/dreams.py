@@ -23,6 +23,14 @@ from dreamgen.errors import SettingsError
 @click.argument("model")
 @click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@click.option(
+    "--mixture",
+    type=click.IntRange(1, 10_000),
+    is_flag=False,
+    flag_value=10,
+    metavar="[K]",
+    help="Draw codes from K Gaussians fitted to the model's own, and not from the prior; by itself: 10.",
+)
 @given_option
 @click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")
 @device_option
@@ -31,6 +39,7 @@ def dream(
     model: str,
     n: int,
     sample: bool,
+    mixture: int | None,
     given: tuple[str, ...],
     label: str | None,
     styles: bool,
@@ -46,14 +55,24 @@ def dream(
     seed, told = chosen_seed(seed), parse_given(given, label)
     generator = load_generator(model, device)
     if styles:
-        if told or sample:
-            raise SettingsError("--styles has a column for every label: expected no --label, --given or --sample")
+        if told or sample or mixture:
+            raise SettingsError(
+                "--styles has a column for every label: expected no --label, --given, --sample or --mixture"
+            )
         sheet = generator.styles(n, seed=seed)
         pictures, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
     else:
-        pictures, columns = generator.dream(n, given=told, seed=seed, sample=sample), None
+        pictures, columns = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture), None
     write_examples(path, pictures, columns=columns)
-    result = {"out": str(path), "n": n, "seed": seed, "shape": list(pictures.shape), "sample": sample, "given": told}
+    result = {
+        "out": str(path),
+        "n": n,
+        "seed": seed,
+        "shape": list(pictures.shape),
+        "sample": sample,
+        "mixture": mixture,
+        "given": told,
+    }
     say(result, as_json, f"{n} dreams in {path} (seed {seed})")
 
 

@@ -66,7 +66,7 @@ def train(
 
 def _test_line(result: dict[str, Any]) -> str:
     if result["test_loss"] is None:
-        return "too few rows for a test part: no test loss"
+        return "no test loss: too few rows for a test part, or no encoder to read them"
     if right := result.get("test_accuracy"):
         mean = sum(right.values()) / len(right)
         return f"test accuracy {mean:.2%}, loss {result['test_loss']:.4f} nats per example"
@@ -102,7 +102,7 @@ def train_on(
         seconds = time.perf_counter() - started
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
-    if len(dataset.test):
+    if len(dataset.test) and saved.model.reads:
         rows = generator.rows(dataset.test.x, told_of(generator, dataset, dataset.test))
         test = figures_of_test(saved.model, rows, generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}

@@ -3,7 +3,8 @@
 from dreamgen.distributions.autoregressive import Autoregressive
 from dreamgen.distributions.columns import Columns, ColumnsLikelihood
 from dreamgen.distributions.delta import Delta
-from dreamgen.distributions.draw import draw
+from dreamgen.distributions.draw import draw, each_row
+from dreamgen.distributions.fitting import FittedPrior, fit_prior, most_components
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
 from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
@@ -21,6 +22,7 @@ __all__ = [
     "ColumnsLikelihood",
     "Delta",
     "DiagonalGaussian",
+    "FittedPrior",
     "GaussianMixture",
     "GreyBernoulli",
     "Likelihood",
@@ -32,7 +34,10 @@ __all__ = [
     "StepNoise",
     "derive_seed",
     "draw",
+    "each_row",
+    "fit_prior",
     "generator",
     "log_prob_sum",
+    "most_components",
     "row_keys",
 ]

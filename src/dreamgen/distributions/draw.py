@@ -33,6 +33,14 @@ def draw(distribution: Distribution, noise: Noise, samples: int) -> Tensor:
     raise SettingsError(f"no draw is written for {type(distribution).__name__}; register one with draw.register")
 
 
+def each_row(prior: Distribution, rows: int) -> Distribution:
+    """A prior that is one for all, batch shape (D,) or (), for each of some rows; as it is where it has rows."""
+    if len(prior.batch_shape) + len(prior.event_shape) > 1:
+        return prior
+    each: Distribution = prior.expand(torch.Size((rows, *prior.batch_shape)))
+    return each
+
+
 @draw.register
 def _(distribution: Normal, noise: Noise, samples: int) -> Tensor:
     return distribution.loc + distribution.scale * noise.normal((samples, *distribution.batch_shape))

@@ -13,6 +13,7 @@ from torch.distributions import Distribution
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Likelihood, Noise, draw
 from dreamgen.models.trace import Latent, Trace
+from dreamgen.nn import AbsentEncoder
 
 
 class Encoder(nn.Module):
@@ -51,6 +52,11 @@ class VAE(nn.Module):
         self.encoder = encoder
         self.prior = prior
         self.decoder = decoder
+
+    @property
+    def reads(self) -> bool:
+        """Whether it has an encoder; a decoder that was handed over, or learned from a critic alone, has none."""
+        return not isinstance(self.encoder.network, AbsentEncoder)
 
     def infer(self, batch: Batch, noise: Noise, samples: int = 1) -> Trace:
         """Explain a batch: encode it, draw K = `samples` latents for each row, and decode them."""

@@ -1,5 +1,6 @@
 """Training: one loop for every model, with the update as its only moving part."""
 
+from dreamgen.training.adversarial import Adversarial
 from dreamgen.training.checkpoint import Checkpoints
 from dreamgen.training.factor import Factor
 from dreamgen.training.loop import Record, train
@@ -15,6 +16,7 @@ __all__ = [
     "MASKINGS",
     "OPTIMIZERS",
     "UPDATES",
+    "Adversarial",
     "Checkpoints",
     "Factor",
     "Masking",

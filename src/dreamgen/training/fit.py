@@ -17,6 +17,7 @@ from dreamgen.data.context import Context
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
+from dreamgen.evaluation.aggregated import keep_codes
 from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
@@ -27,7 +28,6 @@ from dreamgen.training.checkpoint import Checkpoints, locked
 from dreamgen.training.loop import Record, train
 from dreamgen.training.run import Run
 
-_CODES = 2000  # training rows whose codes are kept, for the colours of a map
 _RATE_ROWS = 10_000
 _STEPS_TO_JUDGE = 500  # a shorter training has not had the time to use its latents
 _MEAN_ROWS = 5000
@@ -89,7 +89,7 @@ def fit_model(
         private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
         if checkpoints and private:
             checkpoints.remove()
-    blind = private or not isinstance(model, VAE)
+    blind = private or not isinstance(model, VAE) or not model.reads
     looked, codes = ({}, {}) if blind else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
         model=run.model,
@@ -114,6 +114,7 @@ def fit_model(
             "epochs": len(run.history),
             "best_epoch": run.best.epoch or len(run.history),
             "validation_rows": len(held_out),
+            **({} if private else {"seconds": run.seconds}),
             **looked,
             **facts,
         },
@@ -130,12 +131,7 @@ def _look_at_codes(
     units = rate_per_unit(q, prior_of(run.model, rows.context))
     if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
         warnings.warn(collapse, stacklevel=4)
-    largest = torch.finfo(torch.float16).max
-    codes = {"loc": q.mean[:_CODES].clamp(-largest, largest).half()}  # a map has no use for what lies farther out
-    if rows.context is not None:
-        codes["context"] = rows.context[:_CODES].half()
-    if labels is not None:
-        codes["labels"] = labels[kept[:_CODES]]
+    codes = keep_codes(q, rows.context, None if labels is None else labels[kept])
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 

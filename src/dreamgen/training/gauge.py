@@ -13,9 +13,9 @@ _ROWS = 1000
 
 @torch.no_grad()
 def count_active(run: Run) -> int | None:
-    """Active units on the first 1,000 held-out rows, or training rows; None where there are no latents."""
+    """Active units on the first 1,000 held-out rows, or training rows; None where no latents are read off them."""
     model: object = run.model
-    if not isinstance(model, VAE):
+    if not isinstance(model, VAE) or not model.reads:
         return None
     rows = (run.data if run.validation is None else run.validation)[:_ROWS]
     x = rows.x

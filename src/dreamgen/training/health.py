@@ -16,6 +16,8 @@ from dreamgen.objectives import Objective
 @torch.no_grad()
 def diagnose(model: VAE, objective: Objective, batch: Batch, step: int, total: int) -> DivergedError:
     """The error that says where NaN or infinity came from: the step, the first bad term and the first bad layer."""
+    if not model.reads:
+        return DivergedError(f"training diverged at step {step}: the loss is not finite; try a lower learning_rate")
     terms = objective(model.infer(batch, StepNoise(0, device=batch.x.device), objective.samples), step, total)
     bad = {name: int((~torch.isfinite(getattr(terms, name))).sum()) for name in ("distortion", "rate", "loss")}
     seen = [

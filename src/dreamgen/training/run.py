@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+import dreamgen.frozen  # noqa: F401 - registers the networks that objectives may look through
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
@@ -54,6 +55,7 @@ class Run:
         rows: numbers of the rows of `data` to train on, in any order; None: all.
         data_hash: SHA-256 of the data, so that a run is not resumed on other data.
         step: steps done.
+        seconds: that the steps took, in all sessions of the run.
         history: one record for each epoch done.
         best: the epoch with the best validation loss, that loss, and the weights; epoch 0 before there is one.
         sums: loss, distortion and rate over the rows of the epoch whose terms were seen so far, and their number.
@@ -67,6 +69,7 @@ class Run:
     data_hash: str = ""
     rows: Tensor | None = None
     step: int = 0
+    seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
     objective: Objective = field(init=False)
@@ -83,12 +86,15 @@ class Run:
             self.settings.update,
             model=self.model,
             settings=self.settings,
+            event_shape=tuple(self.data.x.shape[1:]),
             rows=self.rows_per_epoch,
             steps=self.total,
             seed=self.seed,
         )
         if self.update.needs_whole and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
+        if not self.model.reads and self.validation is not None:
+            raise SettingsError("encoder 'absent': expected validation 0, since nothing is read that could be scored")
         self.masking = MASKINGS.build(self.settings.masking)
         self.augment = AUGMENTATIONS.build(self.settings.augment)
         self.average = AveragedWeights(self.model, self.settings.average)

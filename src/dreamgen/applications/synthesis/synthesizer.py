@@ -10,12 +10,12 @@ import torch
 from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import Asked, first_of, parse_conditions, rare_noise
 from dreamgen.applications.synthesis.constraints import parse_constraints
-from dreamgen.applications.synthesis.latent_prior import fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import PortableNoise, derive_seed
+from dreamgen.distributions.fitting import fit_prior
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.files import dump_json, parse_json

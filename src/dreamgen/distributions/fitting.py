@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
-from dreamgen.distributions import StepNoise, derive_seed
 from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
+from dreamgen.distributions.noise import StepNoise, derive_seed
 
 _STEPS, _STEPS_TO_CHOOSE = 50, 30
 _MOST_ROWS = 100_000  # that a mixture is fitted to
@@ -55,7 +55,7 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
     order = torch.randperm(len(q.mean), generator=torch.Generator().manual_seed(derive_seed(seed, "rows")))
     loc, scale = (values[order[:_MOST_ROWS]] for values in (q.mean, q.stddev))
     n, d = loc.shape
-    sizes = [c for c in components if c * 2 * max(d, _LEAST_ROWS) <= n] or [1]
+    sizes = [c for c in components if c <= most_components(n, d)] or [1]
     held = max(1, int(n * _HELD_OUT))
     middle = loc.mean(0)
     loc = loc - middle  # sums of products of what is far from 0 have no digits left for what differs
@@ -67,6 +67,11 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
             tried[size] = float((_products(judge) @ _weights(mixture).T).logsumexp(1).mean())
     best = max(sizes, key=lambda size: tried.get(size, 0.0))
     return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed), middle), tried)
+
+
+def most_components(rows: int, latent_dim: int) -> int:
+    """How many components of full covariance a number of rows can bear; 1 at least."""
+    return max(1, int(rows / (2 * max(latent_dim, _LEAST_ROWS))))
 
 
 def _maximise(loc: Tensor, scale: Tensor, size: int, steps: int, seed: int) -> GaussianMixture:

@@ -1,0 +1,158 @@
+"""An update in two phases: a critic learns to tell real pictures from made ones, then the model learns from it.
+
+Pixels that are independent given z make means, and means of what could be are blurred. A critic does not compare
+pixels: it asks whether a picture could be real. Made pictures are what the decoder makes of codes from the prior, and
+of the codes of real pictures. The critic is not part of the model and is not saved with it.
+
+- VAE-GAN: the error of a reconstruction is taken in the critic's features and not in pixels (Autoencoding beyond
+  pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300).
+- GAN: where there is no encoder, the decoder has the critic alone to learn from (Generative Adversarial Networks,
+  2014, https://arxiv.org/abs/1406.2661).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dreamgen.config import Settings
+from dreamgen.data.batch import Batch
+from dreamgen.distributions import Noise, derive_seed, draw, each_row
+from dreamgen.errors import DivergedError, SettingsError
+from dreamgen.models import VAE
+from dreamgen.nn.critic import Critic, hinge_loss
+from dreamgen.objectives import Objective, Terms
+from dreamgen.training.optimizer import OPTIMIZERS
+from dreamgen.training.update import UPDATES, PlainUpdate
+
+
+@UPDATES.register("adversarial")
+class Adversarial(PlainUpdate):
+    """The objective, the critic's features of reconstructions, and the critic's opinion, each with its weight.
+
+    Args:
+        event_shape: (H, W) or (H, W, C).
+        seed: the critic's first weights are a function of it.
+        weight: of -(critic's score), beside the objective in nats.
+        pixels: of the objective's own distortion; 0 leaves reconstructions to the features alone.
+        features: of half the squared error of the critic's features, summed over them: -log N(features of x; features
+            of the reconstruction, 1) and a constant.
+        start: the share of the run after which the critic comes in; before, training is plain, and much cheaper.
+        both: whether the critic sees reconstructions too, or dreams alone.
+        layer: which of the critic's layers the features are of, from 0; -1 is the last.
+        channels: of the critic's layers.
+        pace: the critic's learning rate, in those of the model.
+        critic_optimizer: the critic's.
+
+    Raises:
+        SettingsError: an argument out of range, or examples that are no pictures.
+    """
+
+    needs_whole: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        model: VAE,
+        settings: Settings,
+        event_shape: Sequence[int],
+        seed: int,
+        weight: float = 1.0,
+        pixels: float = 1.0,
+        features: float = 0.0,
+        start: float = 0.0,
+        both: bool = True,
+        layer: int = -1,
+        channels: tuple[int, ...] = (32, 64, 128),
+        pace: float = 1.0,
+        critic_optimizer: str | dict[str, Any] = {"kind": "adam", "beta1": 0.5, "beta2": 0.99},  # noqa: B006
+    ) -> None:
+        if min(weight, pixels, features) < 0 or pace <= 0:
+            raise SettingsError(
+                "update 'adversarial': expected weight, pixels and features of 0 or more, and pace of more than 0"
+            )
+        if not 0 <= start < 1:
+            raise SettingsError(f"update 'adversarial', start: expected a share, 0 <= share < 1, got {start}")
+        super().__init__(model, settings.replace(gradients="autograd"))
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(derive_seed(seed, "critic"))
+            self._critic = Critic(event_shape, channels).to(next(model.parameters()).device)
+        if not -len(self._critic.layers) <= layer < len(self._critic.layers):
+            raise SettingsError(
+                f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}"
+            )
+        self._critic_optimizer = OPTIMIZERS.build(critic_optimizer, parameters=list(self._critic.parameters()))
+        self._weight, self._pixels, self._features = weight, pixels, features
+        self._start, self._both, self._layer, self._pace = start, both, layer, pace
+
+    def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
+        if step < self._start * total:
+            return super()._terms(model, objective, batch, noise, step, total)
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            trace = model.infer(batch, noise, objective.samples) if model.reads else None
+            dreams = _mean(_dream(model, batch, noise))
+        made = dreams if trace is None or not self._both else torch.cat([dreams, _mean(trace.p)])
+        self._teach(batch.x, made.detach(), step, total)
+        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            opinion = -self._weight * self._critic(made).score.unflatten(0, (-1, len(batch))).mean(0)
+        if trace is None:
+            return Terms(opinion, torch.zeros_like(opinion), torch.zeros_like(opinion))
+        terms = objective(trace, step, total)
+        loss = terms.loss - (1 - self._pixels) * terms.distortion + opinion
+        if self._features:
+            loss = loss + self._features * self._feature_error(batch.x, trace.p)
+        return replace(terms, loss=loss)
+
+    def _teach(self, real: Tensor, made: Tensor, step: int, total: int) -> None:
+        """The critic's phase."""
+        self._critic.requires_grad_(True)
+        self._critic_optimizer.zero_grad()
+        with torch.autocast(real.device.type, torch.bfloat16, enabled=self._bfloat16):
+            score = self._critic(torch.cat([real, made])).score
+        hinge_loss(score[: len(real)], score[len(real) :]).backward()
+        finite = self._critic_optimizer.step(self._pace * self._rate(step, total))
+        # It holds still while it is looked through.
+        self._critic.requires_grad_(False)
+        if real.device.type == "cpu" and not finite:
+            raise DivergedError(
+                f"training diverged at step {step}: a weight of the critic is not finite. "
+                "A lower learning_rate is the usual cure; the last checkpoint is kept."
+            )
+
+    def _feature_error(self, x: Tensor, p: Distribution) -> Tensor:
+        """Half the squared error of the features of reconstructions, (B,), averaged over the samples."""
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self._bfloat16):
+            with torch.no_grad():
+                wanted = self._critic(x).features[self._layer]
+            found = self._critic(_mean(p)).features[self._layer]
+        error = found.float().unflatten(0, (-1, len(x))) - wanted.float()
+        half: Tensor = 0.5 * error.square().flatten(2).sum(2).mean(0)
+        return half
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        own, values = super().state()
+        parts = {"model": own, "critic": self._critic.state_dict(), "optimizer": self._critic_optimizer.state()}
+        return {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}, values
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "critic": {}, "optimizer": {}}
+        for key, value in tensors.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = value
+        super().restore(parts["model"], values)
+        self._critic.load_state_dict(parts["critic"])
+        self._critic_optimizer.restore(parts["optimizer"])
+
+
+def _dream(model: VAE, batch: Batch, noise: Noise) -> Distribution:
+    """p(x|z) of a code from the prior for each row, told what the row is, batch shape (1, B, *event)."""
+    prior = each_row(model.prior(batch.context), len(batch))
+    p: Distribution = model.decoder(draw(prior, noise, 1), batch.context)
+    return p
+
+
+def _mean(p: Distribution) -> Tensor:
+    """Means as pictures, (K · B, *event)."""
+    return p.mean.flatten(0, 1)
