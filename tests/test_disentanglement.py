@@ -1,5 +1,8 @@
 """The measures of disentanglement, on codes whose true score is known."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -8,6 +11,9 @@ from scipy.stats import norm
 from sklearn.metrics import mutual_info_score
 from torch.distributions import Normal
 
+from dreamgen import DreamGenerator, load_data
+from dreamgen.cli import main
+from dreamgen.data.shapes import FACTORS
 from dreamgen.errors import DataError
 from dreamgen.evaluation.disentanglement import disentanglement, factor_score, importances, information
 from dreamgen.evaluation.disentanglement.information import discrete
@@ -81,10 +87,10 @@ def test_noise_tells_nothing(factors: Floats) -> None:
     found = information(codes, factors, np.ones_like(codes))
     assert found.gap < 0.01
     assert found.mutual.max() < 0.02
-    forest = importances(codes, factors)
+    forest = importances(codes[:2000], factors[:2000])
     assert forest.disentanglement < 0.02
     assert forest.completeness < 0.02
-    assert forest.accuracy == pytest.approx(1 / 8, abs=0.04)
+    assert forest.accuracy == pytest.approx(1 / 8, abs=0.06)
     assert factor_score(codes, factors, votes=3000) == pytest.approx(1 / 3, abs=0.06)
 
 
@@ -146,6 +152,7 @@ def test_many_values_are_cut_into_quantiles() -> None:
 
 def test_the_report_names_factors_and_repeats_by_seed(factors: Floats) -> None:
     names = ("a", "b", "c")
+    factors = factors[:2000]
     q = Normal(torch.from_numpy(turned(factors)), 0.1)
     report = disentanglement(q, factors, names, seed=1)
     assert report == disentanglement(q, factors, names, seed=1)
@@ -154,7 +161,7 @@ def test_the_report_names_factors_and_repeats_by_seed(factors: Floats) -> None:
     assert report["told"]["c"] == pytest.approx(1, abs=0.01)
     assert np.shape(report["mutual_information"]) == (3, 3)
     points = disentanglement(turned(factors), factors, names, seed=2)
-    assert points["gaps"]["c"] == pytest.approx(1)
+    assert points["gaps"]["c"] == pytest.approx(1, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -178,3 +185,29 @@ def test_too_little_is_said() -> None:
         factor_score(np.zeros((5, 1)), np.zeros((5, 1)))
     with pytest.raises(DataError, match="scale"):
         information(np.zeros((5, 1)), np.zeros((5, 1)), np.zeros((5, 1)))
+
+
+def test_evaluate_compares_latents_with_the_factors_of_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = DreamGenerator(latent_dim=2, hidden_dim=8, epochs=1, batch_size=100, random_state=0)
+    model.fit(load_data("shapes").train.x[:200]).save(tmp_path / "model")
+    command = ["evaluate", "model", "shapes", "--factors", "--limit", "300", "--samples", "2"]
+    with pytest.raises(SystemExit) as end:
+        main([*command, "--json"])
+    assert not end.value.code
+    report = json.loads(capsys.readouterr().out)
+    test = load_data("shapes").test[:300]
+    assert test.attributes is not None
+    expected = disentanglement(model.encode(test.x), test.attributes, FACTORS)
+    assert report["factors"] == json.loads(json.dumps(expected))
+    with pytest.raises(SystemExit) as end:
+        main(command)
+    shown = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert shown["factors.factor_score"] == f"{expected['factor_score']:.4g}"
+    assert shown["factors.gaps.scale"] == f"{expected['gaps']['scale']:.4g}"
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", str(model_folder), "digits", "--factors"])
+    assert end.value.code
+    assert "expected data with attributes" in capsys.readouterr().err

@@ -60,7 +60,9 @@ def test_a_heavy_gamma_makes_units_independent() -> None:
     correlations = {}
     for gamma in (0.01, 20.0):
         update = {**SMALL, "gamma": gamma, "hidden": [64, 64]}
-        settings = Settings(2, [64], update=update, batch_size=100, epochs=25, validation=0.0, beta=0.2)
+        settings = Settings(
+            latent_dim=2, hidden_dim=64, update=update, batch_size=100, epochs=25, validation=0.0, beta=0.2
+        )
         x = correlated_pictures(1200)
         model = DreamGenerator.from_settings(settings, "cpu", 1).fit(x.numpy())
         q = model.encode(x.numpy())

@@ -13,6 +13,7 @@ from dreamgen.objectives.schedules import (
     SCHEDULES,
     Constant,
     Cyclical,
+    Geometric,
     Linear,
     Schedule,
     Triangle,
@@ -65,6 +66,40 @@ def test_linear_at_its_ends_and_in_the_middle() -> None:
 
 def test_linear_reaches_exactly_one_as_annealing_must() -> None:
     assert {Linear(0.0, 1.0, steps=n)(step, 10_000) for n in (3, 7, 1000) for step in (n, n + 1, 9_999)} == {1.0}
+
+
+# Geometric
+
+
+@given(
+    start=st.floats(1e-3, 1e3),
+    stop=st.floats(1e-3, 1e3),
+    steps=SPANS,
+    share=st.floats(0.05, 1),
+    step=STEPS,
+    total=TOTALS,
+)
+@FAST
+def test_geometric_is_a_straight_line_of_logarithms_and_then_flat(
+    start: float, stop: float, steps: int | None, share: float, step: int, total: int
+) -> None:
+    value = Geometric(start, stop, steps, share)(step, total)
+    span = steps or max(1, share * total)
+    assert np.log10(value) == pytest.approx(np.interp(step, [0, span], np.log10([start, stop])), abs=1e-9)
+
+
+def test_geometric_falls_by_the_same_factor() -> None:
+    assert curve(Geometric(100.0, 1.0, steps=2), 9, 4) == pytest.approx([100, 10, 1, 1])
+    assert curve(Geometric(16.0, 1.0, share=0.5), 8, 6) == pytest.approx([16, 8, 4, 2, 1, 1])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"start": 0.0}, {"start": 1.0, "stop": 0.0}, {"start": 1.0, "share": 0.0}, {"start": 1.0, "steps": 0}],
+)
+def test_geometric_needs_numbers_above_0(arguments: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        Geometric(**arguments)
 
 
 # Cyclical

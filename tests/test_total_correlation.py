@@ -15,7 +15,7 @@ from dreamgen.distributions.pairs import log_prob_pairs
 from dreamgen.errors import SettingsError
 from dreamgen.models import Latent
 from dreamgen.objectives import build_objective, take_apart
-from dreamgen.training import Run
+from dreamgen.training import Run, train
 
 COVARIANCE = torch.tensor([[0.8, 0.5, 0.0], [0.5, 0.7, 0.1], [0.0, 0.1, 0.3]]).double()
 SCALE = torch.tensor([0.5, 0.6, 0.9]).double()
@@ -164,9 +164,18 @@ def test_the_loss_is_the_plain_one_and_more_of_the_total_correlation() -> None:
 
 def test_a_run_tells_the_objective_how_many_rows_there_are() -> None:
     settings = Settings(objective="tcvae", latent_dim=2, hidden_dim=4, epochs=1)
-    run = Run(build_model(settings, (4, 4), seed=0), settings, Batch(torch.rand(30, 4, 4)), None, 0)
+    run = Run(build_model(settings, (4, 4), seed=0), settings, Batch(torch.full((30, 4, 4), 0.5)), None, 0)
     assert run.objective.rows == 30  # type: ignore[attr-defined]
     assert run.objective.couples_rows
+
+
+def test_the_private_update_refuses_it() -> None:
+    update = {"kind": "private", "epsilon": 5.0, "delta": 1e-3}
+    settings = Settings(objective="tcvae", update=update, latent_dim=2, hidden_dim=4, epochs=1, batch_size=10)
+    settings = settings.replace(validation=0.0)
+    run = Run(build_model(settings, (4, 4), seed=0), settings, Batch(torch.full((30, 4, 4), 0.5)), None, 0)
+    with pytest.raises(SettingsError, match="a sum over rows"):
+        next(train(run))
 
 
 def test_what_has_no_total_correlation_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The model that ships: small, offline, and what its card says."""
+"""The models that ship: small, offline, and what their cards say."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from dreamgen.zoo import find_model, shipped_models
 
 
 def test_it_is_small_and_complete() -> None:
-    assert shipped_models() == ["mnist"]
+    assert shipped_models() == ["mnist", "mnist-judge", "mnist-sibling"]
     folder = find_model("mnist")
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 1_500_000
     saved = DreamGenerator.load("mnist").saved_
@@ -43,3 +43,32 @@ def test_its_figures_are_the_cards(mnist: Dataset) -> None:
     report = generator.evaluate(mnist.test.x[:1000], samples=50)
     assert report["nll"] == pytest.approx(card["evaluation"]["nll"], abs=2)
     assert report["active_units"] == card["active_units"]
+
+
+@pytest.mark.parametrize(("name", "least"), [("mnist-judge", 0.994), ("mnist-sibling", 0.993)])
+def test_the_classifiers_are_small_and_complete(name: str, least: float) -> None:
+    folder = find_model(name)
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 700_000
+    saved = DreamGenerator.load(name).saved_
+    card = saved.card
+    assert saved.settings == RECIPES[card["recipe"]].settings.replace(precision=saved.settings.precision)
+    assert saved.origin["data"]["name"] == "mnist"
+    assert len(saved.origin["data"]["set_sha256"]) == 64
+    assert card["seed"] == saved.origin["seed"]
+    assert card["evaluation"]["accuracy"] >= least
+    assert card["evaluation"]["rows"] == 10_000
+    assert "loss" in card["limits"]
+
+
+def test_the_sibling_has_nothing_of_the_judge() -> None:
+    judge, sibling = (DreamGenerator.load(name).saved_ for name in ("mnist-judge", "mnist-sibling"))
+    assert judge.settings.encoder["kind"] != sibling.settings.encoder["kind"]
+    assert judge.origin["seed"] != sibling.origin["seed"]
+
+
+def test_the_classifiers_read_as_their_cards_say(mnist: Dataset) -> None:
+    for name in ("mnist-judge", "mnist-sibling"):
+        generator = DreamGenerator.load(name)
+        rows = mnist.test[:2000]
+        report = generator.evaluate(rows.x, given={"label": rows.labels})
+        assert report["accuracy"] == pytest.approx(generator.saved_.card["evaluation"]["accuracy"], abs=0.006)

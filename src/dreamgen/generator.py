@@ -23,6 +23,7 @@ from dreamgen.dreaming import decode_rows, dream_codes, dream_context
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
+from dreamgen.evaluation.reading import reading_report
 from dreamgen.filling import fill_rows
 from dreamgen.inputs import (
     check_range,
@@ -36,7 +37,7 @@ from dreamgen.inputs import (
     to_tensor,
 )
 from dreamgen.io import SavedModel, load_model, save_model
-from dreamgen.models import VAE
+from dreamgen.models import VAE, Classifier
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.zoo import find_model
@@ -450,8 +451,12 @@ class DreamGenerator(Estimator):
     ) -> dict[str, Any]:
         """`dreamgen.evaluate` on rows of X; see there for options.
 
-        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise.
+        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise. Of a
+        classifier it is `reading_report`: how well it reads.
         """
+        model = self.fitted().model
+        if isinstance(model, Classifier):
+            return reading_report(model, self.rows(X, given), options.get("split", "test"))
         binarise = self.sees_binary if binarise is None else binarise
         rows = None if train is None else self.prepare(train)
         return evaluate(self._model, self.rows(X, given), binarise=binarise, train=rows, **options)

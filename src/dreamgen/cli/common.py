@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import SettingsError
 from dreamgen.experiments.tables import cell
 from dreamgen.registry import shorten
 
@@ -103,17 +103,8 @@ def parse_given(given: Sequence[str], label: str | None = None) -> dict[str, Any
 
 def told_of(generator: "DreamGenerator", dataset: "Dataset", part: "Examples") -> dict[str, Any]:
     """What a conditional model is told of a part of a data set: its labels and attributes. Raises DataError."""
-    from dreamgen.data.context import LABEL
-
     context = generator.fitted().context
-    if context is None:
-        return {}
-    known: dict[str, Any] = dict(dataset.attributes_of(part))
-    if part.labels is not None:
-        known[LABEL] = part.labels
-    if absent := [name for name in context.names if name not in known]:
-        raise DataError(f"this model is told {', '.join(absent)}, which {dataset.name} does not have")
-    return {name: known[name] for name in context.names}
+    return {} if context is None else dataset.given(part, context)
 
 
 def say(result: dict[str, Any], as_json: bool, text: str) -> None:

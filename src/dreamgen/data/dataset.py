@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dreamgen.data.context import LABEL, Context
 from dreamgen.errors import DataError
 
 Array = npt.NDArray[np.generic]
@@ -97,6 +98,15 @@ class Dataset:
         """The attributes of a part by name, each (n,); none where there are none."""
         values = part.attributes
         return {} if values is None else {name: values[:, i] for i, name in enumerate(self.attribute_names)}
+
+    def given(self, part: Examples, context: Context) -> dict[str, Any]:
+        """What a model of that context is told of a part, by field, (n,); raises DataError for what is absent."""
+        known: dict[str, Any] = dict(self.attributes_of(part))
+        if part.labels is not None:
+            known[LABEL] = part.labels
+        if absent := [name for name in context.names if name not in known]:
+            raise DataError(f"this model is told {', '.join(absent)}, which {self.name} does not have")
+        return {name: known[name] for name in context.names}
 
     def part(self, split: str) -> Examples:
         """`train`, `test` or `all`; raises DataError if that part is empty."""

@@ -1,5 +1,8 @@
 """How well a classifier reads. Letters: n examples, C numbers of their context."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -50,3 +53,62 @@ def accuracy(readings: Tensor, told: Tensor, context: Context) -> dict[str, floa
             continue
         found[field.name] = right.double().mean().item()
     return found
+
+
+def majority(told: Tensor, context: Context) -> dict[str, float]:
+    """The accuracy of whoever always says what is commonest in `told`, (n, C), by field; numbers are left out."""
+    found = {}
+    for field in context.fields:
+        own = told[:, context.columns[field.name]]
+        if field.kind == "class":
+            found[field.name] = own.double().mean(0).max().item()
+        elif field.kind == "flag":
+            yes = (own > 0).double().mean().item()
+            found[field.name] = max(yes, 1 - yes)
+    return found
+
+
+def auc(readings: Tensor, told: Tensor, context: Context) -> dict[str, float]:
+    """Area under the ROC curve of each flag that is both set and not set in `told`; as `accuracy`."""
+    from sklearn.metrics import roc_auc_score
+
+    found = {}
+    for field in context.fields:
+        columns = context.columns[field.name]
+        truth = (told[:, columns] > 0).squeeze(1).numpy()
+        if field.kind == "flag" and truth.any() and not truth.all():
+            found[field.name] = float(roc_auc_score(truth, readings[:, columns].squeeze(1).numpy()))
+    return found
+
+
+def reading_report(model: Classifier, data: Batch, split: str = "test") -> dict[str, Any]:
+    """Report on a classifier.
+
+    Args:
+        model: in evaluation mode.
+        data: bytes or floats, (n, *event), with their context.
+        split: what the data are, for the report.
+
+    Returns:
+        `loss`, -log p(context|x) in nats per example; `accuracy` of classes and flags beside `majority`, what always
+        saying the commonest gets, and `auc` of flags: means over the fields, and `fields` with the figures of each.
+        None where no field has the figure.
+    """
+    readings, loss = read_rows(model, data), reading_loss(model, data)
+    assert data.context is not None
+    figures = {
+        "accuracy": accuracy(readings, data.context, model.context),
+        "majority": majority(data.context, model.context),
+        "auc": auc(readings, data.context, model.context),
+    }
+    return {
+        "rows": len(data),
+        "split": split,
+        "unit": "nats per example",
+        "loss": loss,
+        **{name: float(np.mean(list(values.values()))) if values else None for name, values in figures.items()},
+        "fields": {
+            field: {name: values[field] for name, values in figures.items() if field in values}
+            for field in model.context.names
+        },
+    }

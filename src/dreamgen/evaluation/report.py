@@ -97,7 +97,7 @@ def evaluate(
         "elbo": None if point else scores.elbo.double().mean().item(),
         "distortion": scores.distortion.double().mean().item(),
         "rate": None if point else scores.rate.double().mean().item(),
-        "score": _kind(model, x, density),
+        "score": kind_of_score(model, batch, q),
         "nll": None if reason else nll.mean().item(),
         "nll_stderr": None if reason else stderr(nll),
         "bits_per_dim": None if reason or density else nll.mean().item() / dimensions / math.log(2),
@@ -134,11 +134,11 @@ def _is_density(model: VAE, q: Distribution, batch: Batch) -> bool:
     return not p.support.is_discrete
 
 
-def _kind(model: VAE, x: Tensor, density: bool) -> str:
-    """What log_prob is for x: the logarithm of a probability or of a density, or only a score."""
-    if not model.decoder.likelihood.is_likelihood(as_float(x)):
+def kind_of_score(model: VAE, batch: Batch, q: Distribution) -> str:
+    """What log_prob is for rows: the logarithm of a probability or of a density, or only a score."""
+    if not model.decoder.likelihood.is_likelihood(as_float(batch.x)):
         return "bce"
-    return "log-density" if density else "log-probability"
+    return "log-density" if _is_density(model, q, batch) else "log-probability"
 
 
 def stderr(values: Tensor) -> float | None:

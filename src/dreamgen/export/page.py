@@ -95,7 +95,7 @@ def _layers(saved: SavedModel) -> list[tuple[nn.Linear, str]]:
     for role, kind in kinds.items():
         if kind not in _KNOWN[role]:
             raise SettingsError(f"a page cannot run the {role} {kind!r}: it knows {' and '.join(_KNOWN[role])}")
-    network, names = saved.model.decoder.network, {kind: name for name, kind in ACTIVATIONS.items()}
+    network, names = saved.model.decoder.network, {type(make()): name for name, make in ACTIVATIONS.items()}
     assert isinstance(network, MLPDecoder)
     linears = [layer for layer in network.layers if isinstance(layer, nn.Linear)]
     functions = [names[type(layer)] for layer in network.layers if not isinstance(layer, nn.Linear)]

@@ -2,7 +2,8 @@
 
 The defaults are the mission's network for faces, which also serves any other pictures. All kernels are 4 x 4 with a
 stride of 2: each place of the doubled picture is reached by as many taps as every other, so no checkerboard is built
-in (Deconvolution and Checkerboard Artifacts, 2016, https://distill.pub/2016/deconv-checkerboard).
+in (Deconvolution and Checkerboard Artifacts, 2016, https://distill.pub/2016/deconv-checkerboard). Widths are
+arguments of the parts; the setting `hidden_dim` is for networks without convolutions.
 
 Letters: B rows, K samples, D latent units, C context numbers, F features.
 """

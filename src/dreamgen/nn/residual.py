@@ -5,7 +5,7 @@ https://arxiv.org/abs/1603.05027). Nothing is normalised, so rows never meet and
 scale; the last convolution of each block starts small instead, by the number of blocks (Very Deep VAEs, 2020,
 https://arxiv.org/abs/2011.10650). Pictures double by repeating pixels, which leaves no checkerboard
 (Deconvolution and Checkerboard Artifacts, 2016, https://distill.pub/2016/deconv-checkerboard), and what is told
-scales and shifts channels (FiLM: Visual Reasoning with a General Conditioning Layer, 2017,
+shifts channels, the same at each place (FiLM: Visual Reasoning with a General Conditioning Layer, 2017,
 https://arxiv.org/abs/1709.07871).
 
 Letters: B rows, K samples, D latent units, C context numbers, T numbers that a block is told, F features.
@@ -27,7 +27,9 @@ _MOST_BLOCKS = 64
 
 
 class Block(nn.Module):
-    """h + conv(act(told(conv(act(h))))), at one resolution.
+    """h + conv(act(conv(act(h)) + linear(told))), at one resolution.
+
+    What is told is added and never multiplied: by a row of products a code far out would grow beyond all numbers.
 
     Args:
         width: channels of the picture.
@@ -41,7 +43,7 @@ class Block(nn.Module):
         self.activation = activation_of(activation)
         self.inward = nn.Conv2d(width, inside, 3, padding=1)
         self.outward = nn.Conv2d(inside, width, 3, padding=1)
-        self.told = nn.Linear(told, 2 * inside) if told else None
+        self.told = nn.Linear(told, inside, bias=False) if told else None
         with torch.no_grad():
             self.outward.weight.mul_(share)
             self.outward.bias.zero_()  # type: ignore[union-attr]
@@ -50,8 +52,7 @@ class Block(nn.Module):
         """h (B, width, H, W) and what is told (B, T) to (B, width, H, W)."""
         added: Tensor = self.inward(self.activation(h))
         if self.told is not None:
-            scale, shift = self.told(told)[:, :, None, None].chunk(2, dim=1)
-            added = torch.addcmul(shift, added, 1 + scale)
+            added = added + self.told(told)[:, :, None, None]
         added = self.outward(self.activation(added))
         return h + added
 

@@ -70,9 +70,10 @@ class Linear:
 
 @SCHEDULES.register("geometric")
 class Geometric:
-    """From `start` to `stop`, both more than 0, by the same factor at each of `steps`, then `stop`.
+    """From `start` to `stop`, both more than 0, by the same factor at each step, then `stop`.
 
-    A weight that begins heavy and falls through several orders of magnitude spends as long in each.
+    A weight that begins heavy and falls through several orders of magnitude spends as long in each. It takes `steps`,
+    or, where none are given, the share `share` of the run.
     """
 
     def __init__(self, start: float, stop: float = 1.0, steps: int | None = None, share: float = 1.0) -> None:

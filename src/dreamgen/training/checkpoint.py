@@ -74,6 +74,7 @@ class Checkpoints:
         values = {
             **_identity(run),
             "step": run.step,
+            "seconds": run.seconds,
             "sums": run.sums.tolist(),
             "history": run.history,
             "best": [run.best.epoch, run.best.loss if math.isfinite(run.best.loss) else None],
@@ -152,13 +153,14 @@ class Checkpoints:
         run.average.restore(parts["average"])
         step, history, (epoch, loss) = values["step"], values["history"], values["best"]
         check_type("step", step, int)
+        check_type("seconds", values["seconds"], float)
         check_type("history", history, list[dict[str, Any]])
         check_type("best", epoch, int)
         if not (
             0 <= step <= run.total and len(history) == step // run.steps_per_epoch and 0 <= epoch <= len(history)
         ):
             raise ValueError(f"step {step}, {len(history)} epochs, the best one {epoch}")
-        run.step, run.history = step, history
+        run.step, run.history, run.seconds = step, history, values["seconds"]
         run.sums.copy_(torch.tensor(values["sums"], dtype=torch.float64))
         if epoch:
             check_type("best loss", loss, float)

@@ -68,16 +68,17 @@ def train(
         Interrupted: `stop` said so.
     """
     run.model.train()
-    started, first = time.perf_counter(), run.step
+    started, first, before = time.perf_counter(), run.step, run.seconds
     while run.step < run.total and not _out_of_patience(run):
         epoch, begun = divmod(run.step, run.steps_per_epoch)
         order = run.order(epoch).to(run.data.x.device)
         for index in range(begun, run.steps_per_epoch):
             take_step(run, run.batch_rows(order))
+            run.seconds = before + time.perf_counter() - started
             done, stopping = index + 1 == run.steps_per_epoch, stop()
             record = None
             if done or run.step % _STEPS_BETWEEN_RECORDS == 0:
-                speed = (run.step - first) * run.settings.batch_size / (time.perf_counter() - started)
+                speed = (run.step - first) * run.settings.batch_size / (run.seconds - before)
                 record = _record(run, epoch + 1, speed)
             if done:
                 record = _close_epoch(run, record)
@@ -88,6 +89,7 @@ def train(
             if stopping:
                 raise Interrupted(f"stopped after {run.step} of {run.total} steps")
     _take_final_weights(run)
+    run.seconds = before + time.perf_counter() - started
 
 
 def take_step(run: Run, rows: torch.Tensor) -> None:

@@ -55,6 +55,7 @@ class Run:
         rows: numbers of the rows of `data` to train on, in any order; None: all.
         data_hash: SHA-256 of the data, so that a run is not resumed on other data.
         step: steps done.
+        seconds: that the steps took, in all sessions of the run.
         history: one record for each epoch done.
         best: the epoch with the best validation loss, that loss, and the weights; epoch 0 before there is one.
         sums: loss, distortion and rate over the rows of the epoch whose terms were seen so far, and their number.
@@ -68,6 +69,7 @@ class Run:
     data_hash: str = ""
     rows: Tensor | None = None
     step: int = 0
+    seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: Best = field(default_factory=lambda: Best(0, math.inf, {}))
     objective: Objective = field(init=False)

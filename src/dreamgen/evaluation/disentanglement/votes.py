@@ -18,8 +18,8 @@ def factor_score(loc: Floats, factors: Floats, seed: int = 0, votes: int = _VOTE
 
     One vote: a factor and a value of it are drawn, then rows with that value, and the active latent with the smallest
     variance, in units of its variance over all rows, votes for the factor. The classifier says, for each latent,
-    which factor it was most often the smallest for. It learns from one set of votes and is tested on another. The rows
-    are drawn, with repetition, out of those at hand, so a value of few rows is told by their being the same.
+    which factor it was most often the smallest for. It learns from one set of votes and is tested on another. The
+    rows are drawn, with repetition, out of those at hand, so a value of few rows is told by their being the same.
 
     Args:
         loc: codes, (n, D).

@@ -42,6 +42,7 @@ const FUNCTIONS = {
   sigmoid,
   relu: (x) => (x > 0 ? x : 0),
   tanh: Math.tanh,
+  "leaky-relu": (x) => (x > 0 ? x : 0.2 * x),
   silu: (x) => x * sigmoid(x),
   gelu: (x) => 0.5 * x * (x < 0 ? erfc(-x / Math.SQRT2) : 2 - erfc(x / Math.SQRT2)),
   softplus: (x) => (x > 20 ? x : Math.log1p(Math.exp(x))),

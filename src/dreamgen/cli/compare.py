@@ -1,0 +1,75 @@
+"""`dreamgen compare`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, samples_option, say
+from dreamgen.cli.watching import watching
+from dreamgen.errors import SettingsError
+
+if TYPE_CHECKING:
+    from dreamgen.generator import DreamGenerator
+
+
+@click.command()
+@click.argument("models", nargs=-1, required=True)
+@click.option("--data", help="The data, with a test part; by default what the models were trained on.")
+@click.option("--judge", help="A classifier (train --recipe judge); by default the one that ships for the data.")
+@click.option("--rows", type=click.IntRange(10), default=10_000, show_default=True, help="Pictures on each side.")
+@samples_option
+@click.option("--binarise", is_flag=True, help="Draw grey pixels as 0 or 1 for the likelihood, once, by --seed.")
+@device_option
+@common_options(out="Folder for the table, the report and a picture of dreams; by default runs/compare.")
+def compare(
+    models: tuple[str, ...],
+    data: str | None,
+    judge: str | None,
+    rows: int,
+    samples: int,
+    binarise: bool,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Measure MODELS (folders or models that ship) in one way: likelihood, rate, distortion, sharpness, and what a
+    judge says of their dreams beside real pictures."""
+    from dreamgen.applications.compare import compare as run
+    from dreamgen.applications.compare_report import report, text, write
+    from dreamgen.data import load_data
+    from dreamgen.evaluation.judge import Judge
+
+    if len(set(models)) < len(models):
+        raise SettingsError("expected each model once")
+    generators = {name: load_generator(name, device) for name in models}
+    data = data or _data_of(generators)
+    chosen, folder = Judge.load(judge or _judge_for(data), device), out or Path("runs") / "compare"
+    with plain_warnings(), watching() as watch:
+        found = run(
+            generators, load_data(data), chosen, rows=rows, samples=samples, seed=seed, binarise=binarise, watch=watch
+        )
+        places = write(found, folder)
+    where = "\n".join(f"{name:<8} {path}" for name, path in places.items())
+    say({"out": str(folder), **report(found), "files": places}, as_json, f"{text(found)}\n\n{where}")
+
+
+def _data_of(generators: "dict[str, DreamGenerator]") -> str:
+    names = {name: model.fitted().origin.get("data", {}).get("name") for name, model in generators.items()}
+    (first, *others) = dict.fromkeys(names.values())
+    if others or not isinstance(first, str):
+        trained = ", ".join(f"{name}: {data or 'not known'}" for name, data in names.items())
+        raise SettingsError(f"the models do not say what one data set they are of ({trained}): expected --data")
+    return first
+
+
+def _judge_for(data: str) -> str:
+    from dreamgen.zoo import shipped_models
+
+    judge = f"{data.replace('_', '-')}-judge"
+    if judge not in shipped_models():
+        raise SettingsError(
+            f"no judge ships for {data}: train one (dreamgen train {data} --recipe judge --out J), then --judge J"
+        )
+    return judge
