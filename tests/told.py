@@ -43,8 +43,11 @@ def _is_dreamer(settings: Settings) -> bool:
     return kind != "classifier"
 
 
-DREAMERS = [name for name, recipe in RECIPES.items() if _is_dreamer(recipe.settings)]
-"""Recipes of models that dream, tables among them."""
+READERS = [name for name, recipe in RECIPES.items() if recipe.settings.encoder != "absent"]
+"""Recipes of models that read examples, classifiers among them."""
+
+DREAMERS = [name for name in READERS if _is_dreamer(RECIPES[name].settings)]
+"""Recipes of models that read and dream, tables among them."""
 
 PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns"]
 """Those of pictures."""

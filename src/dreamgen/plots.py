@@ -148,16 +148,22 @@ def scatter_codes(axis: Any, points: Pictures, labels: npt.NDArray[np.int64] | N
     if labels is None:
         axis.scatter(*points.T, s=6, c="0.4")
     else:
-        from matplotlib import colormaps
-
-        kinds = np.unique(labels)
-        colours = colormaps["tab10" if len(kinds) <= 10 else "turbo"](np.linspace(0, 1, max(len(kinds), 2)))
-        for kind, colour in zip(kinds, colours, strict=False):
+        for kind, colour in label_colours(labels).items():
             name = classes[kind].replace("$", r"\$") if 0 <= kind < len(classes) else str(kind)
             axis.scatter(*points[labels == kind].T, s=6, color=colour, label=name)
-        if len(kinds) <= 20:
+        if len(np.unique(labels)) <= 20:
             axis.legend(markerscale=2.5, fontsize="small")
     axis.set_aspect("equal")
+
+
+def label_colours(labels: npt.NDArray[np.int64]) -> dict[int, Any]:
+    """A colour for each label that there is."""
+    from matplotlib import colormaps
+
+    kinds = np.unique(labels)
+    many = len(kinds)
+    colours = colormaps["tab10"](np.arange(many)) if many <= 10 else colormaps["turbo"](np.linspace(0, 1, many))
+    return {int(kind): colour for kind, colour in zip(kinds, colours, strict=False)}
 
 
 def save_curve(history: Sequence[Mapping[str, Any]], path: Path) -> None:

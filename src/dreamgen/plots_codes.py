@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dreamgen.plots import Pictures, as_pictures, new_figure, save_figure, scatter_codes
+from dreamgen.plots import Pictures, as_pictures, label_colours, new_figure, save_figure, scatter_codes
 
-_INCHES, _DPI = 11.0, 120
+_INCHES = 11.0
 _FRAME = 2.0  # points, around a picture
+_LARGER = 1.25  # pictures on the way, than the others
+_ROOM = 1.5  # between their middles, so that the way is seen between them
 
 
 def save_projection(
@@ -22,7 +24,7 @@ def save_projection(
     classes: Sequence[str] = (),
     colour: str = "",
     way: Pictures | None = None,
-    frames: tuple[npt.NDArray[np.int64], npt.NDArray[Any]] | None = None,
+    frames: npt.NDArray[Any] | None = None,
     axes: tuple[str, str] = ("", ""),
     size: float = 0.5,
 ) -> None:
@@ -36,7 +38,7 @@ def save_projection(
         classes: names of the labels.
         colour: what the labels say, for the legend.
         way: the points of a morph in their order, (t, 2).
-        frames: numbers of points of the way, and their pictures.
+        frames: their pictures, (t, *event), of which as many are drawn as there is room for.
         axes: what the axes show.
         size: of a picture, in inches.
     """
@@ -45,29 +47,29 @@ def save_projection(
     if legend := axis.get_legend():
         legend.set_title(colour)
         legend.set_zorder(5)
-    colours = _colours(labels)
+    axis.set(xlabel=axes[0], ylabel=axes[1])
+    colours = {} if labels is None else label_colours(labels)
     rows, pictures = thumbnails
     for row, picture in zip(rows, as_pictures(pictures), strict=True):
         _put(axis, picture, points[row], size, colours[int(labels[row])] if labels is not None else "0.4", 2)
     if way is not None and len(way):
-        axis.plot(*way.T, "-", color="black", lw=2.5, zorder=3)
+        axis.plot(*way.T, "-", color="crimson", lw=3, zorder=3)
         axis.plot(*way.T, "-", color="white", lw=1.0, zorder=3)
-        steps, shown = frames if frames is not None else (np.empty(0, np.int64), np.empty((0, 2, 2)))
-        for step, picture in zip(steps, as_pictures(shown) if len(steps) else shown, strict=True):
-            _put(axis, picture, way[step], 1.25 * size, "black", 4)
-    axis.set(xlabel=axes[0], ylabel=axes[1])
+        figure.draw_without_rendering()  # lays out the axes, which then know where a point lies
+        shown = as_pictures(frames) if frames is not None else ()
+        for step in _apart(axis, way, _LARGER * size) if frames is not None else ():
+            _put(axis, shown[step], way[step], _LARGER * size, "crimson", 4)
     save_figure(figure, path)
 
 
-def _colours(labels: npt.NDArray[np.int64] | None) -> dict[int, Any]:
-    """The colours that `scatter_codes` gives to labels."""
-    from matplotlib import colormaps
-
-    if labels is None:
-        return {}
-    kinds = np.unique(labels)
-    chosen = colormaps["tab10" if len(kinds) <= 10 else "turbo"](np.linspace(0, 1, max(len(kinds), 2)))
-    return {int(kind): colour for kind, colour in zip(kinds, chosen, strict=False)}
+def _apart(axis: Any, way: Pictures, size: float) -> list[int]:
+    """Numbers of points of a way whose pictures do not cover one another, its two ends always among them."""
+    inches = axis.transData.transform(way) / axis.figure.dpi
+    chosen = [0]
+    for place in range(1, len(way) - 1):
+        if min(np.abs(inches[place] - inches[other]).max() for other in (chosen[-1], len(way) - 1)) > _ROOM * size:
+            chosen.append(place)
+    return [*chosen, len(way) - 1]
 
 
 def _put(axis: Any, picture: Pictures, place: Pictures, size: float, colour: Any, above: int) -> None:

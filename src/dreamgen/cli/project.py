@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.common import common_options, device_option, load_generator, say, told_of
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import DataError, SettingsError
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from dreamgen.data import Dataset, Examples
 
 _WAY = 65  # points of a morph's way
-_FRAMES = 7  # of them that are drawn as pictures
 
 
 @click.command()
@@ -66,15 +65,16 @@ def project(
     if ends:
         a, b = (torch.from_numpy(generator.transform(np.asarray(one_example(e, generator))[None])[0]) for e in ends)
         codes = walks.path_between(a, b, torch.linspace(0, 1, _WAY), way).numpy()
-    placed = projection.project(generator.transform(examples.x), codes, method, seed)
+    placed = projection.project(
+        generator.transform(examples.x, told_of(generator, dataset, examples)), codes, method, seed
+    )
     result = {"out": str(path), "n": len(examples), "split": part, "method": method, "colour": said, "seed": seed}
     result |= {"explained": placed.explained, "morph": list(ends) if ends else None}
     if is_array(path):
-        arrays: dict[str, Any] = {"points": placed.points, "path": placed.path}
+        arrays: dict[str, Any] = {"points": placed.points, "way": placed.path}
         write_arrays(path, **arrays, **({} if labels is None else {"labels": labels}))
     else:
         shown = projection.spread_out(placed.points, thumbnails, thumbnails) if thumbnails else np.empty(0, np.int64)
-        steps = np.linspace(0, _WAY - 1, _FRAMES).round().astype(np.int64)
         save_projection(
             path,
             placed.points,
@@ -83,7 +83,7 @@ def project(
             classes=classes,
             colour=said,
             way=placed.path,
-            frames=(steps, generator.inverse_transform(codes[steps])) if ends else None,
+            frames=generator.inverse_transform(codes) if ends else None,
             axes=_axes(placed.explained),
             size=0.55 * 11 / max(thumbnails, 8),
         )

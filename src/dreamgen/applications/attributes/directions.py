@@ -1,6 +1,7 @@
 """Directions in the space of codes along which one attribute changes and the others stay.
 
-Letters: n examples, D latents, A attributes, y = -1 without an attribute and 1 with it, S = cov(z), C = cov(z, y).
+Letters: n examples, D latents, A attributes, y = -1 without an attribute and 1 with it, C = cov(z, y), and S = cov(z)
+of codes drawn from q(z|x), noise included: what a mean tells below its noise, a decoder has never learned to hear.
 
     reading   r(z) = E[y] + W (z - E[z]),  W = Cᵀ S⁻¹: least squares, so -1 to 1 is from without to with
     step      of all shifts d that raise the reading of attribute a by 1, the one that makes the least of
@@ -60,13 +61,16 @@ class Directions:
         return total
 
 
-def find_directions(z: Floats, present: npt.ArrayLike, names: Sequence[str], apart: float = APART) -> Directions:
+def find_directions(
+    z: Floats, present: npt.ArrayLike, names: Sequence[str], apart: float = APART, noise: Floats | None = None
+) -> Directions:
     """Directions of attributes from examples whose attributes are known.
 
     Args:
-        z: codes, (n, D).
+        z: means of codes, (n, D).
         present: 1 with an attribute, 0 without, (n, A).
         names: of the attributes.
+        noise: mean variance of q(z|x) in each latent, (D,); None: 0.
         apart: λ > 0; small: other readings stay where they are; large: the difference of class means.
 
     Raises:
@@ -80,7 +84,9 @@ def find_directions(z: Floats, present: npt.ArrayLike, names: Sequence[str], apa
     if still := [name for name, column in zip(names, y.T, strict=True) if np.ptp(column) == 0]:
         raise DataError(f"the examples tell nothing of {still[0]!r}: all have it, or none")
     centre, mean = z.mean(0), y.mean(0)
-    covariance = np.cov(z.T, bias=True).reshape(z.shape[1], -1)
+    covariance = np.cov(z.T, bias=True).reshape(z.shape[1], -1) + np.diag(
+        np.zeros(z.shape[1]) if noise is None else noise
+    )
     ridge = _RIDGE * np.trace(covariance) / len(covariance) + np.finfo(float).tiny
     across = (z - centre).T @ (y - mean) / len(z)
     weights = np.linalg.solve(covariance + ridge * np.eye(len(covariance)), across).T

@@ -95,16 +95,22 @@ def find_attributes(generator: DreamGenerator, dataset: Dataset, apart: float = 
 
     Raises:
         DataError: a set without attributes and labels, or one that does not fit the model.
+        SettingsError: a conditional model: what it is told of is not in its codes, and is changed by telling it.
     """
+    if context := generator.fitted().context:
+        raise SettingsError(
+            f"the model is told {context.names[0]!r}: expected one whose codes have to say everything"
+        )
     train, test = _some(dataset.train, _ROWS), _some(dataset.test, _HELD_OUT)
     names, present = attributes_of(train, dataset)
     truth = attributes_of(test, dataset)[1] if len(test) else present[:0]
     told = [column for column in range(len(names)) if np.ptp(present[:, column]) > 0]
     names, present, truth = tuple(names[column] for column in told), present[:, told], truth[:, told]
-    z = generator.transform(train.x)
+    q = generator.encode(train.x)
+    z, noise = q.mean.numpy(), q.variance.mean(0).numpy()
     held_out = generator.transform(test.x) if len(test) else z[:0]
     return AttributeModel(
-        find_directions(z, present, names, apart),
+        find_directions(z, present, names, apart, noise),
         probe_codes(z, present, held_out, truth, names),
         dict(zip(names, present.mean(0).tolist(), strict=True)),
         len(z),
