@@ -258,16 +258,17 @@ class DreamGenerator(Estimator):
         return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
-        """n codes from the prior, each decoded once for every class of a field: (n, classes, *event).
+        """n draws of noise, each turned into a code and decoded once for every class of a field: (n, classes, *event).
 
-        One row a style, one column a class. A prior that knows the class has its own place for each: the noise is
-        what a row shares.
+        One row a style, one column a class. Where codes come from the standard normal, a row shares its code; where
+        each class has a place of its own (a prior that is told, or a mixture), how far the code lies from it.
         """
         context = self._dreamer().context
         if context is None or context[field].kind != "class":
             raise SettingsError(f"styles: expected a model that is told the class {field!r}")
         many, seed = len(context[field].classes), chosen_seed(seed)
-        columns = [self.dream(n, given={field: number}, seed=seed, mixture=0) for number in range(many)]
+        one = min(self.saved_.settings.mixture, 1)  # one Gaussian for a class: pieces of two do not correspond
+        columns = [self.dream(n, given={field: number}, seed=seed, mixture=one) for number in range(many)]
         return np.stack(columns, axis=1)
 
     def reconstruct(
