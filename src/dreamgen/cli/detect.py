@@ -177,3 +177,6 @@ def _judge(detector: "AnomalyDetector", source: str, out: Path, most: int, tally
         if not tally.rows:
             raise DataError(f"{source} has no rows")
     notes.update(writer.notes)
+    if detector.knows_most(tally.known, tally.rows):
+        what = "{n} of these are equal to rows that were learned from, and look less odd than they are; "
+        notes.add("rows", what + "judge rows that were not", tally.known)

@@ -10,6 +10,7 @@ import torch
 from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import Asked, first_of, parse_conditions, rare_noise
 from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.forms import dtypes_of, form_of, like_of
 from dreamgen.applications.synthesis.latent_prior import fit_prior
 from dreamgen.applications.synthesis.missingness import Gaps
 from dreamgen.applications.table_model import TableModel, rows_of
@@ -164,7 +165,7 @@ class Synthesizer(Estimator):
             )
             self._fit_prior(table)
         self._like: Callable[[Any], Any] = frame.like
-        self._form = _form_of(X)
+        self._form, self._dtypes = form_of(X), dtypes_of(X)
         return self
 
     def _fit_prior(self, table: "pa.Table") -> None:
@@ -412,6 +413,7 @@ class Synthesizer(Estimator):
             "constraints": [str(constraint) for constraint in self._constraints],
             "gaps": self._gaps.told_by,
             "form": self._form,
+            "dtypes": self._dtypes,
         }
 
     @classmethod
@@ -423,6 +425,7 @@ class Synthesizer(Estimator):
         facts = parse_json(model.saved.more[_FILE], _FILE)
         try:
             constraints, gaps, form = (facts[name] for name in ("constraints", "gaps", "form"))
+            dtypes = {str(name): str(text) for name, text in facts.get("dtypes", {}).items()}
             names = model.codec.names
             known = model.codec.schema
             if not all(t in names and known[t].kind == "boolean" and n in known.names for n, t in gaps.items()):
@@ -435,7 +438,7 @@ class Synthesizer(Estimator):
         made.notes_, made.priors_ = Notes(), {}
         seed = model.saved.origin.get("seed")
         made.seed_ = seed if isinstance(seed, int) else 0
-        made._like = _LIKE.get(made._form, _LIKE["arrow"])
+        made._dtypes, made._like = dtypes, like_of(made._form, dtypes)
         return made
 
 
@@ -445,22 +448,3 @@ def _settings_for(rows: int, changes: Mapping[str, Any]) -> Settings:
     steps = -(-rows // batch)
     epochs = min(_MOST_EPOCHS, max(10, round(_STEPS / steps)))
     return SETTINGS.replace(**{"batch_size": batch, "epochs": epochs, **changes})
-
-
-def _form_of(source: Any) -> str:
-    """What kind of frame the caller uses, for a model that is loaded where there is none."""
-    module = type(source).__module__.split(".")[0]
-    return module if module in _LIKE else "arrow"
-
-
-def _to_pandas(table: "pa.Table") -> Any:
-    return table.to_pandas()
-
-
-def _to_polars(table: "pa.Table") -> Any:
-    import polars
-
-    return polars.from_arrow(table)
-
-
-_LIKE: dict[str, Callable[[Any], Any]] = {"pandas": _to_pandas, "polars": _to_polars, "arrow": lambda table: table}
