@@ -236,7 +236,7 @@ def test_unseen_categories_stay_and_infinities_are_filled(imputer: Imputer) -> N
     assert filled["word"].iloc[0] == "sideways"
     assert np.isfinite(filled["positive"]).all()
     assert any("'sideways', never seen" in line for line in imputer.notes_)
-    assert any("'positive': 1 cells are infinite" in line for line in imputer.notes_)
+    assert any("'positive': 1 cell is infinite" in line for line in imputer.notes_)
 
 
 def test_rows_and_columns_without_any_value() -> None:
