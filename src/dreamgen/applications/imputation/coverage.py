@@ -186,7 +186,9 @@ def _between_levels(
     shares = member.expected(seen, samples, seed)[1] if ordered else {}
     for j in ordered:
         column, own = codings[j].column, x[:, j].long().numpy()
-        named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
+        named = np.array(column.categories, np.float64)
+        if column.rare:  # one level, told by the commonest
+            named = np.append(named, float(column.rare[0]))
         below = np.cumsum(shares[j][:, np.argsort(named)], 1)
         place = np.argsort(np.argsort(named))[own]
         every = np.arange(len(own))

@@ -63,8 +63,7 @@ class Gaps:
             elif in_order(column) and (
                 level is not None or arrow().types.is_floating(self.table.column(column.name).type)
             ):
-                named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
-                made[column.name] = arrow().array(_level_of(shares[j], named, level), arrow().float64())
+                made[column.name] = arrow().array(_level_of(*told_apart(column, shares[j]), level), arrow().float64())
             else:
                 every = np.ones(len(values), bool)
                 made[column.name] = from_levels(column, shares[j].argmax(1), every, None)
@@ -116,8 +115,18 @@ def _gaps(column: Any) -> Mask:
 
 def in_order(column: Column) -> bool:
     """Whether the levels of a column are numbers in order, each named: they have quantiles, and a mean."""
-    plain = column.kind == "ordinal" and len(column.rare) <= 1 and not (column.other and not column.rare)
-    return plain and family(parse_type(column.dtype)) == "number"
+    named = column.kind == "ordinal" and not (column.other and not column.rare)
+    return named and family(parse_type(column.dtype)) == "number"
+
+
+def told_apart(column: Column, shares: Floats) -> tuple[Floats, Floats]:
+    """Shares of levels, (n, levels), as shares of values, (n, values), that of rare ones by how often each was
+    there; and these values."""
+    named = np.array([*column.categories, *column.rare], np.float64)
+    if len(column.rare) > 1:
+        counts = np.array(column.rare_counts or [1] * len(column.rare), np.float64)
+        shares = np.concatenate([shares[:, :-1], shares[:, -1:] * counts / counts.sum()], 1)
+    return shares, named
 
 
 def _level_of(shares: Floats, named: Floats, level: float | None) -> Floats:
