@@ -285,6 +285,12 @@ class TestMixedColumns:
         city = next((one for one in found if one.column == "city"), None)
         assert city is None or city.expected in ("Lima", "Rome")
 
+    def test_reasons_do_not_depend_on_the_batch(self, detector: AnomalyDetector) -> None:
+        rows = broken(60, 5)
+        whole = detector.explain(rows, rows=np.arange(60))
+        parts = [found for k in range(0, 60, 7) for found in detector.explain(rows[k : k + 7], rows=slice(None))]
+        assert [list(map(str, found)) for found in parts] == [list(map(str, found)) for found in whole]
+
     def test_values_never_seen_are_odd(self, mixed: AnomalyDetector) -> None:
         odd = pd.DataFrame({"city": ["Paris", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "B"]})
         usual = pd.DataFrame({"city": ["Oslo", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "A"]})

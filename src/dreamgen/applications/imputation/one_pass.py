@@ -46,10 +46,10 @@ def fill_file(
                 schema = schema or table.schema
                 # A batch of a text file in which a column is empty, or has whole numbers only, has another type.
                 writer.write(table if table.schema == schema else table.cast(schema))
+        if not tally.rows:
+            raise DataError(f"{source} has no rows")
     for writer in writers:
         met.update(writer.notes)
-    if not tally.rows:
-        raise DataError(f"{source} has no rows")
     said = set(notes.lines)
     for line in met.lines:
         if line not in said:
