@@ -1,34 +1,36 @@
-"""A Parquet of ten million rows, scored and filled in one pass: rows per second, and memory that does not grow.
+"""A Parquet of ten million rows, scored and filled in one pass each: rows per second, and memory that does not grow.
 
-    python benchmarks/large.py --quick          200,000 rows: under five minutes
+    python benchmarks/large.py --quick          100,000 rows
     python benchmarks/large.py                  10 million rows
 
-A table of ten mixed columns is written to a temporary folder a piece at a time; a model is trained on 20,000 of its
-rows; then every row gets its score and has its gaps filled (`dreamgen.applications.streaming`), and the filled rows
-go to a second Parquet. Resident memory is read after every batch. A part is done again with other batch sizes.
+A table of ten mixed columns is written to a temporary folder a piece at a time; a detector and an imputer learn from
+20,000 of its rows; then every row is judged and has its gaps filled by what `dreamgen detect` and `dreamgen impute`
+run, into a second and a third Parquet. Resident memory is read all the while. A part is done again with other batch
+sizes.
 """
 
 import argparse
 import resource
 import tempfile
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dreamgen.applications.streaming import stream
-from dreamgen.applications.table_model import TableModel
-from dreamgen.config import Settings
-from dreamgen.recipes import RECIPES
-from dreamgen.tables import read_batches
-from dreamgen.tables.write import TableWriter
+from dreamgen import AnomalyDetector, Imputer
+from dreamgen.applications.anomaly.one_pass import judge_file
+from dreamgen.applications.imputation.one_pass import fill_file
+from dreamgen.tables import Notes
 
 _PIECE = 100_000
 _TRAINED_ON = 20_000
 _MISSING = 0.05
+_EVERY = 0.2  # seconds
 
 
 def piece(number: int, rows: int) -> pa.Table:
@@ -66,69 +68,77 @@ def resident() -> float:
     return pages * resource.getpagesize() / 1e6
 
 
-def peak() -> float:
-    """Megabytes at most so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+def watched(name: str, rows: int, run: Callable[[], Any]) -> None:
+    """Run something, and print how fast it was and how much memory was resident in either half of its time."""
+    memory, done = [resident()], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_EVERY):
+            memory.append(resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    started, before = time.perf_counter(), time.process_time()
+    try:
+        run()
+    finally:
+        done.set()
+        watcher.join()
+    seconds, cpu, half = time.perf_counter() - started, time.process_time() - before, len(memory) // 2
+    print(
+        f"{name}: {rows / seconds:,.0f} rows per second, {seconds:.0f} s ({cpu:.0f} s of processor); "
+        f"resident up to {max(memory[: half + 1]):.0f} MB in the first half, {max(memory[half:]):.0f} in the second",
+        flush=True,
+    )
 
 
-def first(path: Path, rows: int, batch: int) -> Iterator[pa.Table]:
-    """The first rows of a file, in batches of a size."""
-    for table in read_batches(path, batch):
-        yield table.slice(0, rows)
-        rows -= table.num_rows
-        if rows <= 0:
-            return
+def numbers(path: Path) -> tuple[Any, Any]:
+    """The numbers of a table, (columns, n), and its texts."""
+    table = pq.read_table(path)
+    kinds = {field.name: field.type for field in table.schema}
+    texts = [name for name, kind in kinds.items() if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
+    found = [table.column(n).cast(pa.float64(), safe=False).to_numpy() for n in kinds if n not in texts]
+    return np.nan_to_num(np.stack(found)), [table.column(name).to_pylist() for name in texts]
 
 
-def same(model: TableModel, path: Path, rows: int, samples: int) -> float:
-    """The largest relative difference between batch sizes, of scores and of filled numbers."""
+def same(run: Callable[[Path, int], Any], folder: Path, rows: int) -> float:
+    """The largest relative difference between batch sizes."""
     found = []
-    for batch in (rows, 10_000, 1_234):
-        parts = list(stream(model, first(path, rows, batch), samples))
-        table = pa.concat_tables([part.table for part in parts])
-        numbers = [
-            np.asarray(table.column(name), np.float64) for name in ("amount", "balance", "temperature", "gain")
-        ]
-        words = np.asarray(table.column("channel")).astype(str)
-        found.append((np.stack([np.concatenate([part.score for part in parts]), *numbers]), words))
-    assert all((words == found[0][1]).all() for _, words in found), "categories depend on the batch"
+    for batch in (rows, rows // 2 + 1, 1234):
+        run(folder / "part.parquet", batch)
+        found.append(numbers(folder / "part.parquet"))
+    assert all(texts == found[0][1] for _, texts in found), "texts depend on the batch"
     scale = 1 + np.abs(found[0][0])
     return max(float((np.abs(values - found[0][0]) / scale).max()) for values, _ in found[1:])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="200,000 rows")
+    parser.add_argument("--quick", action="store_true", help="100,000 rows")
     parser.add_argument("--rows", type=int, help="by default 10 million")
-    parser.add_argument("--batch", type=int, default=65_536, help="rows read at once")
-    parser.add_argument("--samples", type=int, default=4, help="latents for each row")
+    parser.add_argument("--batch", type=int, default=16_384, help="rows read at once")
+    parser.add_argument("--score", default="combined", help="of the detector; likelihood is quicker")
     parser.add_argument("--folder", type=Path, help="where the files go; by default a temporary folder")
     given = parser.parse_args()
-    rows = given.rows or (200_000 if given.quick else 10_000_000)
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        path, out = Path(folder) / "rows.parquet", Path(folder) / "filled.parquet"
+    rows = given.rows or (100_000 if given.quick else 10_000_000)
+    with tempfile.TemporaryDirectory(dir=given.folder) as name:
+        folder = Path(name)
+        path, part, out = folder / "rows.parquet", folder / "some.parquet", folder / "out.parquet"
         write(path, rows)
         print(f"{rows:,} rows of {piece(0, 1).num_columns} columns, {path.stat().st_size / 1e6:.0f} MB of Parquet")
-        settings: Settings = RECIPES["table"].settings.replace(hidden_dim=[128, 128], epochs=10)
-        model = TableModel.fit(piece(0, _TRAINED_ON), settings=settings, seed=0, device="cpu")
-        print(f"trained on {_TRAINED_ON:,} rows; resident {resident():.0f} MB")
-        print(f"largest difference between batch sizes: {same(model, path, min(rows, 20_000), given.samples):.1e}")
-        done, memory, started, before = 0, [], time.perf_counter(), time.process_time()
-        with TableWriter(out) as writer:
-            for part in stream(model, read_batches(path, given.batch), given.samples):
-                writer.write(part.table)
-                done += len(part.score)
-                memory.append(resident())
-        seconds = time.perf_counter() - started
-        cpu = time.process_time() - before
-        filled = pq.read_metadata(out)
-        assert filled.num_rows == done == rows, (filled.num_rows, done, rows)
-        half = len(memory) // 2
-        print(f"scored and filled: {rows / seconds:,.0f} rows per second, {seconds:.0f} s ({cpu:.0f} s of processor)")
-        print(
-            f"resident: {memory[0]:.0f} MB after the first batch, at most {max(memory[: half + 1]):.0f} in the first "
-            f"half and {max(memory[half:]):.0f} in the second; peak of the process {peak():.0f} MB"
-        )
+        learned = piece(0, _PIECE).slice(_PIECE - _TRAINED_ON)
+        steps = 500 if given.quick else None
+        detector = AnomalyDetector(score=given.score, device="cpu", random_state=0).fit(learned)
+        imputer = Imputer(steps=steps, device="cpu", random_state=0).fit(learned)
+        print(f"learned from {_TRAINED_ON:,} rows; resident {resident():.0f} MB", flush=True)
+        pq.write_table(piece(1, 5_000), part)
+        judged = same(lambda to, batch: judge_file(detector, str(part), to, Notes(), batch=batch), folder, 5_000)
+        filled = same(lambda to, batch: fill_file(imputer, str(part), [to], Notes(), batch=batch), folder, 5_000)
+        print(f"largest difference between batch sizes: judged {judged:.1e}, filled {filled:.1e}", flush=True)
+        watched("judged", rows, lambda: judge_file(detector, str(path), out, Notes(), batch=given.batch))
+        assert pq.read_metadata(out).num_rows == rows
+        watched("filled", rows, lambda: fill_file(imputer, str(path), [out], Notes(), batch=given.batch))
+        assert pq.read_metadata(out).num_rows == rows
 
 
 if __name__ == "__main__":

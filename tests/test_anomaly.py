@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import _get_check_estimator_ids, estimator_checks_generator
 
 from dreamgen import AnomalyDetector
+from dreamgen.applications.anomaly.judge import settings_for
 from dreamgen.applications.anomaly.scores import SCORES, Scale, without_model
 from dreamgen.applications.inspection import inspector
 from dreamgen.applications.logs import series
@@ -284,6 +285,12 @@ class TestMixedColumns:
         city = next((one for one in found if one.column == "city"), None)
         assert city is None or city.expected in ("Lima", "Rome")
 
+    def test_reasons_do_not_depend_on_the_batch(self, detector: AnomalyDetector) -> None:
+        rows = broken(60, 5)
+        whole = detector.explain(rows, rows=np.arange(60))
+        parts = [found for k in range(0, 60, 7) for found in detector.explain(rows[k : k + 7], rows=slice(None))]
+        assert [list(map(str, found)) for found in parts] == [list(map(str, found)) for found in whole]
+
     def test_values_never_seen_are_odd(self, mixed: AnomalyDetector) -> None:
         odd = pd.DataFrame({"city": ["Paris", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "B"]})
         usual = pd.DataFrame({"city": ["Oslo", "Oslo"], "degrees": [2.0, 2.0], "site": ["A", "A"]})
@@ -336,6 +343,31 @@ class TestBadInput:
         assert scores[1] > scores[0]
 
 
+def test_rows_of_the_fit_are_told_from_rows_that_are_equal_by_chance() -> None:
+    random = np.random.default_rng(0)
+    few = pd.DataFrame({"a": random.choice(["x", "y"], 200), "b": random.choice(["u", "v"], 200)})
+    quick = AnomalyDetector(settings=QUICK, random_state=0).fit(few)
+    assert quick.learned_from(few).all()
+    quick.decision_function(few)  # every row of such a table is equal to others: no warning
+    many = AnomalyDetector(settings=QUICK, random_state=0).fit(lines(100, 0))
+    both = np.concatenate([lines(100, 0)[:30], lines(60, 1)])
+    np.testing.assert_array_equal(many.learned_from(both), np.arange(90) < 30)
+    many.decision_function(both)  # most are new
+    with pytest.warns(UserWarning, match="30 of 50 rows are equal to rows that were learned from"):
+        many.predict(both[:50])
+
+
+def test_a_wide_table_takes_one_judge_and_no_covariance() -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(60, 1)) + 0.3 * random.normal(size=(60, 2100))
+    wide = AnomalyDetector(settings={**QUICK, "epochs": 2}, random_state=0).fit(rows)
+    assert len(wide.judges_) == 1
+    assert wide.judges_[0].geometry.tensors["input.matrix"].shape == (2100,)
+    odd = wide.decision_function(np.concatenate([rows[:1] + 0.01, 9 * random.normal(size=(1, 2100))]))
+    assert odd[1] > odd[0]
+    assert settings_for(500, 5000).epochs < settings_for(500, 1600).epochs == settings_for(500, 100).epochs
+
+
 class TestCommand:
     def test_it_judges_with_a_kept_detector(self, mixed: AnomalyDetector, tmp_path: Path, capsys: Any) -> None:
         mixed.save(tmp_path / "model")
@@ -367,11 +399,14 @@ class TestCommand:
         with pytest.raises(SystemExit) as end:
             main(["detect", *tables, *quick, "--out", str(tmp_path / "f.parquet"), "--save", str(tmp_path / "kept")])
         assert end.value.code == 0
-        assert "of 60 rows are odd" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "of 60 rows are odd" in said
+        assert "rows: 60 of these are equal to rows that were learned from" in said
         found = pd.read_parquet(tmp_path / "f.parquet")
         assert list(found)[-4:] == ["odd_", "oddness", "p_value", "why"]
         kept = AnomalyDetector.load(tmp_path / "kept")
-        np.testing.assert_allclose(kept.decision_function(rows), found["oddness"], atol=1e-6)
+        with pytest.warns(UserWarning, match="60 of 60 rows are equal .*labels_"):
+            np.testing.assert_allclose(kept.decision_function(rows), found["oddness"], atol=1e-6)
 
     def test_of_many_rows_some_are_learned_from(
         self, tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch
@@ -423,6 +458,7 @@ def checks() -> list[Any]:
 
 
 @pytest.mark.filterwarnings("ignore:.*does not inherit")
+@pytest.mark.filterwarnings("ignore:.*that were learned from")
 @pytest.mark.parametrize(("estimator", "check"), checks(), ids=_get_check_estimator_ids)
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -16,12 +16,15 @@ from click.testing import CliRunner
 from dreamgen import Imputer
 from dreamgen.applications.imputation.coverage import Coverage, between
 from dreamgen.applications.imputation.filling import blocks
+from dreamgen.applications.imputation.gaps import find_gaps
 from dreamgen.applications.imputation.log_rows import LogRows, read_log
-from dreamgen.applications.imputation.training import filling_settings
+from dreamgen.applications.imputation.training import filling_settings, settings_for, train_models
 from dreamgen.applications.table_model import TableModel
 from dreamgen.cli import cli
+from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.tables import read_frame
+from dreamgen.tables import Notes, fit_codec, infer_schema, read_frame
+from dreamgen.tables.places import find_places
 
 QUICK: dict[str, Any] = {"steps": 30, "samples": 10, "random_state": 0}
 
@@ -236,7 +239,7 @@ def test_unseen_categories_stay_and_infinities_are_filled(imputer: Imputer) -> N
     assert filled["word"].iloc[0] == "sideways"
     assert np.isfinite(filled["positive"]).all()
     assert any("'sideways', never seen" in line for line in imputer.notes_)
-    assert any("'positive': 1 cells are infinite" in line for line in imputer.notes_)
+    assert any("'positive': 1 cell is infinite" in line for line in imputer.notes_)
 
 
 def test_rows_and_columns_without_any_value() -> None:
@@ -358,6 +361,76 @@ def test_a_log_is_bridged_from_the_other_sensor(tmp_path: Path) -> None:
     assert (filled["b"][5:] == frame["b"][5:]).all()
     made.save(tmp_path / "log")
     pd.testing.assert_frame_equal(Imputer.load(tmp_path / "log").transform(frame), filled)
+
+
+def test_logs_are_read_in_the_order_in_which_windows_are_cut() -> None:
+    random = np.random.default_rng(0)
+    table = pa.table(
+        {
+            "t": random.permutation(60).astype(float),
+            "m": pa.array(random.choice(["b", "a"], 60).tolist()[:55] + [None] * 5),
+            "x": random.normal(size=60),
+        }
+    )
+    log = read_log(table, ["x"], "t", "m")
+    parts = find_places(table, 3, 3, "t", "m", Notes()).parts
+    np.testing.assert_array_equal(log.order, np.concatenate(parts))
+    np.testing.assert_array_equal(np.unique(log.end - log.first), np.unique([len(part) for part in parts]))
+    table = table.set_column(0, "t", pa.array(np.where(np.arange(60) == 7, np.nan, 1.0)))
+    with pytest.raises(DataError, match="'t': expected a time in every row, got none in row 7"):
+        read_log(table, ["x"], "t", "m")
+
+
+def test_of_few_rows_held_out_cells_choose_the_length_and_all_rows_are_learned_from() -> None:
+    random = np.random.default_rng(0)
+    noise = pa.table({f"c{i}": random.normal(size=120) for i in range(5)})
+    rows = find_gaps(fit_codec(noise, infer_schema(noise), transform="affine"), noise).rows
+    short, long = settings_for(rows, None, None)
+    assert long.epochs == pytest.approx(8 * short.epochs, rel=0.02)
+    assert len(settings_for(rows, 300, None)) == len(settings_for(rows, None, {"epochs": 3})) == 1
+    codec = fit_codec(noise, infer_schema(noise), transform="affine")
+    both = [settings_for(rows, None, {"epochs": n})[0] for n in (1, 400)]
+    (made,) = train_models(codec, rows, both, 1, 0, refine=False, device="cpu")
+    # In columns that know nothing of each other a long training learns the rows by heart.
+    assert made.witness.model.saved.settings.epochs == made.member.model.saved.settings.epochs == 1
+    assert len(made.held_out) == 24
+
+
+def test_levels_in_order_are_calibrated_like_numbers() -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"stars": random.integers(1, 6, 300).astype(float), "x": random.normal(size=300)})
+    frame.loc[::10, "stars"] = np.nan
+    imputer = Imputer(steps=60, samples=20, refine=False, random_state=0).fit(frame)
+    assert imputer.codec_.schema["stars"].kind == "ordinal"
+    assert imputer.coverage_.columns is not None
+    assert "stars" in imputer.coverage_.columns
+    low, high = (one.loc[::10, "stars"] for one in imputer.intervals(frame))
+    assert ((low <= 2) & (high >= 4)).all()  # five values, each as likely
+    member = imputer.models_[0]
+    seen = Batch(torch.zeros(2, 2), torch.tensor([[False, True]] * 2))
+    above, below = between(member, seen, torch.tensor([[0.0, 0.0], [4.0, 0.0]]), 20, 0)
+    shares = member.expected(seen, 20, 0)[1][0]
+    np.testing.assert_allclose(above[:, 0], [shares[0, 0], 1.0])
+    np.testing.assert_allclose(below[:, 0], [0.0, 1 - shares[1, 4]])
+
+
+def test_rare_levels_in_order_have_means_and_quantiles_too() -> None:
+    counts = {0.0: 300, 1.0: 100, 5.0: 3, 8.0: 1}
+    table = pa.table({"kin": [v for v, n in counts.items() for _ in range(n)], "x": np.arange(404) % 7 * 1.5})
+    codec = fit_codec(table, infer_schema(table, {"kin": "ordinal"}), transform="affine")
+    assert codec.schema["kin"].rare == (5.0, 8.0)
+    gap = table.slice(0, 1).set_column(0, "kin", pa.array([None], pa.float64()))
+    gaps, shares = find_gaps(codec, gap), {0: np.array([[0.5, 0.3, 0.2]])}
+    mean = gaps.with_numbers(np.zeros((1, 2)), shares).column("kin")[0].as_py()
+    assert mean == pytest.approx(0.3 + 0.2 * (0.75 * 5 + 0.25 * 8))
+    assert [
+        gaps.with_numbers(np.zeros((1, 2)), shares, q).column("kin")[0].as_py() for q in (0.4, 0.7, 0.94, 0.96)
+    ] == [
+        0.0,
+        1.0,
+        5.0,
+        8.0,
+    ]
 
 
 # The command

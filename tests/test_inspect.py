@@ -156,8 +156,8 @@ def test_light_is_removed_and_patches_are_where_they_say() -> None:
 @pytest.mark.parametrize(
     ("settings", "x", "message"),
     [
-        ({}, np.zeros((30, 40)), "expected grey pictures"),
-        ({}, np.zeros((30, 40, 40, 3)), "expected grey pictures"),
+        ({}, np.zeros((30, 40)), "expected pictures, .*got shape \\(30, 40\\)"),
+        ({}, np.zeros((30, 3, 40, 40)), "of up to 4 channels, got shape"),
         ({}, np.full((30, 40, 40), 2.0), "numbers in \\[0, 1\\]"),
         ({}, np.full((30, 40, 40), np.nan), "numbers in \\[0, 1\\]"),
         ({}, np.zeros((5, 40, 40)), "at least 12 pictures"),
@@ -202,7 +202,29 @@ def test_manners(inspector: PictureInspector) -> None:
     assert clone(inspector).get_params() == inspector.get_params()
     with pytest.raises(NotFittedError, match="not fitted"):
         PictureInspector().predict(parts(1, 0))
-    with pytest.raises(DataError, match=r"expected pictures of \(40, 40\) pixels"):
+    with pytest.raises(DataError, match=r"expected pictures of shape \(40, 40\)"):
         inspector.predict(np.zeros((2, 41, 40)))
     with pytest.raises(DataError, match="a number for each of 20 pictures"):
         PictureInspector(sizes=(8, 8)).fit(parts(20, 0), groups=np.arange(3))
+
+
+def test_in_colour_a_stain_is_found_that_grey_does_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "_PATCHES", 3000)
+    monkeypatch.setattr(patches, "_CODES", 1000)
+
+    def coloured(n: int, seed: int) -> np.ndarray[Any, Any]:
+        noise = np.random.default_rng(seed).normal(0, 0.02, (n, SIDE, SIDE, 3))
+        return np.clip(0.4 + noise, 0, 1).astype(np.float32)
+
+    inspector = PictureInspector("even", sizes=(8, 8), latents=(4, 4)).fit(coloured(36, 0))
+    normal, odd = coloured(20, 1), coloured(20, 2)
+    odd[:, 10:18, 12:20] += np.array([0.1, -0.1, 0.0], np.float32)  # the mean of the channels stays
+    scores = inspector.decision_function(np.concatenate([normal, odd]))
+    assert roc_auc_score(np.repeat([0, 1], 20), scores) > 0.97
+    heat = inspector.heat_map(odd)
+    assert heat.shape == odd.shape[:3]
+    assert heat[:, 10:18, 12:20].mean() > heat[:, 25:, 25:].mean() + 1
+    inspector.save(tmp_path / "kept")
+    np.testing.assert_array_equal(PictureInspector.load(tmp_path / "kept").heat_map(odd), heat)
+    with pytest.raises(DataError, match="shape"):
+        inspector.predict(odd[..., 0])

@@ -1,6 +1,7 @@
 """Reports: whole in one file, whatever the names and cells hold; and the pictures in them."""
 
 import io
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -207,6 +208,34 @@ def test_histograms_of_whole_numbers_are_no_combs() -> None:
         x = np.repeat(np.arange(high + 1.0), 50)
         counts = np.histogram(x, _edges(x))[0]
         assert counts[1:-1].max() == counts[1:-1].min()
+
+
+def test_histograms_of_decimals_are_no_combs_and_ticks_do_not_lie_on_each_other() -> None:
+    from dreamgen.plots import new_figure
+    from dreamgen.reports.pictures import _edges, _plain_ticks
+
+    x = 2388 + np.repeat(np.arange(36), 50) / 100
+    counts = np.histogram(x, _edges(x))[0]
+    assert counts.min() == counts.max() == 50
+    for low, high in ((20_000, 600_000), (-0.0007, 0.0006), (21.6, 21.61), (0, 3e7), (2387.9, 2388.3)):
+        figure, axes = new_figure(3.4, 2.3)
+        axes[0].set_xlim(low, high)
+        _plain_ticks(axes[0].xaxis)
+        figure.canvas.draw()
+        labels = [label for label in axes[0].get_xticklabels() if low <= label.get_position()[0] <= high]
+        boxes = [label.get_window_extent() for label in labels]
+        assert len({label.get_text() for label in labels}) == len(labels) >= 2
+        assert all(a.x1 < b.x0 for a, b in itertools.pairwise(boxes))
+        assert not axes[0].xaxis.get_offset_text().get_text()
+
+
+def test_warnings_in_a_row_share_a_box() -> None:
+    report = Report("r")
+    for text in ("one", "two"):
+        report.warn(text)
+    report.say("between")
+    report.warn("three")
+    assert report.to_html().count('class="warning"') == 2
 
 
 def test_correlations_are_red_where_positive_and_blue_where_negative() -> None:

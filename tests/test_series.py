@@ -12,7 +12,7 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from dreamgen.applications.anomaly.detector import AnomalyDetector
-from dreamgen.applications.logs.findings import SeriesFindings
+from dreamgen.applications.logs.findings import SeriesFindings, spoken
 from dreamgen.applications.logs.series import LikelihoodDetector, detect_in_series
 from dreamgen.cli import cli
 from dreamgen.errors import DataError, SettingsError
@@ -182,7 +182,18 @@ def test_the_report_names_the_stretches_and_what_was_left_out() -> None:
     assert blocks[0]["facts"]["flagged stretches"] == len(found.spans)
     assert "where" in blocks[2]["text"]
     assert len(blocks[3]["data"]["oddness"]) == N
-    assert blocks[4]["rows"][0][0] == str(max(found.spans, key=lambda span: span.score).begins)
+    assert blocks[4]["rows"][0][0] == spoken(max(found.spans, key=lambda span: span.score).begins)
+
+
+def test_the_report_of_a_file_names_the_file_and_the_seed(tmp_path: Path) -> None:
+    pd.DataFrame(log()).to_csv(tmp_path / "pump.csv", index=False)
+    found = detect_in_series(
+        str(tmp_path / "pump.csv"), time="when", window=40, detector=LikelihoodDetector(7, epochs=1)
+    )
+    report = found.report().to_dict()
+    assert report["subtitle"].endswith("pump.csv")
+    assert report["sections"][0]["blocks"][0]["facts"]["seed"] == 7
+    assert spoken(found.times[1]) == "2024-03-01 00:05:00"
 
 
 @pytest.mark.parametrize(

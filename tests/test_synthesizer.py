@@ -614,3 +614,28 @@ def test_the_command_says_that_a_report_on_a_private_model_is_not(
         main(["synthesize", str(tmp_path / "rows.csv"), "--model", str(tmp_path / "model"), "-n", "50", *outs])
     assert end.value.code == 0
     assert any("not private itself" in note for note in json.loads(capsys.readouterr().out)["notes"])
+
+
+def test_nullable_dtypes_survive_being_kept(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    whole = pd.array(random.integers(0, 900, 200), dtype="Int64")
+    whole[::9] = pd.NA
+    table = pd.DataFrame(
+        {
+            "whole": whole,
+            "yes": pd.array(random.random(200) < 0.5, dtype="boolean"),
+            "word": pd.array(random.choice(["a", "b"], 200), dtype="string"),
+            "small": random.normal(size=200).astype(np.float32),
+            "kind": pd.Categorical(random.choice(["x", "y"], 200)),
+            "when": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 99, 200), unit="D"),
+        }
+    )
+    fitted = Synthesizer(settings={"epochs": 1, "hidden_dim": [8]}, components=(1,), random_state=0).fit(table)
+    before = fitted.sample(30, seed=1)
+    pd.testing.assert_series_equal(before.dtypes, table.dtypes)
+    fitted.save(tmp_path / "kept")
+    pd.testing.assert_frame_equal(Synthesizer.load(tmp_path / "kept").sample(30, seed=1), before)
+    left = fitted.share(tmp_path / "shared")
+    assert "synthesizer.dtypes" in left
+    shared = Synthesizer.load(tmp_path / "shared")
+    pd.testing.assert_series_equal(shared.sample(30, seed=1).dtypes, table.dtypes)

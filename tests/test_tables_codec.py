@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.tables import Codec, Schema, fit_codec, infer_schema, read_frame, read_schema
+from dreamgen.tables import Codec, Notes, Schema, fit_codec, infer_schema, read_frame, read_schema
 
 DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
 TABLES = sorted(
@@ -147,8 +147,8 @@ def test_what_is_new_is_counted() -> None:
     new = new.set_column(1, "height", pa.array([np.inf, 300.0] + [170.0] * (len(table) - 2)))
     new = new.append_column("extra", pa.array([1] * len(table)))
     notes = str(codec.check(new))
-    assert "column 'place': 2 cells hold 'moon', never seen in training; treated as missing" in notes
-    assert "column 'height': 1 cells are infinite" in notes
+    assert "column 'place': 2 cells hold 'moon', never seen in training; kept as they are, missing to" in notes
+    assert "column 'height': 1 cell is infinite" in notes
     assert "column 'extra': was not there in training; ignored" in notes
     assert codec.check(new).count("height", "above") == 1
     _, mask = codec.encode(new)
@@ -399,3 +399,37 @@ def test_a_damaged_codec_is_refused_or_works(data: st.DataObject) -> None:
         codec.decode(*codec.encode(mixed(100)), noise=1)
     assert codec.decode(np.zeros((1, len(codec.names)))).num_rows == 1
     codec.shareable().to_dict()
+
+
+def test_a_constant_that_changed_is_counted_and_named() -> None:
+    table = pa.table({"a": [1.5, 2.5, 3.5] * 4, "site": ["A {1}"] * 12, "on": [True] * 12, "k": [7] * 12})
+    schema = infer_schema(table)
+    assert {c.name for c in schema if c.kind == "constant"} == {"site", "on", "k"}
+    assert len(schema.check(table)) == 0
+    new = table.set_column(1, "site", pa.array(["A {1}"] * 10 + ["B", None]))
+    new = new.set_column(2, "on", pa.array([False] * 2 + [True] * 10)).set_column(3, "k", pa.array([7, 8, 9] * 4))
+    assert schema.check(new).lines == [
+        "column 'site': 1 cell holds 'B', all held 'A {1}' in training; kept as they are",
+        "column 'on': 2 cells hold False, all held True in training; kept as they are",
+        "column 'k': 8 cells hold 8, 9, all held 7 in training; kept as they are",
+    ]
+
+
+def test_one_of_a_thing_is_told_of_one() -> None:
+    notes = Notes()
+    for count in (1, 2):
+        subject = f"column {count}"
+        notes.add(subject, "{n} cells lie below 0, the least in training", count)
+        notes.add(subject, "{n} values of few rows, 69 in all, are one level", count)
+        notes.add(subject, "{n} rows of the training break it", count)
+        notes.add(subject, "{n} rows broke one and were drawn anew", count)
+    assert notes.lines == [
+        "column 1: 1 cell lies below 0, the least in training",
+        "column 1: 1 value of few rows, 69 in all, is one level",
+        "column 1: 1 row of the training breaks it",
+        "column 1: 1 row broke one and was drawn anew",
+        "column 2: 2 cells lie below 0, the least in training",
+        "column 2: 2 values of few rows, 69 in all, are one level",
+        "column 2: 2 rows of the training break it",
+        "column 2: 2 rows broke one and were drawn anew",
+    ]

@@ -59,3 +59,12 @@ def test_what_is_asked_wrongly_is_one_line(path: Path, capsys: pytest.CaptureFix
     code, _, err = run(capsys, "nowhere.csv")
     assert code == 3
     assert err.startswith("dreamgen: nowhere.csv: cannot read")
+
+
+def test_of_many_rare_categories_a_few_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["often"] * 3000 + ["also"] * 3000 + [f"once {i}" for i in range(40)]
+    (tmp_path / "t.csv").write_text("\n".join(["word,n", *(f"{word},{i % 9}" for i, word in enumerate(words))]))
+    _, text, _ = run(capsys, str(tmp_path / "t.csv"), "--json")
+    word = next(column for column in json.loads(text)["columns"] if column["name"] == "word")
+    assert len(word["rare"]) == len(word["rare_counts"]) == 5
+    assert word["rare_in_all"] == 40

@@ -70,7 +70,7 @@ def test_words_for_nothing_are_counted_in_texts_only(tmp_path: Path) -> None:
     frame = read_frame(write(tmp_path / "t.csv", 'a,b,c\n1,NA,NA\n,"",x\n"3",y,null\n'))
     assert frame.table.to_pydict() == {"a": [1, None, 3], "b": [None, None, "y"], "c": [None, "x", None]}
     assert frame.notes.lines == [
-        "column 'b': 1 cells hold 'NA'; read as missing",
+        "column 'b': 1 cell holds 'NA'; read as missing",
         "column 'c': 2 cells hold 'NA', 'null'; read as missing",
     ]
 

@@ -258,7 +258,7 @@ class DreamGenerator(Estimator):
         return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
-        """n draws of noise, each turned into a code and decoded once for every class of a field: (n, classes, *event).
+        """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).
 
         One row a style, one column a class. Where codes come from the standard normal, a row shares its code; where
         each class has a place of its own (a prior that is told, or a mixture), how far the code lies from it.

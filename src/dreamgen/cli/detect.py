@@ -10,14 +10,11 @@ from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device
 from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import check_out
 from dreamgen.cli.train import progress
-from dreamgen.errors import DataError, SettingsError
+from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.applications.anomaly.detector import AnomalyDetector
-    from dreamgen.applications.anomaly.report import Tally
     from dreamgen.tables import Notes
-
-_BATCH = 16_384
 
 
 @click.command()
@@ -62,7 +59,8 @@ def detect(
     NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
     With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, its beginning is learned from.
     """
-    from dreamgen.applications.anomaly.report import Tally, detection_report, facts
+    from dreamgen.applications.anomaly.one_pass import judge_file
+    from dreamgen.applications.anomaly.report import detection_report, facts
     from dreamgen.tables import Notes
 
     out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
@@ -94,7 +92,7 @@ def detect(
         return
     if len(tables) != (1 if model else 2):
         raise SettingsError(f"expected {'NEW alone with --model' if model else 'two tables, FIT and NEW'}")
-    notes, tally, started = Notes(), Tally(), time.perf_counter()
+    notes, started = Notes(), time.perf_counter()
     with plain_warnings():
         if model:
             detector = _loaded(model, score, contamination, device)
@@ -103,7 +101,7 @@ def detect(
         seconds, started = time.perf_counter() - started, time.perf_counter()
         if save:
             detector.save(save)
-        _judge(detector, tables[-1], out, most, tally, notes)
+        tally = judge_file(detector, tables[-1], out, notes, most)
         judging = time.perf_counter() - started
         if report:
             detection_report(detector, tally, tables[-1], notes.lines).write(report)
@@ -163,17 +161,3 @@ def _loaded(model: Path, score: str | None, contamination: float | None, device:
         detector.contamination = contamination
         detector.set_threshold(contamination)
     return detector
-
-
-def _judge(detector: "AnomalyDetector", source: str, out: Path, most: int, tally: "Tally", notes: "Notes") -> None:
-    from dreamgen.applications.anomaly.report import judge
-    from dreamgen.tables import read_batches
-    from dreamgen.tables.write import TableWriter
-
-    with TableWriter(out) as writer:
-        for table in read_batches(source, _BATCH, schema=detector.schema_, notes=notes):
-            notes.update(detector.schema_.check(table))
-            writer.write(judge(detector, table, most, tally))
-        if not tally.rows:
-            raise DataError(f"{source} has no rows")
-    notes.update(writer.notes)

@@ -24,6 +24,7 @@ def detect_log(
 ) -> None:
     """Judge the last of the logs after the first, or after its own beginning where there is one alone."""
     from dreamgen.applications.anomaly.detector import AnomalyDetector
+    from dreamgen.applications.logs.findings import spoken
     from dreamgen.applications.logs.series import detect_in_series
     from dreamgen.tables import write_table
 
@@ -66,7 +67,9 @@ def detect_log(
         "notes": notes.lines,
     }
     text = [*notes.lines, f"{len(spans)} odd stretches in {len(found.times):,} moments; all are in {out}"]
-    text += [f"  {span.begins} to {span.ends}: {span.score:.3g}{_why(span.why)}" for span in spans[:_SHOWN]]
+    text += [
+        f"  {spoken(span.begins)} to {spoken(span.ends)}: {span.score:.3g}{_why(span.why)}" for span in spans[:_SHOWN]
+    ]
     say(result, as_json, "\n".join(text))
 
 

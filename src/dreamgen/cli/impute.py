@@ -1,8 +1,6 @@
 """`dreamgen impute`."""
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +8,11 @@ import click
 
 from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
 from dreamgen.cli.train import progress
-from dreamgen.errors import DataError, OutputError, SettingsError
+from dreamgen.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.applications.imputation.imputer import Imputer
-    from dreamgen.applications.imputation.report import Tally
     from dreamgen.tables import Notes
-
-_BATCH = 16_384
 
 
 @click.command()
@@ -56,7 +51,8 @@ def impute(
     Without -m, numbers get their conditional mean and categories their likeliest value. With -m 5, five files hold
     draws, which keep the spread that means lose.
     """
-    from dreamgen.applications.imputation.report import Tally, imputation_report
+    from dreamgen.applications.imputation.one_pass import fill_file
+    from dreamgen.applications.imputation.report import imputation_report
     from dreamgen.tables import Notes
 
     paths = _outputs(out or _default_out(data), draws)
@@ -69,8 +65,8 @@ def impute(
         imputer, seconds = _fitted(data, model, schema, (window, time_column, group), steps, device, seed, notes)
         if save:
             imputer.save(save)
-        tally, started = Tally(), time.perf_counter()
-        _fill(imputer, data, paths, draws, tally, notes)
+        started = time.perf_counter()
+        tally = fill_file(imputer, data, paths, notes, draws)
         filling = time.perf_counter() - started
     if report:
         imputation_report(imputer, tally, data, notes.lines, draws).write(report)
@@ -154,36 +150,3 @@ def _fitted(
         imputer.fit(table, on_record=on_record)
     notes.update(imputer.notes_)
     return imputer, time.perf_counter() - started
-
-
-def _fill(
-    imputer: "Imputer", data: str, paths: list[Path], draws: int | None, tally: "Tally", notes: "Notes"
-) -> None:
-    """Fill the rows batch by batch into the files."""
-    from dreamgen.tables import Notes, read_batches, read_frame
-    from dreamgen.tables.write import TableWriter
-
-    met, schema, known = Notes(), None, imputer.codec_.schema
-    batches: Iterator[Any]
-    if imputer.window:
-        batches = iter([read_frame(data, schema=known).table])
-    else:
-        batches = read_batches(data, _BATCH, schema=known, notes=met)
-    with contextlib.ExitStack() as stack:
-        writers = [stack.enter_context(TableWriter(path)) for path in paths]
-        for batch in batches:
-            filled = [imputer.transform(batch)] if draws is None else imputer.draws(batch, draws, first=tally.rows)
-            met.update(imputer.notes_)
-            tally.add(batch, filled[0])
-            for writer, table in zip(writers, filled, strict=True):
-                schema = schema or table.schema
-                # A batch of a text file in which a column is empty, or has whole numbers only, has another type.
-                writer.write(table if table.schema == schema else table.cast(schema))
-    for writer in writers:
-        met.update(writer.notes)
-    if not tally.rows:
-        raise DataError(f"{data} has no rows")
-    said = set(notes.lines)
-    for line in met.lines:
-        if line not in said:
-            notes.add("", line.replace("{", "{{").replace("}", "}}"))

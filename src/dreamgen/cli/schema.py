@@ -14,6 +14,8 @@ from dreamgen.registry import shorten
 if TYPE_CHECKING:
     from dreamgen.tables import Column
 
+_RARE = 5  # rare categories that are named
+
 
 @click.command()
 @click.argument("data")
@@ -31,7 +33,7 @@ def schema(data: str, kinds: tuple[str, ...], out: Path | None, seed: int, as_js
         write_bytes(out, found.to_toml().encode())
     result: dict[str, Any] = {
         "rows": len(frame),
-        "columns": [column.to_dict() for column in found],
+        "columns": [_brief(column) for column in found],
         "notes": frame.notes.lines,
         "out": str(out) if out else None,
     }
@@ -46,6 +48,15 @@ def schema(data: str, kinds: tuple[str, ...], out: Path | None, seed: int, as_js
     ]
     lines = [as_text(rows), f"{len(frame)} rows", *frame.notes.lines, *([f"schema in {out}"] if out else [])]
     say(result, as_json, "\n".join(lines))
+
+
+def _brief(column: "Column") -> dict[str, Any]:
+    """A column's facts, of its rare categories a few and their number; the schema's file has them all."""
+    facts = column.to_dict()
+    if len(column.rare) > _RARE:
+        facts |= {"rare": facts["rare"][:_RARE], "rare_in_all": len(column.rare)}
+        facts["rare_counts"] = facts.get("rare_counts", [])[:_RARE]
+    return facts
 
 
 def _kinds(given: tuple[str, ...]) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from dreamgen import __version__
@@ -34,7 +35,7 @@ def page(report: "Report") -> str:
             *[
                 f'<section id="part-{number}">'
                 + (f"<h2>{escaped(section.title)}</h2>" if section.title else "")
-                + "\n".join(_BLOCKS[block.kind](block) for block in section.blocks)
+                + "\n".join(_blocks(section.blocks))
                 + "</section>"
                 for number, section in enumerate(report.sections)
                 if section.title or section.blocks
@@ -44,16 +45,21 @@ def page(report: "Report") -> str:
     )
 
 
+def _blocks(blocks: Sequence["Block"]) -> Iterator[str]:
+    """Each block; warnings that follow each other share a box."""
+    for kind, group in groupby(blocks, lambda block: block.kind):
+        if kind == "warning":
+            yield f'<div class="warning" role="note">{"".join(map(_text, group))}</div>'
+        else:
+            yield from map(_BLOCKS[kind], group)
+
+
 def _paragraphs(text: str, kind: str = "") -> str:
     return "".join(f"<p{kind}>{escaped(part)}</p>" for part in re.split(r"\n\s*\n", text) if part.strip())
 
 
 def _text(block: "Block") -> str:
     return _paragraphs(block.content["text"])
-
-
-def _warning(block: "Block") -> str:
-    return f'<div class="warning" role="note">{_paragraphs(block.content["text"])}</div>'
 
 
 def _facts(block: "Block") -> str:
@@ -96,7 +102,6 @@ _NOTE = ' class="note"'
 
 _BLOCKS: dict[str, Callable[["Block"], str]] = {
     "text": _text,
-    "warning": _warning,
     "facts": _facts,
     "table": _table,
     "figure": _figure,

@@ -17,6 +17,7 @@ Values = Sequence[float] | npt.NDArray[Any]
 
 _BINS = 40
 _BARS = 12  # categories of a panel that have a bar of their own
+_DECIMALS = 4  # of grids that bins are laid on
 _NAMED = 40  # columns up to which a matrix is named
 
 
@@ -38,6 +39,7 @@ def histograms(panels: Mapping[str, Mapping[str, Values]], columns: int = 3) -> 
             weights = np.full(len(values), 1 / max(len(values), 1))
             axis.hist(np.clip(values, edges[0], edges[-1]), edges, weights=weights, label=name_of(name), **style)
         axis.set(title=name_of(title), yticks=[])
+        _plain_ticks(axis.xaxis)
     if len(panels):
         legend_below(figure, axes[0])
     return png(figure)
@@ -46,15 +48,21 @@ def histograms(panels: Mapping[str, Mapping[str, Values]], columns: int = 3) -> 
 def bars(panels: Mapping[str, Mapping[str, Mapping[Any, float]]], columns: int = 3) -> bytes:
     """A panel for each column with the share of each category in each set, the first set's largest first.
 
+    Columns of many categories come first, so that panels side by side are of like height.
+
     The categories beyond the first twelve share one bar.
 
     Args:
         panels: {"work": {"real": {"private": 0.7, ...}, "synthetic": {...}}}.
         columns: panels side by side.
     """
-    longest = max((min(_categories(sets), _BARS + 1) for sets in panels.values()), default=1)
-    figure, axes = _panels(len(panels), columns, 1.1 + 0.24 * longest)
-    for axis, (title, sets) in zip(axes, panels.items(), strict=False):
+    lengths = {title: min(_categories(sets), _BARS + 1) for title, sets in panels.items()}
+    panels = {title: panels[title] for title in sorted(panels, key=lambda title: -lengths[title])}
+    columns = max(1, min(columns, len(panels)))
+    rows = [lengths[title] for title in list(panels)[::columns]]  # the first of a row is its longest
+    figure, axes = _panels(len(panels), columns, [1.1 + 0.24 * longest for longest in rows])
+    for place, (axis, (title, sets)) in enumerate(zip(axes, panels.items(), strict=False)):
+        longest = rows[place // columns]
         names, shares = _shares(sets)
         height = 0.8 / len(sets)
         for number, (name, values) in enumerate(shares.items()):
@@ -106,14 +114,33 @@ def scores(sets: Mapping[str, Values], threshold: float | None = None, across: s
     return png(figure)
 
 
-def _panels(count: int, columns: int, height: float = 2.3) -> tuple[Any, Any]:
+def _panels(count: int, columns: int, heights: Sequence[float] = ()) -> tuple[Any, Any]:
     columns = max(1, min(columns, count))
     rows = max(1, math.ceil(count / columns))
-    figure, axes = new_figure(max(3.4 * columns, 4.0), height * rows + 0.3, columns, rows=rows)
+    heights = heights or [2.3] * rows
+    figure, axes = new_figure(max(3.4 * columns, 4.0), sum(heights) + 0.3, columns, rows=rows)
+    np.asarray(axes).flat[0].get_gridspec().set_height_ratios(heights)
     flat = np.asarray(axes).ravel()
     for axis in flat[count:]:
         axis.set_axis_off()
     return figure, flat
+
+
+def _plain_ticks(axis: Any) -> None:
+    """Few numbers along an axis, each written out as far as it takes, so that none lies on another."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(4))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _written(value, axis.get_majorticklocs())))
+
+
+def _written(value: float, all_: npt.NDArray[Any]) -> str:
+    """A tick's number: with the digits that tell ticks apart, thousands and millions short."""
+    step = float(np.diff(all_).min()) if len(all_) > 1 else abs(value)
+    for unit, letter in ((1e6, "M"), (1e3, "k")):
+        if step >= unit / 2:
+            return f"{value / unit:g}{letter}" if value else "0"
+    return f"{round(value, max(0, 2 - math.floor(math.log10(step)))) if step > 0 else value:.10g}"
 
 
 def _finite(values: Values) -> npt.NDArray[np.float64]:
@@ -125,15 +152,19 @@ def _finite(values: Values) -> npt.NDArray[np.float64]:
 def _edges(
     x: npt.NDArray[np.float64], bins: int = _BINS, within: tuple[float, float] = (0.005, 0.995)
 ) -> npt.NDArray[np.float64]:
-    """Bins over the middle of the values; of whole numbers each bin has equally many."""
+    """Bins over the middle of the values; of numbers on a grid, whole or decimal, each bin has equally many."""
     if not len(x):
         return np.linspace(0, 1, bins + 1)
     low, high = np.quantile(x, within).tolist()
     if low == high:
         low, high = float(x.min()), float(x.max())
-    if np.all(x == np.rint(x)):
-        width = math.ceil((high - low + 1) / bins)
-        return np.arange(low - 0.5, high + 0.5 + width, width)
+    for decimals in range(_DECIMALS + 1):
+        if np.allclose(x, np.round(x, decimals), rtol=0, atol=10.0 ** -(decimals + 6)):
+            width = math.ceil((round((high - low) * 10**decimals) + 1) / bins)
+            if width >= 10 and decimals:  # a grid that fine makes no comb
+                break
+            first, last = round(low * 10**decimals), round(high * 10**decimals)
+            return np.arange(first - 0.5, last + 0.5 + width, width) / 10.0**decimals
     return np.linspace(low, high if high > low else low + 1, bins + 1)
 
 
@@ -150,5 +181,7 @@ def _shares(sets: Mapping[str, Mapping[Any, float]]) -> tuple[list[str], dict[st
         label: [shares.get(name, 0.0) for name in own] + ([sum(shares.get(n, 0.0) for n in rest)] if rest else [])
         for label, shares in sets.items()
     }
-    names = [name_of(name, 20) for name in own] + ([f"{len(rest)} others"] if rest else [])
+    names = [name_of(name, 20) for name in own] + (
+        [f"{len(rest)} {'other' if len(rest) == 1 else 'others'}"] if rest else []
+    )
     return names, lengths

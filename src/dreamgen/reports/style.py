@@ -44,6 +44,8 @@ dt { color: var(--soft); font-size: .875rem; }
 dd { margin: 0; font-weight: 600; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 .wide:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+.warning p { margin-bottom: .35rem; }
+table { min-width: min(24rem, 100%); }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 caption, figcaption { text-align: left; font-weight: 600; margin-bottom: .4rem; font-size: 1rem; }
 th, td {

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dreamgen.errors import DataError
-from dreamgen.registry import nearest
-from dreamgen.tables.cells import Floats, coded, family, is_missing, numbers, one_chunk
+from dreamgen.registry import nearest, shorten
+from dreamgen.tables.cells import Floats, Mask, coded, family, is_missing, numbers, one_chunk
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import LEVELS, Column, Schema
@@ -74,9 +74,37 @@ def check_table(schema: Schema, table: "pa.Table", as_numbers: Collection[str] =
             empty &= _check(column, take(table, column), leveled, notes)
         elif column.name not in there:
             notes.column(column.name, f"is not there; it is {_article(column.kind)}, and not needed")
+        elif column.kind == "constant" and column.value is not None:
+            _note_changed(column, table, notes)
     if empty.any() and schema.modelled:
         notes.add("rows", "{n} rows have no value that the model can see", int(empty.sum()))
     return notes
+
+
+def differs(column: Column, table: "pa.Table") -> Mask:
+    """Where a column that held one value in training has another one, (n,)."""
+    if column.name not in table.column_names:
+        return np.zeros(table.num_rows, bool)
+    array = one_chunk(table.column(column.name))
+    missing = is_missing(array)
+    held = family(array.type)
+    if held in ("number", "boolean") and not isinstance(column.value, str):
+        return np.asarray(numbers(array) != float(column.value or 0)) & ~missing
+    texts = np.array([str(value) for value in array.to_pylist()], dtype=object)
+    return np.asarray(texts != str(column.value)) & ~missing
+
+
+def _note_changed(column: Column, table: "pa.Table", notes: Notes) -> None:
+    changed = np.flatnonzero(differs(column, table))
+    if len(changed):
+        examples = table.column(column.name).take(arrow().array(changed[:1000])).to_pylist()
+        what = f"{{n}} cells hold {{s}}, all held {_braced(column.value)} in training; kept as they are"
+        notes.column(column.name, what, len(changed), examples)
+
+
+def _braced(value: object) -> str:
+    """A value within a text to be formatted."""
+    return shorten(value).replace("{", "{{").replace("}", "}}")
 
 
 def _article(kind: str) -> str:
@@ -91,7 +119,10 @@ def _check(column: Column, array: Any, leveled: bool, notes: Notes) -> Any:
             where = np.flatnonzero(found.unseen)
             examples = array.take(arrow().array(where[:1000])).to_pylist()
             notes.column(
-                column.name, "{n} cells hold {s}, never seen in training; treated as missing", len(where), examples
+                column.name,
+                "{n} cells hold {s}, never seen in training; kept as they are, missing to the model",
+                len(where),
+                examples,
             )
         gone = found.missing | found.unseen
     else:

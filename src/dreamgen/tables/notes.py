@@ -1,14 +1,18 @@
 """What was dropped or changed on the way, counted and named: nothing vanishes in silence."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 _NAMED = 3  # examples in a line
+_COUNTED = re.compile(r"\{n\} (cell|gap|row|value)s\b")
+_VERB = re.compile(r"\b(are|were|have|begin|break|come|hold|lie|stay)\b")
+_OF_ONE = {"are": "is", "were": "was", "have": "has"}
 
 
 @dataclass
 class Notes:
-    """Lines such as "column 'workclass': 3 cells hold 'X', never seen in training; treated as missing".
+    """Lines such as "column 'age': 3 cells lie above 90, the greatest in training".
 
     Notes of the same subject and matter add up, so the notes of many batches read like those of one table.
     """
@@ -45,16 +49,12 @@ class Notes:
     @property
     def lines(self) -> list[str]:
         """One line a note."""
-        return [
-            f"{s}: {w.format(n=n, s=_named(e))}" if s else w.format(n=n, s=_named(e)) for s, w, n, e in self._all()
-        ]
-
-    def _all(self) -> Iterator[tuple[str, str, int, tuple[str, ...]]]:
-        for (subject, what), (count, examples) in self._entries.items():
-            yield subject, what, count, examples
+        return list(self)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.lines)
+        for (subject, what), (count, examples) in self._entries.items():
+            said = (_of_one(what) if count == 1 else what).format(n=count, s=_named(examples))
+            yield f"{subject}: {said}" if subject else said
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -65,3 +65,12 @@ class Notes:
 
 def _named(examples: tuple[str, ...]) -> str:
     return ", ".join(examples[:_NAMED]) + (", ..." if len(examples) > _NAMED else "")
+
+
+def _of_one(what: str) -> str:
+    """A matter of many, told of one: "{n} cells lie below 0" becomes "{n} cell lies below 0"."""
+    if "{n}" not in what:
+        return what
+    before, after = what.split("{n}", 1)
+    after = _COUNTED.sub(r"{n} \1", "{n}" + after)
+    return before + _VERB.sub(lambda found: _OF_ONE.get(found[0], found[0] + "s"), after, count=1)

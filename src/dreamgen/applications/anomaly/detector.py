@@ -144,7 +144,7 @@ class AnomalyDetector(Estimator):
         settings = settings_for(n, len(codec.shapes))
         if self.settings:
             settings = settings.replace(**self.settings)
-        count, share = judges_for(n)
+        count, share = judges_for(n, len(codec.shapes))
         self.judges_: list[Judge] = []
         seen: list[Scores] = []
         held = np.zeros((count, n), bool)
@@ -237,11 +237,46 @@ class AnomalyDetector(Estimator):
     def decision_function(self, X: Any) -> Floats:
         """How odd each row is, (n,); higher is odder. A row's score does not depend on the others.
 
+        Rows of the training look less odd than they are, for they were learned from: a warning says so where most
+        rows are such. `decision_scores_` and `labels_` are theirs, held out where a judge held them out.
+
         Raises:
             DataError: columns are missing or of another kind than in training, or there is no row.
         """
         self._check_fitted()
-        return self._score(self._table(X), [self.score])[self.score]
+        table = self._table(X)
+        met = self.learned_from(table)
+        if self.knows_most(int(met.sum()), len(met)):
+            warnings.warn(
+                f"{int(met.sum())} of {len(met)} rows are equal to rows that were learned from, and look less odd "
+                "than they are: labels_ and decision_scores_ hold what was found of them held out",
+                stacklevel=2,
+            )
+        return self.judged(table)
+
+    def judged(self, table: "pa.Table") -> Floats:
+        """`decision_function` of an Arrow table that may be a part of another, without its warning."""
+        return self._score(table, [self.score])[self.score]
+
+    def learned_from(self, X: Any) -> NDArray[np.bool_]:
+        """Which rows are equal to rows of the training, (n,), of which up to 20,000 are kept to be compared with."""
+        self._check_fitted()
+        codec, first = self.judges_[0].model.codec, self.judges_[0]
+        return np.concatenate(
+            [
+                first.knows(rows_of(codec, part), strange_cells(codec, part).sum(1).astype(np.float64))
+                for part in _parts(self._table(X))
+            ]
+        )
+
+    def knows_most(self, met: int, rows: int) -> bool:
+        """Whether so many rows equal to kept ones, of `rows`, mean that most rows are of the training.
+
+        In a table of few categories rows are equal by chance: as often as in the training itself.
+        """
+        geometry = self.judges_[0].geometry
+        kept, chance = len(geometry.tensors["reference"]) / self.rows_, geometry.repeated
+        return rows >= _LEAST_ROWS and met > rows * (chance + kept * (1 - chance) / 2)
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for odd rows, 0 for others, (n,)."""
@@ -277,7 +312,7 @@ class AnomalyDetector(Estimator):
         self._check_fitted()
         table = self._table(X)
         chosen = np.zeros(table.num_rows, bool)
-        chosen[self.predict(table) == 1 if rows is None else rows] = True
+        chosen[self.judged(table) > self.threshold_ if rows is None else rows] = True
         found: list[list[Oddity]] = [[] for _ in range(table.num_rows)]
         where = np.flatnonzero(chosen)
         if len(where):

@@ -18,7 +18,7 @@ from dreamgen.data.columns import ColumnShape
 from dreamgen.distributions.columns import Columns
 
 Floats = NDArray[np.float64]
-_WIDEST = 2000  # features whose covariance is still worth its time
+WIDEST = 2000  # features whose covariance is still worth its time
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,15 @@ def _indicators(shapes: tuple[ColumnShape, ...], rows: Batch) -> tuple[Floats, N
 def whitening(points: Floats) -> tuple[Floats, Floats]:
     """A mean (D,) and a matrix (D, D) after which points have no covariance; small sets are shrunk.
 
+    Of more than `WIDEST` features the covariance is left as it is: ones (D,) in the place of the matrix.
+
     Ledoit and Wolf, A well-conditioned estimator for large-dimensional covariance matrices, 2004.
     """
     from sklearn.covariance import ledoit_wolf
 
     loc = points.mean(0)
-    if points.shape[1] > _WIDEST:
-        return loc, np.eye(points.shape[1])
+    if points.shape[1] > WIDEST:
+        return loc, np.ones(points.shape[1])
     covariance, _ = ledoit_wolf(points - loc, assume_centered=True)
     values, vectors = np.linalg.eigh(covariance)
     # Directions in which nothing varies would outweigh all others.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.anomaly.features import Floats, RowSpace, as_tensor, feature_count
+from dreamgen.applications.anomaly.features import WIDEST, Floats, RowSpace, as_tensor, feature_count
 from dreamgen.applications.anomaly.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
 from dreamgen.applications.anomaly.views import MARGINAL, Marginals, Views, view
 from dreamgen.applications.table_model import TableModel
@@ -23,6 +23,7 @@ from dreamgen.training.fit import split_rows
 
 Scores = dict[str, Floats]
 _SMALL = 2000  # rows below which there are several judges, each with its own held-out part
+_WIDE = 1600  # columns beyond which one judge has to do, and learns for fewer steps: each tells it of more cells
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,10 @@ class Judge:
         """What the model makes of rows."""
         return view(self.model, self.space, self.marginals, rows, strange, self.seed)
 
+    def knows(self, rows: Batch, strange: Floats) -> NDArray[np.bool_]:
+        """Which rows are equal to one of the training rows that are kept as neighbours, (n,)."""
+        return self.geometry.holds(self.space.points(rows), strange)
+
     def scores(
         self, views: Views, own: NDArray[np.int64] | None = None, names: Sequence[str] = (*SCORES, "combined")
     ) -> Scores:
@@ -59,18 +64,20 @@ class Judge:
         return found | ({"combined": combine(raw, self.scales)} if "combined" in names else {})
 
 
-def judges_for(rows: int) -> tuple[int, float]:
+def judges_for(rows: int, columns: int) -> tuple[int, float]:
     """How many judges rows get, and the share of the rows that each holds out.
 
     Few rows: several judges, whose held-out parts together are most of the rows. Many: one, and 2,000 rows are
     enough to know the 95th percentile.
     """
-    return (3, 0.3) if rows < _SMALL else (1, min(0.2, 2000 / rows))
+    if rows < _SMALL:
+        return (3 if columns <= _WIDE else 1), 0.3
+    return 1, min(0.2, 2000 / rows)
 
 
 def settings_for(rows: int, columns: int) -> Settings:
     """Settings by the size of a table: nothing else about the data decides."""
-    steps = 300 * np.log10(max(rows, 10))
+    steps = 300 * np.log10(max(rows, 10)) * min(1.0, _WIDE / columns)
     batch = int(np.clip(rows // 8, 16, 128 if rows < 10_000 else 256))
     epochs = int(np.clip(round(steps / max(1, rows / batch)), 2, 300))
     return Settings(
@@ -192,7 +199,8 @@ def _check_shapes(model: TableModel, arrays: Mapping[str, NDArray[Any]], rows: i
         "geometry.plain": (reference, features + 1),
     }
     for name, size in (("input", features), ("latent", latents), ("residual", features)):
-        expected |= {f"geometry.{name}.loc": (size,), f"geometry.{name}.matrix": (size, size)}
+        matrix = (size, size) if size <= WIDEST else (size,)
+        expected |= {f"geometry.{name}.loc": (size,), f"geometry.{name}.matrix": matrix}
     for name in SCORES:
         expected |= {f"scale.{name}": (2, len(arrays[f"scale.{name}"][0])), f"spread.{name}": (1,)}
         knots, surprise = arrays[f"scale.{name}"]

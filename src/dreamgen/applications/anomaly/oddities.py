@@ -14,6 +14,7 @@ from torch import Tensor
 from dreamgen.applications.anomaly.features import Floats
 from dreamgen.applications.anomaly.judge import Judge
 from dreamgen.applications.anomaly.strange import constants_of, strange_cells
+from dreamgen.applications.imputation.filling import Several
 from dreamgen.applications.table_model import rows_of
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import draw
@@ -172,7 +173,8 @@ def _of_block(judge: Judge, trace: Any, x: Tensor, j: Tensor, real: int) -> tupl
     log_prob = trace.p.log_prob(full)[:, :real].cpu()[:, at, j]
     surprise = -torch.logsumexp(log_weight + log_prob, 0)
     weight = log_weight.exp()
-    draws = draw(trace.p, noise_of(trace.batch, judge.seed), _DRAWS)[:, :, :real].cpu()[:, :, at, j]
+    # Several draws for each latent: the noise of a row is its own, whatever rows stand beside it.
+    draws = draw(trace.p, Several(noise_of(trace.batch, judge.seed)), _DRAWS)[:, :, :real].cpu()[:, :, at, j]
     flat, order = draws.flatten(0, 1).sort(0)
     share = weight.expand(_DRAWS, *weight.shape).flatten(0, 1).gather(0, order).cumsum(0) / _DRAWS
     low, high = (flat.gather(0, (share < q).sum(0, keepdim=True).clamp(max=len(flat) - 1))[0] for q in _INTERVAL)

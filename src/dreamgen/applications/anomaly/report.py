@@ -17,7 +17,11 @@ from dreamgen.reports.pictures import scores as histogram
 
 ADDED = ("odd", "oddness", "p_value", "why")
 _KEPT = 200_000  # scores of which a histogram is drawn
-_LISTED = 200  # rows in a report
+_LISTED = 50  # rows in a report
+_ROWS_NOTE = (
+    f"At most {_LISTED} rows are listed; all are in the judged table. They are counted from 1. Expected are 90% "
+    "intervals of numbers and the likeliest category, given the rest of the row."
+)
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Tally:
 
     Attributes:
         rows, odd: counts.
+        known: rows that are equal to rows of the training.
         scores: of the first rows, for a histogram.
         columns: how many odd rows each column made odd, first or beside others.
         oddest: the oddest rows: score, p-value, number, why.
@@ -33,6 +38,7 @@ class Tally:
 
     rows: int = 0
     odd: int = 0
+    known: int = 0
     scores: list[Floats] = field(default_factory=list)
     columns: Counter[str] = field(default_factory=Counter)
     oddest: list[tuple[float, float, int, str]] = field(default_factory=list)
@@ -66,7 +72,8 @@ def names_for(names: Sequence[str]) -> list[str]:
 
 def judge(detector: AnomalyDetector, table: pa.Table, most: int, tally: Tally) -> pa.Table:
     """The rows with 1 or 0 for odd, the score, its p-value and the reasons of those that are odd."""
-    scores = detector.decision_function(table)
+    scores = detector.judged(table)
+    tally.known += int(detector.learned_from(table).sum())
     p = p_values_of(detector.held_out_scores_, scores)
     flagged = scores > detector.threshold_
     why: list[list[Oddity]] = [[] for _ in range(len(scores))]
@@ -119,7 +126,7 @@ def detection_report(detector: AnomalyDetector, tally: Tally, source: str, notes
     if tally.oddest:
         report.section("Rows")
         rows = [{"row": n, "oddness": s, "p": p, "why": why or None} for s, p, n, why in tally.oddest]
-        report.table("The oddest", rows, "Rows are counted from 1; expected are 90% intervals, given the row's rest.")
+        report.table("The oddest", rows, _ROWS_NOTE)
     return report
 
 

@@ -4,8 +4,10 @@
 were held out, and takes a weighted mean. The weights were chosen on other data than any benchmark's.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,8 @@ class Geometry:
         return made
 
     def _white(self, name: str, values: Floats) -> Floats:
-        white: Floats = (values - self.tensors[f"{name}.loc"]) @ self.tensors[f"{name}.matrix"]
+        centred, matrix = values - self.tensors[f"{name}.loc"], self.tensors[f"{name}.matrix"]
+        white: Floats = centred @ matrix if matrix.ndim == 2 else centred * matrix
         return white
 
     def latent(self, views: Views) -> Floats:
@@ -73,13 +76,25 @@ class Geometry:
     def place(self, which: str, views: Views) -> NDArray[np.float32]:
         """Where rows lie: "deep", "white", or "plain", the standardised rows themselves."""
         if which == "plain":
-            return np.concatenate([views.points, self._strange(views)], axis=1).astype(np.float32)
+            return _plain(views.points, views.strange)
         return (self.deep if which == "deep" else self.white)(views).astype(np.float32)
+
+    def holds(self, points: Floats, strange: Floats) -> NDArray[np.bool_]:
+        """Which rows are equal to one of the reference rows, (n,)."""
+        return np.array([row.tobytes() in self._held for row in _plain(points, strange)], bool)
+
+    @property
+    def repeated(self) -> float:
+        """The share of the reference rows that are not there once alone."""
+        return 1 - sum(n == 1 for n in self._held.values()) / self._held.total()
+
+    @cached_property
+    def _held(self) -> Counter[bytes]:
+        return Counter(row.tobytes() for row in np.asarray(self.tensors["plain"]))
 
     @staticmethod
     def _strange(views: Views) -> Floats:
-        """A value never seen is as far from all others as two independent values are from each other."""
-        return np.sqrt(2 * views.strange)[:, None]
+        return _apart(views.strange)
 
     def distance(self, which: str, views: Views, own: Indices | None) -> Floats:
         """Mean distance to the five nearest reference rows, (n,).
@@ -102,6 +117,16 @@ class Geometry:
         oneself = self.tensors["reference"][found] == own[:, None]
         oneself[:, -1] |= ~oneself.any(1)  # not in the reference: the farthest goes
         return np.asarray(distance[~oneself].reshape(len(points), count).mean(1), np.float64)
+
+
+def _plain(points: Floats, strange: Floats) -> NDArray[np.float32]:
+    return np.concatenate([points, _apart(strange)], axis=1).astype(np.float32)
+
+
+def _apart(strange: Floats) -> Floats:
+    """A value never seen is as far from all others as two independent values are from each other, (n, 1)."""
+    found: Floats = np.sqrt(2 * strange)[:, None]
+    return found
 
 
 Score = Callable[[Views, Geometry, Indices | None], Floats]

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamgen.tables import Codec, Frame, Schema, infer_schema
-from dreamgen.tables.cells import family, is_missing, numbers, one_chunk
+from dreamgen.tables.cells import family
+from dreamgen.tables.check import differs
 from dreamgen.tables.schema import Column
 
 if TYPE_CHECKING:
@@ -52,17 +53,5 @@ def constants_of(codec: Codec) -> list[Column]:
 
 def strange_cells(codec: Codec, table: "pa.Table") -> Mask:
     """Where a cell holds what was never there: of the modelled columns, then of the constant ones, (n, d + c)."""
-    constants = [_differs(column, table) for column in constants_of(codec)]
+    constants = [differs(column, table) for column in constants_of(codec)]
     return np.column_stack([codec.unseen(table), *constants])
-
-
-def _differs(column: Column, table: "pa.Table") -> Mask:
-    if column.name not in table.column_names:
-        return np.zeros(table.num_rows, bool)
-    array = one_chunk(table.column(column.name))
-    missing = is_missing(array)
-    held = family(array.type)
-    if held in ("number", "boolean") and not isinstance(column.value, str):
-        return np.asarray(numbers(array) != float(column.value or 0)) & ~missing
-    texts = np.array([str(value) for value in array.to_pylist()], dtype=object)
-    return np.asarray(texts != str(column.value)) & ~missing

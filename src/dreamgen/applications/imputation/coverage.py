@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from dreamgen.applications.imputation.filling import blocks
+from dreamgen.applications.imputation.gaps import in_order
 from dreamgen.applications.imputation.predictor import Member
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator
@@ -93,11 +94,15 @@ def measure(
         share: of the cells that is hidden, as in the table to be filled.
         samples: K.
         seed: of the holes.
-        asked: the columns whose numbers are hidden; by default all.
+        asked: the columns whose numbers are hidden; by default all, levels that are numbers in order among them.
     """
     codec = models[0].model.codec
-    pairs = zip(codec.names, codec.shapes, strict=True)
-    numbers = torch.tensor([not shape.levels and (asked is None or name in asked) for name, shape in pairs])
+    numbers = torch.tensor(
+        [
+            (not coding.shape.levels or in_order(coding.column)) and (asked is None or coding.column.name in asked)
+            for coding in codec.codings
+        ]
+    )
     parts = [
         _scores(model, rows[:_ROWS], numbers, share, samples, seed)
         for model, rows in zip(models, held_out, strict=True)
@@ -155,7 +160,7 @@ def _scores(
 
 @torch.no_grad()
 def between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
-    """F(x) and F just below x, (n, d), given the seen cells of rows."""
+    """F(x) and F just below x, (n, d), given the seen cells of rows; 1 and 0 of levels that have no order."""
     high, low, start = [], [], 0
     step = torch.tensor([shape.step for shape in member.model.codec.shapes])
     for block in blocks(member.model, seen, samples, seed):
@@ -164,4 +169,28 @@ def between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: in
         # What is below a value of a grid is the value before it.
         low.append(block.cdf(own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))))
         start += block.real
-    return np.concatenate(high), np.concatenate(low)
+    found = np.concatenate(high), np.concatenate(low)
+    _between_levels(member, seen, x, samples, seed, found)
+    return found
+
+
+def _between_levels(
+    member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int, found: tuple[Floats, Floats]
+) -> None:
+    """The same of the columns of levels, in place: those have shares, which trees have a say in."""
+    codings = member.model.codec.codings
+    columns = [j for j, coding in enumerate(codings) if coding.shape.levels]
+    ordered = [j for j in columns if in_order(codings[j].column)]
+    for values, unknown in zip(found, (1.0, 0.0), strict=True):
+        values[:, columns] = unknown
+    shares = member.expected(seen, samples, seed)[1] if ordered else {}
+    for j in ordered:
+        column, own = codings[j].column, x[:, j].long().numpy()
+        named = np.array(column.categories, np.float64)
+        if column.rare:  # one level, told by the commonest
+            named = np.append(named, float(column.rare[0]))
+        below = np.cumsum(shares[j][:, np.argsort(named)], 1)
+        place = np.argsort(np.argsort(named))[own]
+        every = np.arange(len(own))
+        found[0][:, j] = below[every, place]
+        found[1][:, j] = np.where(place > 0, below[every, np.maximum(place - 1, 0)], 0.0)

@@ -15,6 +15,7 @@ from dreamgen.tables import Codec, Column, Notes
 from dreamgen.tables.cells import family, is_missing, numbers, one_chunk
 from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.restore import from_levels, from_numbers, made_anew
+from dreamgen.tables.types import parse_type
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -48,7 +49,7 @@ class Gaps:
         """The table with numbers, (n, d) in their own units, and the likeliest level of each column of `shares`.
 
         Numbers keep their fractions wherever their dtype can hold them: they are means. So do ordinal columns of
-        numbers that are written as fractions. With a level, these get that quantile instead of their mean.
+        numbers that are written as fractions. With a level, all of these get that quantile instead.
         """
         made = {}
         for j, coding in enumerate(self.codec.codings):
@@ -59,9 +60,10 @@ class Gaps:
                 made[column.name] = from_numbers(column, own, there)
             elif j not in shares:
                 continue
-            elif _is_mean(column, self.table.column(column.name).type):
-                named = np.array([*column.categories, *column.rare][: shares[j].shape[1]], np.float64)
-                made[column.name] = arrow().array(_level_of(shares[j], named, level), arrow().float64())
+            elif in_order(column) and (
+                level is not None or arrow().types.is_floating(self.table.column(column.name).type)
+            ):
+                made[column.name] = arrow().array(_level_of(*told_apart(column, shares[j]), level), arrow().float64())
             else:
                 every = np.ones(len(values), bool)
                 made[column.name] = from_levels(column, shares[j].argmax(1), every, None)
@@ -111,10 +113,20 @@ def _gaps(column: Any) -> Mask:
     return missing | np.isinf(numbers(column))
 
 
-def _is_mean(column: Column, kind: Any) -> bool:
-    """Whether a column of levels takes a mean: whole numbers in order, in a dtype that holds fractions."""
-    plain = column.kind == "ordinal" and len(column.rare) <= 1 and not (column.other and not column.rare)
-    return plain and bool(arrow().types.is_floating(kind))
+def in_order(column: Column) -> bool:
+    """Whether the levels of a column are numbers in order, each named: they have quantiles, and a mean."""
+    named = column.kind == "ordinal" and not (column.other and not column.rare)
+    return named and family(parse_type(column.dtype)) == "number"
+
+
+def told_apart(column: Column, shares: Floats) -> tuple[Floats, Floats]:
+    """Shares of levels, (n, levels), as shares of values, (n, values), that of rare ones by how often each was
+    there; and these values."""
+    named = np.array([*column.categories, *column.rare], np.float64)
+    if len(column.rare) > 1:
+        counts = np.array(column.rare_counts or [1] * len(column.rare), np.float64)
+        shares = np.concatenate([shares[:, :-1], shares[:, -1:] * counts / counts.sum()], 1)
+    return shares, named
 
 
 def _level_of(shares: Floats, named: Floats, level: float | None) -> Floats:

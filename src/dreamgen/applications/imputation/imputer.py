@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from dreamgen.applications.imputation.conditional import conditional_draws
 from dreamgen.applications.imputation.coverage import LEVEL, Coverage, measure
-from dreamgen.applications.imputation.files import LOG, fresh_folder, load_models, part_of, save_models
 from dreamgen.applications.imputation.gaps import Gaps, find_gaps
+from dreamgen.applications.imputation.keeping import keep, recall
 from dreamgen.applications.imputation.log_imputer import LogImputer
 from dreamgen.applications.imputation.predictor import Member, Predictor
 from dreamgen.applications.imputation.training import missing_share, settings_for, train_models
@@ -19,17 +19,13 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
-from dreamgen.files import read_folder
-from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
 from dreamgen.tables.cells import Floats
 from dreamgen.training import Record
 
-_CONDITIONAL_SAMPLES = 500  # given few columns, few latents of q explain them well
 _LOG_SAMPLES = 50  # a row about each gap is one of many
 _LOG_STEPS = 1000  # of a model that says how far regressions may be off
 _INDICATOR = "missingindicator_"
-_LOG = "log"
 
 
 class Imputer(Estimator):
@@ -172,10 +168,11 @@ class Imputer(Estimator):
         run: dict[str, Any] = {"device": self.device, "stop": stop, "on_record": on_record}
         run |= {"refine": self.refine, "asked": asked}
         made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
-        self.models_, held_out = made
+        self.models_ = [one.member for one in made]
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
         share = 0.1 if missing_share(rows) > 0.05 else 0.2
-        self.coverage_ = measure(self.models_, held_out, share, self.samples, self.seed_, asked)
+        witnesses, held_out = [one.witness for one in made], [one.held_out for one in made]
+        self.coverage_ = measure(witnesses, held_out, share, self.samples, self.seed_, asked)
 
     def _check_rows(self, frame: Frame) -> None:
         if not frame.table.num_rows:
@@ -259,28 +256,7 @@ class Imputer(Estimator):
             )
         frame = read_frame(X)
         self._check_rows(frame)
-        there = [name for name in self.codec_.names if name in frame.table.column_names]
-        given = [name for name in there if name not in (columns or ())] if given is None else list(given)
-        drawn = [n for n in self.codec_.names if n not in given] if columns is None else list(columns)
-        for name in [*given, *drawn]:
-            if name not in self.codec_.names:
-                raise DataError(f"no column {name!r} in the model: {nearest(name, self.codec_.names)}")
-        for name in given:
-            if name not in there:
-                raise DataError(f"{frame.source} has no column {name!r}: {nearest(name, frame.table.column_names)}")
-        if both := [name for name in drawn if name in given]:
-            raise SettingsError(f"column {both[0]!r}: expected to be given or drawn, got both")
-        x, mask = self.codec_.encode(frame.table.select(given) if given else frame.table, partial=True)
-        mask &= np.array([name in given for name in self.codec_.names])
-        rows = Batch(torch.from_numpy(np.where(mask, x, 0)), torch.from_numpy(mask))
-        made = []
-        for number, values in enumerate(self.predictor.draws(rows, m, 0, _CONDITIONAL_SAMPLES, refined=False)):
-            table = frame.table.select(given)
-            decoded = self.codec_.decode(values, noise=derive_seed(self.seed_, "rare", number))
-            for name in drawn:
-                table = table.append_column(name, decoded.column(name))
-            made.append(frame.like(table))
-        return made
+        return conditional_draws(self.predictor, frame, columns, given, m)
 
     def _gaps(self, X: Any) -> tuple[Frame, Gaps]:
         self._check_fitted()
@@ -356,50 +332,12 @@ class Imputer(Estimator):
     def save(self, folder: str | Path) -> None:
         """Write a folder that `load` reads; raises OutputError."""
         self._check_fitted()
-        kept: dict[str, Any] = {
-            "seed": self.seed_,
-            "samples": self.samples,
-            "add_indicator": self.add_indicator,
-            "sample_posterior": self.sample_posterior,
-            "columns": list(self.feature_names_in_),
-            "missing": self.missing_,
-            "coverage": self.coverage_.to_dict(),
-            "log": {},
-        }
-        trees = None
-        if self.log_ is not None:
-            name = fresh_folder(Path(folder), _LOG)
-            kept["log"] = {**self.log_.to_dict(), "folder": name}
-            self.log_.imputer.save(Path(folder) / name)
-            trees = None if self.log_.refiner is None else self.log_.refiner.to_bytes()
-        save_models(Path(folder), self.models_, self.codec_, kept, trees)
+        keep(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "Imputer":
         """An imputer from a folder; nothing in it is executed. Raises ModelFileError."""
-        models, codec, kept = load_models(Path(folder), device)
-        made = cls(
-            samples=kept["samples"],
-            models=max(1, len(models)),
-            refine=any(member.refiner is not None for member in models),
-            add_indicator=kept["add_indicator"],
-            sample_posterior=kept["sample_posterior"],
-            device=device,
-            random_state=kept["seed"],
-        )
-        made.seed_, made.models_, made.codec_ = kept["seed"], models, codec
-        made.missing_, made.coverage_ = kept["missing"], Coverage.from_dict(kept["coverage"])
-        made.feature_names_in_ = np.array(kept["columns"], dtype=object)
-        made.n_features_in_ = len(kept["columns"])
-        made.notes_, made.log_ = Notes(), None
-        if kept["log"]:
-            trees = read_folder(Path(folder)).get(LOG)
-            made.log_ = LogImputer.from_dict(
-                cls.load(part_of(Path(folder), kept["log"].pop("folder", None)), device), kept["log"], trees
-            )
-            made.refine = trees is not None
-            made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
-        return made
+        return recall(cls, Path(folder), device)
 
 
 def _notes(frame: Frame, *others: Notes) -> Notes:

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreamgen.errors import DataError
-from dreamgen.registry import nearest
 from dreamgen.tables.cells import Floats, family, numbers, one_chunk
 from dreamgen.tables.extras import arrow
+from dreamgen.tables.notes import Notes
+from dreamgen.tables.places import in_order
 
 Ints = NDArray[np.int64]
 PARTS = ("rest", "line", "slope", "bend")
@@ -51,27 +51,14 @@ class Log:
 
 
 def read_log(table: Any, sensors: list[str], time: str | None, group: str | None) -> Log:
-    """A table as a log; raises DataError for a column that is not there, or times that are missing."""
-    n = table.num_rows
-    for name in (time, group):
-        if name is not None and name not in table.column_names:
-            raise DataError(f"the log has no column {name!r}: {nearest(name, table.column_names)}")
-    groups = np.zeros(n, np.int64)
-    if group is not None:
-        coded = one_chunk(table.column(group)).dictionary_encode()
-        groups = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    times = np.arange(n, dtype=np.float64)
-    if time is not None:
-        times = numbers(table.column(time))
-        if np.isnan(times).any():
-            raise DataError(f"column {time!r}: expected a time in every row, got {int(np.isnan(times).sum())} gaps")
-    order = np.lexsort((times, groups))
-    starts = np.flatnonzero(np.r_[True, np.diff(groups[order]) != 0]) if n else np.zeros(0, np.int64)
-    sizes = np.diff(np.r_[starts, n])
+    """A table as a log; raises DataError for no rows, a column that is not there, or times that are missing."""
+    parts = in_order(table, time, group, Notes())
+    order, sizes = np.concatenate(parts), [len(part) for part in parts]
+    starts = np.cumsum([0, *sizes[:-1]])
     values = np.stack([numbers(table.column(name)) for name in sensors], 1)[order]
     values[~np.isfinite(values)] = np.nan
     is_date = time is not None and family(one_chunk(table.column(time)).type) in ("datetime", "text")
-    clock = _clock(times[order], is_date) if time is not None else np.zeros((n, 0))
+    clock = np.zeros((len(order), 0)) if time is None else _clock(numbers(table.column(time))[order], is_date)
     return Log(values, clock, np.repeat(starts, sizes), np.repeat(starts + sizes, sizes), order)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from dreamgen.applications.imputation.filling import Block, Floats, blocks, expected
 from dreamgen.applications.imputation.refine import Refiner
@@ -55,25 +57,29 @@ class Predictor:
     seed: int
 
     def expected(self, rows: Batch) -> tuple[Floats, dict[int, Floats]]:
-        """Means of numbers in their own units, (n, d), and probabilities of levels, (n, levels), by column."""
+        """Means of numbers in their own units, (n, d), and probabilities of levels, (n, levels), by column; of a row
+        without gaps nothing is asked, and all are 0."""
         shapes = self.codec.shapes
         numbers = np.zeros(tuple(rows.x.shape))
         shares = {j: np.zeros((len(rows), shape.levels)) for j, shape in enumerate(shapes) if shape.levels}
-        for member in self.models:
-            means, own = member.expected(rows, self.samples, self.seed)
-            numbers += self.codec.natural(means) / len(self.models)
+        places, asked = _with_gaps(rows)
+        for member in self.models if len(places) else ():
+            means, own = member.expected(asked, self.samples, self.seed)
+            numbers[places] += self.codec.natural(means) / len(self.models)
             for j, share in shares.items():
-                share += own[j] / len(self.models)
+                share[places] += own[j] / len(self.models)
         return numbers, shares
 
     def quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
-        """Quantiles of numbers in their own units, (n, d) for each level; those of several models are averaged."""
+        """Quantiles of numbers in their own units, (n, d) for each level; those of several models are averaged, and
+        of a row without gaps all are 0."""
         found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
-        for member in self.models:
-            for here, block in _places(blocks(member.model, rows, self.samples, self.seed)):
+        places, asked = _with_gaps(rows)
+        for member in self.models if len(places) else ():
+            for here, block in _places(blocks(member.model, asked, self.samples, self.seed)):
                 shift = member.shift(block)
                 for one, values in zip(found, block.quantiles(levels), strict=True):
-                    one[here] += self.codec.natural(values + shift) / len(self.models)
+                    one[places[here]] += self.codec.natural(values + shift) / len(self.models)
         return found
 
     def draws(self, rows: Batch, m: int, first: int, least: int = 0, refined: bool = True) -> Floats:
@@ -94,6 +100,14 @@ class Predictor:
                     shift = member.shift(block) if refined else 0.0
                     made[mine, here] = block.draws(int(mine.sum())) + shift
         return made
+
+
+def _with_gaps(rows: Batch) -> tuple[NDArray[np.int64], Batch]:
+    """The numbers of the rows that have gaps, and these rows."""
+    if rows.mask is None:
+        return np.zeros(0, np.int64), rows[:0]
+    places = torch.nonzero(~rows.mask.all(1))[:, 0]
+    return places.numpy(), rows[places]
 
 
 def _places(parts: Iterator[Block]) -> Iterator[tuple[slice, Block]]:

@@ -1,10 +1,14 @@
 """What filling did to a table, column by column, collected while its rows go by."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dreamgen.applications.imputation.imputer import Imputer
 from dreamgen.reports import Report
@@ -12,6 +16,7 @@ from dreamgen.tables.cells import Floats, family, is_missing, numbers, one_chunk
 
 _KEPT = 20_000  # numbers of a column that a histogram is drawn from
 _PANELS = 24
+_VALUES = 1000  # of a column of categories that are counted; one of more holds names or notes
 
 
 @dataclass
@@ -22,12 +27,28 @@ class ColumnTally:
     left: int = 0
     observed: list[Floats] = field(default_factory=list)
     filled: list[Floats] = field(default_factory=list)
+    words: tuple[Counter[str], Counter[str]] = field(default_factory=lambda: (Counter(), Counter()))
 
     def keep(self, kept: list[Floats], values: Floats) -> None:
         """The first numbers, up to a limit."""
         room = _KEPT - sum(map(len, kept))
         if room > 0 and len(values):
             kept.append(values[:room])
+
+    def count(self, old: Any, new: Any, gone: NDArray[np.bool_]) -> None:
+        """Categories that were observed, and those that were filled in."""
+        for counter, values, where in ((self.words[0], old, ~gone), (self.words[1], new, gone)):
+            if len(counter) <= _VALUES and where.any():
+                found = pc.value_counts(one_chunk(values).filter(pa.array(where)))
+                counter.update({str(one["values"]): one["counts"] for one in found.to_pylist()[: _VALUES + 1]})
+
+    @property
+    def shares(self) -> dict[str, dict[str, float]]:
+        """Shares of categories observed and filled in; empty where nothing was filled or values are too many."""
+        if not self.words[1] or max(map(len, self.words)) > _VALUES:
+            return {}
+        named = zip(("observed", "filled"), self.words, strict=True)
+        return {name: {word: n / held.total() for word, n in held.items()} for name, held in named if held}
 
 
 @dataclass
@@ -51,6 +72,8 @@ class Tally:
                 values = numbers(new)
                 tally.keep(tally.observed, values[~gone & np.isfinite(values)])
                 tally.keep(tally.filled, values[gone & np.isfinite(values)])
+            elif family(one_chunk(old).type) in ("text", "boolean"):
+                tally.count(old, new, gone & ~is_missing(new))
 
     @property
     def missing(self) -> int:
@@ -87,6 +110,8 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         "seed": imputer.seed_,
     }
     report.facts(facts)
+    if not tally.missing:
+        report.say("No cell was empty: the rows are as they came.")
     for note in notes:
         report.warn(note)
     report.section("Intervals")
@@ -99,7 +124,7 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         report.facts(
             {
                 "as the model gives them": coverage.raw,
-                "after calibration, which is what `intervals` returns": coverage.calibrated,
+                "after calibration": coverage.calibrated,
                 "hidden numbers": coverage.cells,
             }
         )
@@ -116,7 +141,7 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         }
         for name, column in tally.columns.items()
     ]
-    report.table("Columns", rows)
+    report.table("What was empty, and what is there now", rows)
     panels = {
         name: {"observed": np.concatenate(column.observed), "filled": np.concatenate(column.filled)}
         for name, column in tally.columns.items()
@@ -130,6 +155,11 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
             "" if len(shown) == len(panels) else f"The first {_PANELS} of {len(panels)} columns of numbers with gaps."
         )
         report.figure("Observed and filled", histograms(shown), "Histograms of numbers, observed and filled", note)
+    if shares := {name: tally.columns[name].shares for name in tally.columns if tally.columns[name].shares}:
+        from dreamgen.reports.pictures import bars
+
+        shown_shares = dict(list(shares.items())[:_PANELS])
+        report.figure("Categories, observed and filled", bars(shown_shares), "Shares of categories")
     return report
 
 

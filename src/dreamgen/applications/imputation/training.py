@@ -2,14 +2,19 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
+
+from dreamgen.applications.imputation.filling import expected
 from dreamgen.applications.imputation.predictor import Member
 from dreamgen.applications.imputation.refine import Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import derive_seed
+from dreamgen.distributions import derive_seed, generator
 from dreamgen.errors import DataError
 from dreamgen.recipes import RECIPES
 from dreamgen.tables import Codec
@@ -17,6 +22,10 @@ from dreamgen.training.fit import split_rows
 
 STEPS = 4000
 HELD_OUT = 0.05  # share of the rows on which intervals are checked
+FEW, FEW_HELD_OUT = 2000, 0.2  # rows below which it is so many, and all of them are learned from in the end
+_SHORTER = 8  # times fewer steps, which may be better for few rows
+_LEAST_HIDDEN = 0.2  # share of the cells of held-out rows by which it is told
+_SAMPLES = 50  # K, to tell which is better
 
 
 def filling_settings(rows: int, missing: float, steps: int = STEPS) -> Settings:
@@ -49,39 +58,99 @@ def missing_share(rows: Batch) -> float:
     return 0.0 if rows.mask is None else 1 - float(rows.mask.float().mean())
 
 
-def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, Any] | None) -> Settings:
-    """The settings that were asked for, or some of them changed, or the usual ones."""
+def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, Any] | None) -> tuple[Settings, ...]:
+    """The settings that were asked for, or some of them changed, or the usual ones; several are to be chosen from.
+
+    Of few rows nobody knows beforehand how long they can be learned from: where columns decide each other longer is
+    better, and where they are noise a long training knows the rows by heart.
+    """
     if isinstance(asked, Settings):
-        return asked
-    usual = filling_settings(len(rows), missing_share(rows), steps or STEPS)
-    return usual.replace(**asked) if asked else usual
+        return (asked,)
+    lengths = [STEPS // _SHORTER, STEPS] if len(rows) < FEW and not (steps or asked) else [steps or STEPS]
+    usual = [filling_settings(len(rows), missing_share(rows), length) for length in lengths]
+    return tuple(one.replace(**asked) if asked else one for one in usual)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came of one training.
+
+    Attributes:
+        member: what fills.
+        witness: what says how far it can be trusted: the same, but it never saw
+        held_out: these rows.
+    """
+
+    member: Member
+    witness: Member
+    held_out: Batch
 
 
 def train_models(
     codec: Codec,
     rows: Batch,
-    settings: Settings,
+    settings: Sequence[Settings],
     count: int,
     seed: int,
     *,
     refine: bool = True,
     asked: Sequence[str] | None = None,
     **run: Any,
-) -> tuple[list[Member], list[Batch]]:
-    """Models with seeds of their own, and for each the rows that it was not trained on; raises DataError."""
+) -> list[Trained]:
+    """Models with seeds of their own; raises DataError.
+
+    Args:
+        codec: fitted.
+        rows: to learn from.
+        settings: which one is found out, by the first model's held-out rows, if there are several.
+        count: of models.
+        seed: of everything random.
+        refine: with trees.
+        asked: the columns that trees are grown for; by default all.
+        run: as `TableModel.fit_rows` has it.
+    """
     # A row without any value teaches nothing; the order of the others is kept.
     taught = rows if rows.mask is None else rows[rows.mask.any(1)]
     if not len(taught):
         raise DataError("expected rows with values, got only gaps")
-    models, held_out = [], []
+    few, found = len(taught) < FEW, []
     for number in range(count):
         own = seed if number == 0 else derive_seed(seed, "model", number) % 2**31
-        with warnings.catch_warnings():
-            # Columns that know little of each other need few latents: no cure is called for.
-            warnings.filterwarnings("ignore", message="the posterior has collapsed")
-            aside, kept = split_rows(len(taught), HELD_OUT, own)
-            known = taught[kept.sort().values]
-            model = TableModel.fit_rows(codec, known, settings=settings, seed=own, **run)
-        models.append(Member(model, Refiner.fit(model, known, own, asked) if refine else None))
-        held_out.append(taught[aside])
-    return models, held_out
+        aside, kept = split_rows(len(taught), FEW_HELD_OUT if few else HELD_OUT, own)
+        known, held_out = taught[kept.sort().values], taught[aside]
+        models = [_fit(codec, known, one, own, **run) for one in settings]
+        wrong = [_error(model, held_out, own) for model in models] if len(models) > 1 else [0.0]
+        best = int(np.argmin(wrong))
+        settings = settings[best : best + 1]
+        witness = member = _with_trees(models[best], known, own, asked, refine)
+        if few and len(held_out):
+            member = _with_trees(_fit(codec, taught, settings[0], own, **run), taught, own, asked, refine)
+        found.append(Trained(member, witness, held_out))
+    return found
+
+
+def _fit(codec: Codec, rows: Batch, settings: Settings, seed: int, **run: Any) -> TableModel:
+    with warnings.catch_warnings():
+        # Columns that know little of each other need few latents: no cure is called for.
+        warnings.filterwarnings("ignore", message="the posterior has collapsed")
+        return TableModel.fit_rows(codec, rows, settings=settings, seed=seed, **run)
+
+
+def _with_trees(model: TableModel, rows: Batch, seed: int, asked: Sequence[str] | None, refine: bool) -> Member:
+    return Member(model, Refiner.fit(model, rows, seed, asked) if refine else None)
+
+
+def _error(model: TableModel, rows: Batch, seed: int) -> float:
+    """The mean squared error of hidden cells of rows, in model units; of a category, of the shares of its levels."""
+    mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    share = max(missing_share(rows), _LEAST_HIDDEN)
+    hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "choice")) < share)
+    if not hidden.any():
+        return 0.0
+    seen = Batch(torch.where(hidden, 0.0, rows.x), mask & ~hidden)
+    means, shares = expected(model, seen, _SAMPLES, seed)
+    square = (means - rows.x.double().numpy()) ** 2
+    for j, share_ in shares.items():
+        own = np.eye(share_.shape[1])[rows.x[:, j].long().numpy()]
+        square[:, j] = ((share_ - own) ** 2).sum(1)
+    return float(square[hidden.numpy()].mean())

@@ -27,6 +27,7 @@ Array = npt.NDArray[Any]
 _FACTS = "inspector.json"
 _CALIBRATION = 1 / 3  # of the normal pictures: what heat is usual at each place, and how large scores get
 _FEWEST = 12
+_CHANNELS = 4  # more are no picture, but its axes in another order
 _SMOOTH = 1.0  # pixels over which what is usual is averaged
 _WEIGHTS = (2.0, 1.0)  # of what is seen without the light, and as it is
 _TOP = 0.02  # the share of a picture's pixels, the hottest, whose mean is its score
@@ -62,22 +63,23 @@ class PictureInspector(Estimator):
         """Learn what normal pictures look like.
 
         Args:
-            X: (n, height, width), bytes or floats in [0, 1], none with a defect that should be found.
+            X: (n, height, width) or, in colour, (n, height, width, channels), bytes or floats in [0, 1], none with
+                a defect that should be found.
             y: ignored.
             groups: (n,) pictures of the same part have the same number: they are learned from or calibrate together.
 
         Raises:
-            DataError: no grey pictures, too small ones, or too few.
+            DataError: no pictures, too small ones, or too few.
             SettingsError: a parameter is not valid.
         """
         if not 0 < self.false_alarms < 1:
             raise SettingsError(f"false_alarms: expected a share between 0 and 1, got {self.false_alarms!r}")
-        x = grey(X)
+        x = as_parts(X)
         self.shape_ = x.shape[1:]
         if len(x) < _FEWEST:
             raise DataError(f"expected at least {_FEWEST} pictures to learn from, got {len(x)}")
         views = self._views()
-        if min(self.shape_) < 2 * max(self.sizes):
+        if min(self.shape_[:2]) < 2 * max(self.sizes):
             raise DataError(f"expected pictures of at least {2 * max(self.sizes)} pixels a side, got {self.shape_}")
         self.calibration_ = self._held_out(len(x), groups)
         kept = np.setdiff1d(np.arange(len(x)), self.calibration_)
@@ -176,9 +178,9 @@ class PictureInspector(Estimator):
 
     def _check(self, X: npt.ArrayLike) -> Array:
         self._check_fitted()
-        x = grey(X)
+        x = as_parts(X)
         if x.shape[1:] != self.shape_:
-            raise DataError(f"expected pictures of {self.shape_} pixels, got {x.shape[1:]}")
+            raise DataError(f"expected pictures of shape {self.shape_}, got {x.shape[1:]}")
         return x
 
 
@@ -217,12 +219,16 @@ def hottest(heat: Array) -> npt.NDArray[np.float64]:
     return mean
 
 
-def grey(X: npt.ArrayLike) -> Array:
-    """Pictures as floats in [0, 1], (n, height, width); raises DataError where they are none."""
+def as_parts(X: npt.ArrayLike) -> Array:
+    """Pictures as floats in [0, 1], (n, height, width) or (n, height, width, channels); raises DataError where they
+    are none."""
     x = np.asarray(X)
     x = x[..., 0] if x.ndim == 4 and x.shape[-1] == 1 else x
-    if x.ndim != 3 or not len(x):
-        raise DataError(f"expected grey pictures, (n, height, width), got shape {x.shape}")
+    if x.ndim not in (3, 4) or (x.ndim == 4 and not 2 <= x.shape[-1] <= _CHANNELS) or not len(x):
+        raise DataError(
+            f"expected pictures, (n, height, width) or (n, height, width, channels) of up to {_CHANNELS} channels, "
+            f"got shape {x.shape}"
+        )
     if x.dtype == np.uint8:
         return (x / np.float32(255)).astype(np.float32)
     if x.dtype.kind not in "fiub" or not np.isfinite(x).all() or x.min() < 0 or x.max() > 1:

@@ -40,7 +40,8 @@ def memory_of(
     own = {key.removeprefix(prefix): content for key, content in files.items() if key.startswith(prefix)}
     tensors, memory = parse_tensors(files[name], name), Memory(view, seed)
     saved = model_of(own, folder / prefix)
-    if tuple(saved.event_shape) != (view.size, view.size) or saved.settings.latent_dim != view.latents:
+    patch = (view.size, view.size, *shape[2:])
+    if tuple(saved.event_shape) != patch or saved.settings.latent_dim != view.latents:
         raise ModelFileError(f"{folder}: the model of view {number} is not one of patches of {view.size} pixels")
     try:
         _check(tensors, view, shape)
@@ -58,8 +59,8 @@ def _check(tensors: Mapping[str, Tensor], view: View, shape: Sequence[int]) -> N
         "active": (view.latents,),
         "spread": (count,),
         "bank": (len(tensors["bank"]), count + 2),
-        "mean": tuple(shape),
-        "deviation": tuple(shape),
+        "mean": tuple(shape[:2]),
+        "deviation": tuple(shape[:2]),
     }
     for name, wanted in expected.items():
         if tuple(tensors[name].shape) != wanted:

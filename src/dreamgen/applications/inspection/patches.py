@@ -1,6 +1,7 @@
 """Patches of pictures, told apart by the codes of a variational autoencoder and by how far they lie from known ones.
 
-Letters: N pictures of H x W pixels, patches of P pixels a side on a grid of A x B places.
+Letters: N pictures of H x W pixels, of C channels where they are in colour, patches of P pixels a side on a grid of
+A x B places.
 """
 
 from dataclasses import dataclass
@@ -45,23 +46,24 @@ class View:
 
 
 def prepare(pictures: Array, light: Light) -> Array:
-    """Pictures in [0, 1], (N, H, W), in units of their own noise or contrast."""
+    """Pictures in [0, 1], (N, H, W[, C]), in units of their own noise or contrast, each channel by itself."""
     log = np.log(pictures + np.float32(_DARKEST)).astype(np.float32)
     if light == "as it is":
         return np.asarray(4 * (log - log.mean((1, 2), keepdims=True)), np.float32)
-    height, width = log.shape[1:]
+    (height, width), channels = log.shape[1:3], log.ndim - 3
     if light != "even":
         window = (1, height // 3 | 1, 1) if light == "vertical" else (1, 1, width // 3 | 1)
-        log -= ndimage.median_filter(log, window, mode="nearest")
-    log -= ndimage.gaussian_filter(log, (0, height / 12, width / 12), mode="nearest")
+        log -= ndimage.median_filter(log, (*window, *[1] * channels), mode="nearest")
+    log -= ndimage.gaussian_filter(log, (0, height / 12, width / 12, *[0] * channels), mode="nearest")
     noise = 1.4826 * np.median(np.abs(log), axis=(1, 2), keepdims=True) + 2e-3
     return np.asarray((log / noise).clip(-12, 12), np.float32)
 
 
 def cut(pictures: Array, view: View) -> Array:
-    """Patches of prepared pictures, (N, A, B, P, P)."""
+    """Patches of prepared pictures, (N, A, B, P, P), of colour ones (N, A, B, P, P, C)."""
     size = (view.size, view.size)
-    return np.lib.stride_tricks.sliding_window_view(pictures, size, (1, 2))[:, :: view.step, :: view.step]
+    found = np.lib.stride_tricks.sliding_window_view(pictures, size, (1, 2))[:, :: view.step, :: view.step]
+    return np.moveaxis(found, 3, -1) if pictures.ndim == 4 else found
 
 
 class Memory:
@@ -76,18 +78,15 @@ class Memory:
         self.view, self.seed = view, seed
 
     def learn(self, pictures: Array) -> "Memory":
-        """Train a model on patches of normal pictures, (N, H, W), and keep the codes of some."""
+        """Train a model on patches of normal pictures, (N, H, W) or (N, H, W, C), and keep the codes of some."""
         rng = np.random.default_rng([self.seed, self.view.size])
         prepared = prepare(pictures, self.view.light)
         everywhere = cut(prepared, View(self.view.light, self.view.size, 1))
         n, a, b = everywhere.shape[:3]
         chosen = (rng.integers(m, size=min(_PATCHES, n * a * b)) for m in (n, a, b))
         self.model = self._model().fit(np.ascontiguousarray(everywhere[tuple(chosen)]))
-        codes = self.model.transform(
-            np.ascontiguousarray(everywhere[:: max(1, n // 20)][:, ::8, ::8]).reshape(
-                -1, self.view.size, self.view.size
-            )
-        )
+        some = np.ascontiguousarray(everywhere[:: max(1, n // 20)][:, ::8, ::8])
+        codes = self.model.transform(some.reshape(-1, *some.shape[3:]))
         spread = codes.std(0)
         active = spread > _ACTIVE * spread.max()
         self.active, self.spread = active, np.asarray(spread[active], np.float32)
@@ -113,10 +112,10 @@ class Memory:
         )
 
     def _codes(self, picture: Array) -> Array:
-        """One prepared picture, (H, W), to the codes of its patches and their places, (A, B, D + 2)."""
+        """One prepared picture, (H, W) or (H, W, C), to the codes of its patches and their places, (A, B, D + 2)."""
         patches = cut(picture[None], self.view)[0]
         a, b = patches.shape[:2]
-        codes = self.model.transform(np.ascontiguousarray(patches).reshape(a * b, self.view.size, self.view.size))
+        codes = self.model.transform(np.ascontiguousarray(patches).reshape(a * b, *patches.shape[2:]))
         place = np.stack(np.meshgrid(np.linspace(0, _PLACE, a), np.linspace(0, _PLACE, b), indexing="ij"), -1)
         scaled = (codes[:, self.active] / self.spread).reshape(a, b, -1)
         return np.concatenate([scaled, place], -1).astype(np.float32)
@@ -134,6 +133,6 @@ class Memory:
         # A patch's heat belongs to its middle; beyond the outermost middles it goes on.
         places = [
             ((np.arange(pixels) - (self.view.size - 1) / 2) / self.view.step).clip(0, cells - 1)
-            for pixels, cells in zip(picture.shape, grid.shape, strict=True)
+            for pixels, cells in zip(picture.shape[:2], grid.shape, strict=True)
         ]
         return np.asarray(ndimage.map_coordinates(grid, np.meshgrid(*places, indexing="ij"), order=1), np.float32)

@@ -18,6 +18,18 @@ from dreamgen.tables.extras import arrow
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_WORDS = (
+    "What was odd in the oddest window of a stretch, and what was expected there. The level is a window's mean; "
+    "highest, lowest and part 1 to part 6, the means over its sixths, are told from the level; the trend is the "
+    "slope where a window is two long; steps are from one moment to the next, whichever way."
+)
+
+
+def spoken(time: Any) -> str:
+    """A time stamp for a person: without the T, and without parts of a second where there are none."""
+    text = str(time)
+    return text.replace("T", " ").removesuffix(".000000") if isinstance(time, np.datetime64) else text
+
 
 @dataclass(frozen=True)
 class SeriesFindings:
@@ -34,6 +46,7 @@ class SeriesFindings:
         spans: flagged stretches, in order of time.
         learned: moments that the model learned from, at the beginning of this log; 0: from another log.
         columns: of the windows' table.
+        seed: of the detector, where it has one.
     """
 
     judged: Frame
@@ -45,6 +58,7 @@ class SeriesFindings:
     spans: tuple[Span, ...]
     learned: int = 0
     columns: tuple[str, ...] = field(default=(), repr=False)
+    seed: int | None = None
 
     @property
     def flagged(self) -> npt.NDArray[np.bool_]:
@@ -83,7 +97,7 @@ class SeriesFindings:
 
     def report(self, title: str = "Odd windows of a log") -> Report:
         """The findings for a person."""
-        report, made = Report(title), self.windows
+        report, made = Report(title, self.judged.source), self.windows
         report.facts(
             {
                 "moments": len(self.times),
@@ -93,21 +107,22 @@ class SeriesFindings:
                 "odd windows": int((self.scores > self.threshold).sum()),
                 "flagged stretches": len(self.spans),
                 "threshold": self.threshold,
+                "seed": self.seed,
             }
         )
         if self.learned:
-            report.say(f"The model learned from the first {self.learned} moments, which are judged too.")
+            report.say(f"The model learned from the first {self.learned:,} moments, which are judged too.")
         for line in made.notes.lines:
             report.warn(line)
         data = {"time": self.times.astype(str), "oddness": self.oddness, "threshold": self.threshold}
         report.figure("The log over time", self.picture(), "series over time, odd windows shaded", data=data)
         rows = [self._row(span) for span in sorted(self.spans, key=lambda span: -span.score)]
         if rows:
-            report.table("Flagged stretches, the oddest first", rows)
+            report.table("Flagged stretches, the oddest first", rows, _WORDS if any("why" in r for r in rows) else "")
         return report
 
     def _row(self, span: Span) -> dict[str, Any]:
-        row = {"from": str(span.begins), "to": str(span.ends), "moments": span.last - span.first + 1}
+        row = {"from": spoken(span.begins), "to": spoken(span.ends), "moments": span.last - span.first + 1}
         row |= {} if span.group is None else {"group": str(span.group)}
         row |= {"score": span.score}
         return row | ({"why": "; ".join(span.why)} if any(one.why for one in self.spans) else {})

@@ -136,6 +136,7 @@ def detect_in_series(
         explained(spans, made, rows, scores, detector),
         len(trained) + len(after) if new is None else 0,
         tuple(names),
+        getattr(detector, "seed_", getattr(detector, "random_state", None)),
     )
 
 

@@ -108,7 +108,9 @@ def _columns(report: Report, found: Mapping[str, Any], train: pa.Table, made: pa
         report.figure("Numbers", histograms(panels), "Histograms of each column, real and synthetic")
     if kinds.categories:
         shares = {name: {k: _shares(t, name) for k, t in both.items()} for name in kinds.categories}
-        report.figure("Categories", bars(shares), "Shares of each category, real and synthetic")
+        varied = {name: sets for name, sets in shares.items() if any(len(held) > 1 for held in sets.values())}
+        if varied:
+            report.figure("Categories", bars(varied), "Shares of each category, real and synthetic")
     report.section("Pairs")
     if len(kinds.numbers) > 1:
         matrices = {k: _correlations(t, kinds.numbers) for k, t in both.items()}

@@ -49,6 +49,7 @@ MAY_LEAVE = {
     "synthesizer.constraints": "inequalities that every row keeps, as they were given",
     "synthesizer.gaps": "which columns have gaps",
     "synthesizer.form": "pandas, polars or Arrow",
+    "synthesizer.dtypes": "the names of pandas' dtypes",
     "origin.versions.dreamgen": "which library reads it",
     "card.privacy.epsilon": "what a private training promises",
     "card.privacy.delta": "what a private training promises",

@@ -4,17 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
-from dreamgen.applications.synthesis.conditions import Asked, first_of, parse_conditions, rare_noise
+from dreamgen.applications.synthesis.conditioning import Found
+from dreamgen.applications.synthesis.conditions import parse_conditions
 from dreamgen.applications.synthesis.constraints import parse_constraints
+from dreamgen.applications.synthesis.forms import dtypes_of, form_of, like_of
 from dreamgen.applications.synthesis.missingness import Gaps
+from dreamgen.applications.synthesis.sampling import Sampler, is_shared
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.config import Settings
-from dreamgen.data.batch import Batch
-from dreamgen.distributions import PortableNoise, derive_seed
 from dreamgen.distributions.fitting import fit_prior
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
@@ -30,8 +27,6 @@ if TYPE_CHECKING:
     from dreamgen.reports import Report
 
 _FILE = "synthesizer.json"
-_ROUNDS = 20  # of drawing anew what broke a constraint; then it is mended
-_SAMPLE = 4096  # rows that one block of noise serves
 
 # Chosen on rows held out of the training parts of Adult and California. Less than the rate's full weight lets codes
 # say more than a standard normal could hold, which the fitted prior makes good; the wide floor keeps them from
@@ -142,7 +137,8 @@ class Synthesizer(Estimator):
         self._constraints = parse_constraints(self.constraints, schema)
         for constraint in self._constraints if self.epsilon is None else ():
             broken = int(constraint.broken(table).sum())
-            self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
+            if broken:
+                self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
         self._gaps = Gaps.find(table, schema)
         self.seed_ = chosen_seed(self.random_state)
         known = self._gaps.add_to_schema(schema)
@@ -164,7 +160,7 @@ class Synthesizer(Estimator):
             )
             self._fit_prior(table)
         self._like: Callable[[Any], Any] = frame.like
-        self._form = _form_of(X)
+        self._form, self._dtypes = form_of(X), dtypes_of(X)
         return self
 
     def _fit_prior(self, table: "pa.Table") -> None:
@@ -240,94 +236,17 @@ class Synthesizer(Estimator):
         self, n: int, conditions: Mapping[str, Any] | None = None, seed: int | None = None
     ) -> "pa.Table":
         """`sample` as an Arrow table."""
-        import pyarrow as pa
 
         self._check_fitted()
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = chosen_seed(seed)
         asked = parse_conditions(conditions or {}, self.model_.codec, self._gaps)
-        table, drawn = self._draw(n, asked, derive_seed(seed, 0)), 0
-        for attempt in range(1, _ROUNDS):
-            broken = np.flatnonzero(self._broken(table))
-            if not len(broken):
-                break
-            drawn += len(broken)
-            fresh = self._draw(len(broken), asked, derive_seed(seed, attempt))
-            place = np.arange(n)
-            place[broken] = n + np.arange(len(broken))
-            table = pa.concat_tables([table, fresh]).take(pa.array(place))
-        return self._keys(self._mend(table, drawn))
-
-    def _draw(self, n: int, asked: Asked, seed: int) -> "pa.Table":
-        """n rows, whatever the constraints say."""
-        codec = self.model_.codec
-        x = self._rows(n, asked, seed).cpu().double().numpy()
-        uniform = np.random.default_rng(derive_seed(seed, "rare")).random(x.shape)
-        rare_noise(asked, codec, uniform)
-        return self._gaps.put_back(codec.decode(x, noise=uniform), self._names)
-
-    @torch.no_grad()
-    def _rows(self, n: int, asked: Asked, seed: int) -> torch.Tensor:
-        """n rows of numbers, (n, d)."""
-        model = self.model_.saved.model
-        prior, device = model.prior(None), self.model_.device
-        if asked.conditions:
-            noise = PortableNoise(seed, "conditions", device=device)
-            self.found_: Found = conditional_codes(
-                prior, model.decoder, asked.conditions, n, noise, self._proposal(asked)
-            )
-            return rows_of_codes(model.decoder, self.found_.z, asked.conditions, noise)
-        blocks = []
-        for block in range(-(-n // _SAMPLE)):
-            # A block's noise is drawn whole, so that a row does not depend on how many others there are.
-            noise = PortableNoise(seed, "rows", block, device=device)
-            blocks.append(rows_of_codes(model.decoder, draw_codes(prior, _SAMPLE, noise), (), noise))
-        return torch.cat(blocks)[:n]
-
-    def _proposal(self, asked: Asked) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """Where the encoder sees rows of which nothing but the conditions is known; None without an encoder."""
-        if self.shared:
-            return None
-        partial = first_of(asked, self.model_.codec)
-        x = torch.zeros(len(partial), len(self.model_.codec.names))
-        mask = torch.zeros_like(x, dtype=torch.bool)
-        for row, values in enumerate(partial):
-            for column, value in values.items():
-                x[row, column], mask[row, column] = value, True
-        q = self.model_.posterior(Batch(x, mask))
-        return q.mean.to(self.model_.device), q.stddev.to(self.model_.device)
-
-    def _broken(self, table: "pa.Table") -> "np.ndarray[Any, np.dtype[np.bool_]]":
-        found = np.zeros(table.num_rows, bool)
-        for constraint in self._constraints:
-            found |= constraint.broken(table)
-        return found
-
-    def _mend(self, table: "pa.Table", drawn: int) -> "pa.Table":
-        """Rows that still break a constraint after all rounds, with cells moved; counted."""
-        left = int(self._broken(table).sum())
-        if drawn:
-            self.notes_.add("constraints", "{n} rows broke one and were drawn anew", drawn)
-        if left:
-            self.notes_.add("constraints", "{n} rows broke one every time; a cell of each was moved", left)
-        for _ in self._constraints:
-            for constraint in self._constraints:
-                table = constraint.mend(table, self.schema_)
-        if still := int(self._broken(table).sum()):
-            raise DataError(
-                f"{still} rows cannot keep all constraints at once, within the columns' bounds: "
-                f"{', '.join(map(str, self._constraints))}"
-            )
-        return table
-
-    def _keys(self, table: "pa.Table") -> "pa.Table":
-        """Keys counted through, whatever rounds the rows came from."""
-        from dreamgen.tables.restore import made_anew
-
-        for place, column in enumerate(self._own):
-            if column.kind == "identifier":
-                table = table.set_column(place, column.name, made_anew(column, table.num_rows))
+        sampler = Sampler(self.model_, self._own, self._gaps, self._constraints)
+        table = sampler.table(n, asked, seed)
+        self.notes_.update(sampler.notes)
+        if sampler.found is not None:
+            self.found_: Found = sampler.found
         return table
 
     # What it is made of
@@ -335,17 +254,13 @@ class Synthesizer(Estimator):
     @property
     def shared(self) -> bool:
         """Whether this is a decoder alone, as `share` hands it over."""
-        return self.model_.saved.settings.encoder == "absent"
+        return is_shared(self.model_)
 
     @property
     def _own(self) -> tuple[Column, ...]:
         """The columns of the table, without those that tell of gaps."""
         telling = set(self._gaps.told_by.values())
         return tuple(column for column in self.model_.codec.schema if column.name not in telling)
-
-    @property
-    def _names(self) -> list[str]:
-        return [column.name for column in self._own]
 
     @property
     def schema_(self) -> Schema:
@@ -412,6 +327,7 @@ class Synthesizer(Estimator):
             "constraints": [str(constraint) for constraint in self._constraints],
             "gaps": self._gaps.told_by,
             "form": self._form,
+            "dtypes": self._dtypes,
         }
 
     @classmethod
@@ -423,6 +339,7 @@ class Synthesizer(Estimator):
         facts = parse_json(model.saved.more[_FILE], _FILE)
         try:
             constraints, gaps, form = (facts[name] for name in ("constraints", "gaps", "form"))
+            dtypes = {str(name): str(text) for name, text in facts.get("dtypes", {}).items()}
             names = model.codec.names
             known = model.codec.schema
             if not all(t in names and known[t].kind == "boolean" and n in known.names for n, t in gaps.items()):
@@ -435,7 +352,7 @@ class Synthesizer(Estimator):
         made.notes_, made.priors_ = Notes(), {}
         seed = model.saved.origin.get("seed")
         made.seed_ = seed if isinstance(seed, int) else 0
-        made._like = _LIKE.get(made._form, _LIKE["arrow"])
+        made._dtypes, made._like = dtypes, like_of(made._form, dtypes)
         return made
 
 
@@ -445,22 +362,3 @@ def _settings_for(rows: int, changes: Mapping[str, Any]) -> Settings:
     steps = -(-rows // batch)
     epochs = min(_MOST_EPOCHS, max(10, round(_STEPS / steps)))
     return SETTINGS.replace(**{"batch_size": batch, "epochs": epochs, **changes})
-
-
-def _form_of(source: Any) -> str:
-    """What kind of frame the caller uses, for a model that is loaded where there is none."""
-    module = type(source).__module__.split(".")[0]
-    return module if module in _LIKE else "arrow"
-
-
-def _to_pandas(table: "pa.Table") -> Any:
-    return table.to_pandas()
-
-
-def _to_polars(table: "pa.Table") -> Any:
-    import polars
-
-    return polars.from_arrow(table)
-
-
-_LIKE: dict[str, Callable[[Any], Any]] = {"pandas": _to_pandas, "polars": _to_polars, "arrow": lambda table: table}
