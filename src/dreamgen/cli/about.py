@@ -48,13 +48,21 @@ def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> Non
         say({"name": name, "settings": settings.to_dict()}, as_json, settings.to_toml().rstrip())
         return
     result = {
-        key: {"about": recipe.about, "paper": recipe.paper, "settings": recipe.settings.to_dict()}
+        key: {
+            "about": recipe.about,
+            "paper": recipe.paper,
+            "parts": recipe.parts,
+            "measured": recipe.measured,
+            "settings": recipe.settings.to_dict(),
+        }
         for key, recipe in RECIPES.items()
     }
-    lines = [
-        f"{key:<14} {recipe.about}" + (f"\n{'':<14} {recipe.paper}" if recipe.paper else "")
-        for key, recipe in RECIPES.items()
-    ]
+    lines = []
+    for key, recipe in RECIPES.items():
+        parts = "parts: " + ", ".join(f"{role} {kind}" for role, kind in recipe.parts.items())
+        measured = f"measured: {recipe.measured}" if recipe.measured else ""
+        about = [recipe.about, recipe.paper, parts, measured]
+        lines += [f"{head:<20} {line}" for head, line in zip([key, "", "", ""], about, strict=True) if line]
     if out:
         raise SettingsError("--out goes with a recipe's NAME")
     say({"recipes": result}, as_json, "\n".join(lines))
