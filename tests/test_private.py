@@ -311,7 +311,7 @@ def test_every_objective_and_every_update_says_what_it_needs() -> None:
         "tcvae": True,
     }
     assert {name: UPDATES[name].needs_whole for name in UPDATES} == {  # type: ignore[attr-defined]
-        "adversarial": False,
+        "adversarial": True,
         "factor": False,
         "plain": False,
         "posterior-matching": True,
