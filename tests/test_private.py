@@ -304,12 +304,14 @@ def test_without_opacus_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 
 def test_every_objective_and_every_update_says_what_it_needs() -> None:
-    assert {name: OBJECTIVES[name].couples_rows for name in OBJECTIVES} == {
+    assert {name: OBJECTIVES[name].couples_rows for name in OBJECTIVES} == {  # type: ignore[attr-defined]
         "elbo": False,
         "iwae": False,
+        "perceptual": False,
         "tcvae": True,
-    }  # type: ignore[attr-defined]
+    }
     assert {name: UPDATES[name].needs_whole for name in UPDATES} == {  # type: ignore[attr-defined]
+        "adversarial": True,
         "factor": False,
         "plain": False,
         "posterior-matching": True,
