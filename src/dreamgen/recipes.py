@@ -104,6 +104,21 @@ _CONV = _LONG.replace(
     learning_rate={"kind": "triangle", "peak": 2e-3, "rise": 0.1},
     epochs=60,
 )
+# A light rate leaves codes the room to say how a digit is written, so dreams are as sharp and as many as what is
+# reconstructed; codes then fill no normal, and dreams are drawn from where they do lie.
+_CONDITIONAL = _MNIST.replace(
+    context="labels",
+    encoder={"kind": "conv", "channels": [32, 64], "dense": [256]},
+    decoder={"kind": "conv", "channels": [96, 48], "dense": [384]},
+    beta=0.12,
+    mixture=40,
+    start="mean",
+    batch_size=200,
+    learning_rate=2e-3,
+    optimizer="adam",
+    average=0.998,
+    epochs=20,
+)
 # What a critic teaches wants short memories of gradients: the critic is another one after every step.
 _CRITICISED = _MNIST.replace(
     hidden_dim=[500, 500],
@@ -173,6 +188,11 @@ RECIPES: dict[str, Recipe] = {
         "residual convolutions and a Gaussian of one learned scale, for coloured pictures of 64 x 64",
         _FACES,
         "Simple and Effective VAE Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202",
+    ),
+    "conditional": Recipe(
+        "digits to order: convolutions, a light rate, and dreams from a mixture fitted to the codes of each digit",
+        _CONDITIONAL,
+        "From Variational to Deterministic Autoencoders, 2019, https://arxiv.org/abs/1903.12436",
     ),
     "vae-gan": Recipe(
         "reconstructions are compared in the features of a critic, which also judges the dreams",
