@@ -130,8 +130,8 @@ def test_a_critic_reads_colour_as_it_reads_grey() -> None:
     judgement = critic(x)
     assert judgement.score.shape == (2,)
     assert judgement.features[0].shape == (2, 4, 4, 5)
-    with pytest.raises(SettingsError, match="8 pixels or more"):
-        Critic((4, 8))
+    with pytest.raises(SettingsError, match="4 pixels or more"):
+        Critic((3, 8))
     with pytest.raises(SettingsError, match="pictures"):
         Critic((64,))
 

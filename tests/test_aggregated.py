@@ -104,7 +104,8 @@ def test_what_cannot_be_fitted_is_said(trained: DreamGenerator) -> None:
     with pytest.raises(SettingsError, match="no codes are kept"):
         fit_codes({}, {}, 10)
     with pytest.raises(SettingsError, match="1 component or more, got 0"):
-        trained.dream(1, mixture=0)
+        fit_codes(saved.codes, saved.card, 0)
+    np.testing.assert_array_equal(trained.dream(2, seed=1, mixture=0), trained.dream(2, seed=1))
     few = {name: values[:45] for name, values in saved.codes.items()}
     assert len(fit_codes(few, saved.card, 10).logits) == 1  # so few bear one covariance
 

@@ -40,7 +40,7 @@ def first_block(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_errors_are_half_the_mean_square_of_each_layer() -> None:
+def test_errors_are_half_the_relative_square_of_each_layer() -> None:
     network = small_network()
     x, again = StepNoise(1).normal((2, 5, 6))
     found = feature_errors(Features(network, ["1", "2"]), x, again)
@@ -48,7 +48,7 @@ def test_errors_are_half_the_mean_square_of_each_layer() -> None:
     last = [layer.detach().double().numpy() for layer in network[2].parameters()]
     inner = [np.tanh(side.double().numpy() @ first[0].T + first[1]) for side in (x, again)]
     outer = [side @ last[0].T + last[1] for side in inner]
-    expected = sum(0.5 * np.square(a - b).mean(1) for a, b in (inner, outer))
+    expected = sum(0.5 * np.square(a - b).sum(1) / np.square(a).sum(1) for a, b in (inner, outer))
     np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5)
     assert feature_errors(Features(network, ["0"]), x, x).abs().max() == 0
 
@@ -101,7 +101,7 @@ def test_the_objective_adds_the_error_and_leaves_the_bound(model_folder: Path, d
 
 def test_features_alone_train_a_model(model_folder: Path, digits: Dataset) -> None:
     features = {"kind": "model", "model": str(model_folder)}
-    objective = {"kind": "perceptual", "features": features, "weight": 3000.0, "pixels": 0.0}
+    objective = {"kind": "perceptual", "features": features, "weight": 300.0, "pixels": 0.0}
     x = digits.train.x[:300]
     errors = []
     for epochs in (1, 20):

@@ -194,6 +194,19 @@ RECIPES: dict[str, Recipe] = {
         _CONDITIONAL,
         "From Variational to Deterministic Autoencoders, 2019, https://arxiv.org/abs/1903.12436",
     ),
+    "perceptual": Recipe(
+        "reconstructions are also compared in what another frozen network, a reader of digits, sees in them",
+        _MNIST.replace(
+            objective={
+                "kind": "perceptual",
+                "features": {"kind": "model", "layers": ["halvings.0", "halvings.1", "halvings.2"]},
+            },
+            batch_size=250,
+            learning_rate=2e-3,
+            optimizer="adam",
+        ),
+        "Deep Feature Consistent Variational Autoencoder, 2016, https://arxiv.org/abs/1610.00291",
+    ),
     "vae-gan": Recipe(
         "reconstructions are compared in the features of a critic, which also judges the dreams",
         _CRITICISED.replace(update={**_CRITIC, "weight": 1.0, "pixels": 0.0, "features": 1.0}),

@@ -37,7 +37,7 @@ class Critic(nn.Module):
     """Convolutions that halve a picture as long as there is something to halve, and one number of what is left.
 
     Args:
-        event_shape: (H, W) or (H, W, C), 8 pixels along each side or more.
+        event_shape: (H, W) or (H, W, C), 4 pixels along each side or more.
         channels: of each convolution; those too many for the picture's size are left out.
 
     Raises:
@@ -46,9 +46,9 @@ class Critic(nn.Module):
 
     def __init__(self, event_shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
-        if len(event_shape) not in (2, 3) or min(event_shape[:2]) < 2 * _SMALLEST:
+        if len(event_shape) not in (2, 3) or min(event_shape[:2]) < _SMALLEST:
             raise SettingsError(
-                f"a critic looks at pictures of {2 * _SMALLEST} pixels or more along each side, (height, width) or "
+                f"a critic looks at pictures of {_SMALLEST} pixels or more along each side, (height, width) or "
                 f"(height, width, channels); got examples of shape {tuple(event_shape)}"
             )
         if not channels or min(channels) < 1:

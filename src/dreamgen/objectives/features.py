@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry, nearest
 
+_NOTHING = 1e-6  # a layer that sees nothing in a picture is compared with this
+
 FEATURES: Registry["Features"] = Registry("features")
 
 
@@ -59,7 +61,9 @@ class Features:
 
 
 def feature_errors(features: Features, x: Tensor, again: Tensor) -> Tensor:
-    """Half the mean squared error of each layer's output, summed over the layers, (B,).
+    """Half the squared error of each layer's output relative to its own square, summed over the layers, (B,).
+
+    So no layer outweighs the others by the size of its numbers, which nothing sets.
 
     Args:
         features: what to look through.
@@ -69,5 +73,8 @@ def feature_errors(features: Features, x: Tensor, again: Tensor) -> Tensor:
     with torch.no_grad():
         wanted = [layer.float() for layer in features(x)]
     found = features(again)
-    errors = [0.5 * (f.float() - w).square().flatten(1).mean(1) for f, w in zip(found, wanted, strict=True)]
+    errors = [
+        0.5 * (f.float() - w).square().flatten(1).sum(1) / w.square().flatten(1).sum(1).clamp(min=_NOTHING)
+        for f, w in zip(found, wanted, strict=True)
+    ]
     return torch.stack(errors).sum(0)

@@ -21,7 +21,7 @@ from dreamgen.objectives.schedules import Schedule
 
 @OBJECTIVES.register("perceptual")
 class Perceptual(NegativeELBO):
-    """pixels · distortion + beta · rate + weight · Σ_l ½ mean (Φ_l(x) - Φ_l(x̂))², x̂ the mean of p(x|z).
+    """pixels · distortion + beta · rate + weight · Σ_l ½ |Φ_l(x) - Φ_l(x̂)|² / |Φ_l(x)|², x̂ the mean of p(x|z).
 
     Args:
         beta, free_bits, samples: as of the objective "elbo".
@@ -39,7 +39,7 @@ class Perceptual(NegativeELBO):
         free_bits: float,
         samples: int = 1,
         features: str | dict[str, Any] = "model",
-        weight: float = 100.0,
+        weight: float = 50.0,
         pixels: float = 1.0,
     ) -> None:
         super().__init__(beta, free_bits, samples)

@@ -94,7 +94,7 @@ class Run:
         if self.update.needs_whole and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
         if not self.model.reads and self.validation is not None:
-            raise SettingsError("encoder 'absent': expected validation 0, since nothing is read that could be scored")
+            raise SettingsError("there is no encoder: expected validation 0, since no rows can be scored")
         self.masking = MASKINGS.build(self.settings.masking)
         self.augment = AUGMENTATIONS.build(self.settings.augment)
         self.average = AveragedWeights(self.model, self.settings.average)
