@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreamgen import Batch, DreamGenerator, Settings, build_model
+from dreamgen import RECIPES, Batch, DreamGenerator, Settings, build_model
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DivergedError, Interrupted, SettingsError
 from dreamgen.nn.critic import Critic, hinge_loss
@@ -171,3 +171,10 @@ def test_features_pull_reconstructions_where_pixels_count_for_nothing() -> None:
         errors.append((again - batch.x).square().mean().item())
     assert errors[1] < 0.5 * errors[0]
     assert "adversarial" in UPDATES
+
+
+def test_the_recipe_of_a_decoder_alone_fits_saves_and_dreams(tmp_path: Path) -> None:
+    settings = RECIPES["gan"].settings.replace(latent_dim=3, hidden_dim=16, epochs=1, batch_size=32)
+    generator = DreamGenerator.from_settings(settings, random_state=0).fit(bars(64).numpy())
+    generator.save(tmp_path)
+    np.testing.assert_array_equal(DreamGenerator.load(tmp_path).dream(3, seed=1), generator.dream(3, seed=1))

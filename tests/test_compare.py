@@ -216,6 +216,32 @@ def test_what_a_model_does_not_have_is_null_with_a_reason(
         assert {name for name in FIGURES if row[name] is None} == set(row["reasons"])
 
 
+def test_a_mixture_is_a_row_of_its_own(
+    judge: Judge, trained: DreamGenerator, digits: Dataset, tmp_path: Path
+) -> None:
+    export_decoder(trained, tmp_path / "decoder")
+    models = {"vae": trained, "decoder": DreamGenerator.load(tmp_path / "decoder")}
+    found = compare(models, digits, judge, samples=1, mixture=3)
+    assert [row["model"] for row in found.rows] == ["vae", "vae + 3 Gaussians", "decoder"]  # which keeps no codes
+    own = found.rows[1]
+    assert [own[name] for name in BOUNDS] == [None] * len(BOUNDS)
+    dreams = trained.dream(len(digits.test), seed=0, mixture=3)
+    assert own["frechet"] == pytest.approx(brute(judge.features(digits.test.x), judge.features(dreams))[0], rel=1e-4)
+    assert own["frechet"] != found.rows[0]["frechet"]
+
+
+def test_a_judge_that_served_in_a_loss_does_not_judge(
+    classifier: DreamGenerator, trained: DreamGenerator, digits: Dataset, tmp_path: Path
+) -> None:
+    classifier.save(tmp_path / "judge")
+    objective = {"kind": "perceptual", "features": {"kind": "model", "model": str(tmp_path / "judge")}}
+    saved = replace(trained.saved_, settings=trained.saved_.settings.replace(objective=objective))
+    with pytest.raises(SettingsError, match=r"vae was trained with the judge .* in its loss: expected another judge"):
+        compare({"vae": DreamGenerator.of(saved)}, digits, Judge.load(tmp_path / "judge"))
+    classifier.save(tmp_path / "other")
+    assert compare({"vae": DreamGenerator.of(saved)}, digits, Judge.load(tmp_path / "other"), rows=20, samples=1).rows
+
+
 def test_fewer_rows_are_a_draw_of_both_parts(judge: Judge, trained: DreamGenerator, digits: Dataset) -> None:
     found = compare({"vae": trained}, digits, judge, rows=50, samples=1, seed=5)
     assert found.facts["pictures"] == 50
@@ -292,6 +318,8 @@ def test_the_verb(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> N
     assert "data:image/png;base64," in page
     assert "no NLL of A, B: grey pixels under BCE" in page
     assert "B is told label of each picture" in page
+    assert "real (train)" in page
+    assert "no as asked" not in page  # of A, which is told nothing
     code, out, _ = run(*command)
     assert code == 0
     assert f"{result['models'][0]['frechet']:.4g}" in out

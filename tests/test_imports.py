@@ -22,7 +22,7 @@ LEVELS: list[set[str]] = [
     {"models", "inputs"},
     {"objectives"},
     {"recipes"},
-    {"io", "zoo"},
+    {"io", "zoo", "frozen"},
     {"evaluation", "dreaming", "filling", "plots", "plots_experiments", "plots_codes", "charts", "reports"},
     {"training"},
     {"generator"},

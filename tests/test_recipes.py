@@ -18,7 +18,7 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.objectives import build_objective
 from dreamgen.recipes import find_settings
 from dreamgen.training.fit import fit_model
-from told import DREAMERS, PICTURES, context_of, fit_arguments, given_of, told
+from told import DREAMERS, PICTURES, READERS, context_of, fit_arguments, given_of, told
 
 B, SHAPE = 6, (8, 8)
 
@@ -116,7 +116,7 @@ def test_shapes_and_signs(name: str, digits: Dataset) -> None:
     assert torch.isfinite(terms.loss).all()
 
 
-@every_recipe
+@pytest.mark.parametrize("name", READERS)
 def test_every_parameter_gets_a_gradient(name: str, digits: Dataset) -> None:
     settings = small(name)
     model, objective = build(name, settings), build_objective(settings)

@@ -16,7 +16,7 @@ import torch
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.errors import DivergedError, Interrupted, ModelFileError, OutputError, SettingsError
-from dreamgen.training import OPTIMIZERS, Checkpoints, Run, checkpoint, train
+from dreamgen.training import OPTIMIZERS, Checkpoints, Run, checkpoint, loop, train
 from dreamgen.training.checkpoint import locked
 
 SETTINGS = Settings(latent_dim=3, hidden_dim=16, epochs=3, batch_size=32)
@@ -69,6 +69,29 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(changes: dict[str, object], sto
     list(train(again, checkpoints))
     assert same(weights(again), weights(whole))
     assert again.history == whole.history
+
+
+def test_the_seconds_of_a_run_are_those_of_all_its_sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        """A second passes at each look."""
+
+        now = 0.0
+
+        def perf_counter(self) -> float:
+            self.now += 1.0
+            return self.now
+
+    monkeypatch.setattr(loop, "time", Clock())
+    whole, part, again = new_run(), new_run(), new_run()
+    list(train(whole))
+    assert whole.seconds == 18 + 1  # a look after each step, and one at the end
+    with pytest.raises(Interrupted):
+        list(train(part, Checkpoints(tmp_path), stop=lambda: part.step >= 7))
+    assert part.seconds == 7
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.restore(again)
+    list(train(again, checkpoints))
+    assert again.seconds == whole.seconds
 
 
 def test_checkpoints_keep_the_last_two_and_the_best(tmp_path: Path) -> None:

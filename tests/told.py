@@ -38,8 +38,16 @@ def fit_arguments(settings: Settings, n: int) -> dict[str, Any]:
     return {"y": given.pop("label", None), "attributes": given}
 
 
-DREAMERS = [name for name, recipe in RECIPES.items() if recipe.settings.model != "classifier"]
-"""Recipes of models that dream, tables among them."""
+def _is_dreamer(settings: Settings) -> bool:
+    kind = settings.model["kind"] if isinstance(settings.model, dict) else settings.model
+    return kind != "classifier"
+
+
+READERS = [name for name, recipe in RECIPES.items() if recipe.settings.encoder != "absent"]
+"""Recipes of models that read examples, classifiers among them."""
+
+DREAMERS = [name for name in READERS if _is_dreamer(RECIPES[name].settings)]
+"""Recipes of models that read and dream, tables among them."""
 
 PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns"]
 """Those of pictures."""

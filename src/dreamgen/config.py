@@ -53,6 +53,7 @@ class Settings:
     validation: float = 0.05  # share of the training part held out for early stopping
 
     # The training
+    mixture: int = 0  # Gaussians fitted to the codes afterwards, which dreams are drawn from; 0: the prior
     start: Literal["random", "mean"] = "random"  # mean: the decoder starts at the mean of the data
     update: Part = "plain"
     optimizer: Part = "adam"
@@ -80,7 +81,7 @@ class Settings:
         self._need("hidden_dim", all(1 <= w <= _LARGEST for w in self.hidden), f"widths from 1 to {_LARGEST}")
         self._need("validation", 0 <= self.validation < 1, "a share, 0 <= share < 1")
         self._need("average", 0 <= self.average < 1, "a decay, 0 <= decay < 1")
-        for name in ("free_bits", "patience", "save_every"):
+        for name in ("free_bits", "mixture", "patience", "save_every"):
             self._need(name, getattr(self, name) >= 0, "0 or more")
 
     def _need(self, name: str, holds: bool, what: str) -> None:

@@ -25,9 +25,7 @@ def _device(saved: SavedModel) -> torch.device:
 
 
 @torch.no_grad()
-def dream_codes(
-    saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int | None = None
-) -> Tensor:
+def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int = 0) -> Tensor:
     """n codes from the prior, (n, D), on the model's device.
 
     Args:
@@ -35,12 +33,13 @@ def dream_codes(
         n: how many.
         seed: code i is a function of (seed, i).
         context: (n, C), where the model is told one.
-        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place.
+        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place;
+            0: the prior.
 
     Raises:
         SettingsError: a mixture where no codes are kept, or none of rows that were told the same.
     """
-    if mixture is None:
+    if not mixture:
         return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
     if context is None:
         return _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed).to(_device(saved))

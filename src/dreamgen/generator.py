@@ -85,6 +85,7 @@ class DreamGenerator(Estimator):
         binarise: str = "none",
         masking: Part = "none",
         validation: float = 0.05,
+        mixture: int = 0,
         start: str = "random",
         update: Part = "plain",
         optimizer: Part = "adam",
@@ -115,6 +116,7 @@ class DreamGenerator(Estimator):
         self.binarise = binarise
         self.masking = masking
         self.validation = validation
+        self.mixture = mixture
         self.start = start
         self.update = update
         self.optimizer = optimizer
@@ -240,7 +242,7 @@ class DreamGenerator(Estimator):
             sample: draw from p(x|z) instead of taking its mean.
             mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
                 with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
-                context. It helps most where codes do not fill the prior.
+                context. It helps most where codes do not fill the prior. 0: the prior; None: as its settings say.
 
         Returns:
             (n, *event), float32.
@@ -252,6 +254,7 @@ class DreamGenerator(Estimator):
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = chosen_seed(seed)
         told = dream_context(self._dreamer(), n, given or {}, seed)
+        mixture = self.saved_.settings.mixture if mixture is None else mixture
         return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
@@ -264,7 +267,7 @@ class DreamGenerator(Estimator):
         if context is None or context[field].kind != "class":
             raise SettingsError(f"styles: expected a model that is told the class {field!r}")
         many, seed = len(context[field].classes), chosen_seed(seed)
-        columns = [self.dream(n, given={field: number}, seed=seed) for number in range(many)]
+        columns = [self.dream(n, given={field: number}, seed=seed, mixture=0) for number in range(many)]
         return np.stack(columns, axis=1)
 
     def reconstruct(

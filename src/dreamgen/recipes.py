@@ -75,11 +75,22 @@ _CONV = _LONG.replace(
     decoder={"kind": "residual", "channels": [128, 64, 32]},
     objective="elbo",
     latent_dim=32,
-    start="mean",
     batch_size=128,
     learning_rate={"kind": "triangle", "peak": 2e-3, "rise": 0.1},
     epochs=60,
 )
+# What a critic teaches wants short memories of gradients: the critic is another one after every step.
+_CRITICISED = _MNIST.replace(
+    hidden_dim=[500, 500],
+    latent_dim=32,
+    start="mean",
+    batch_size=200,
+    learning_rate=1.5e-3,
+    optimizer={"kind": "adam", "beta1": 0.5, "beta2": 0.99},
+    epochs=16,
+    validation=0.0,  # the last weights are taken: no bound says which epoch dreamt best
+)
+_CRITIC: dict[str, Any] = {"kind": "adversarial", "channels": [16, 32, 64]}
 # 64x64x3: encoder 64-128-256-512 and heads of 128; decoder dense 512, dense 256x4x4, transposed 256-128-64-3.
 _FACES_MISSION = Settings(
     latent_dim=128,
@@ -96,6 +107,7 @@ _FACES = _FACES_MISSION.replace(
     likelihood={"kind": "gaussian", "scale": 0.2, "learned": True},
     start="mean",
     batch_size=64,
+    epochs=60,
     learning_rate={"kind": "triangle", "peak": 5e-4, "rise": 0.1},
     average=0.999,
     augment="flip",
@@ -136,6 +148,30 @@ RECIPES: dict[str, Recipe] = {
         "residual convolutions and a Gaussian of one learned scale, for coloured pictures of 64 x 64",
         _FACES,
         "Simple and Effective VAE Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202",
+    ),
+    "vae-gan": Recipe(
+        "reconstructions are compared in the features of a critic, which also judges the dreams",
+        _CRITICISED.replace(update={**_CRITIC, "weight": 1.0, "pixels": 0.0, "features": 1.0}),
+        "Autoencoding beyond pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300",
+    ),
+    "gan": Recipe(
+        "no encoder: a decoder that learns from a critic alone, for the contrast",
+        _CRITICISED.replace(
+            encoder="absent",
+            posterior="absent",
+            decoder={"kind": "conv", "channels": [64, 32], "dense": [256]},
+            update=_CRITIC,
+            start="random",
+            learning_rate={"kind": "linear", "start": 1e-3, "stop": 3e-4},
+            batch_size=100,
+            epochs=5,
+        ),
+        "Generative Adversarial Networks, 2014, https://arxiv.org/abs/1406.2661",
+    ),
+    "sharp": Recipe(
+        "the plain loss, and for the last part of the run a critic beside it: the sharpest dreams of digits",
+        _CRITICISED.replace(update={**_CRITIC, "weight": 10.0, "start": 0.6, "both": False}),
+        "Autoencoding beyond pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300",
     ),
     "autoencoder": Recipe(
         "a plain autoencoder: a point for a posterior, and no rate",

@@ -28,7 +28,6 @@ from dreamgen.evaluation.sharpness import grey, high_frequency_power, laplacian_
 from dreamgen.experiments.runs import Watch
 from dreamgen.generator import DreamGenerator
 from dreamgen.models import VAE
-from dreamgen.nn import AbsentEncoder
 
 Row = dict[str, Any]
 Pictures = npt.NDArray[Any]
@@ -75,6 +74,7 @@ def compare(
     samples: int = 100,
     seed: int = 0,
     binarise: bool = False,
+    mixture: int | None = None,
     watch: Watch | None = None,
 ) -> Comparison:
     """Measure trained models on the test part of the data that they are of.
@@ -87,11 +87,14 @@ def compare(
         samples: K, importance samples for each row.
         seed: of the rows, the dreams and the samples.
         binarise: draw grey pixels as 0 or 1 for the bounds, also where the model was not trained on such.
+        mixture: dream of each model once more, from that many Gaussians fitted to its codes in the prior's place; a
+            row of its own, for those models that keep codes.
         watch: told where it stands.
 
     Raises:
         DataError: no test part, no pictures, too few of them, or labels that a conditional model needs.
-        SettingsError: a model or a judge of another shape, or a model that cannot dream.
+        SettingsError: a model or a judge of another shape, a model that cannot dream, or one that was trained with
+            the judge in its loss.
         Interrupted: the watch said so.
     """
     watch = watch or Watch()
@@ -103,10 +106,13 @@ def compare(
     found, pictures = [], {"real": test.x[:_SHOWN]}
     for number, (name, model) in enumerate(models.items()):
         watch.step(name, number, len(models))
-        row, dreams = bench.measure(model)
+        row, pictures[name] = bench.measure(model)
         found.append({"model": name, **row})
-        pictures[name] = dreams
-    real = {"model": "real", **dict.fromkeys(FIGURES), **bench.look(train.x)}
+        if mixture is not None and model.fitted().codes:
+            other = f"{name} + {mixture} Gaussians"
+            row, pictures[other] = bench.measure(model, mixture)
+            found.append({"model": other, **row})
+    real = {"model": "real (train)", **dict.fromkeys(FIGURES), **bench.look(train.x)}
     facts = {
         "data": dataset.name,
         "pictures": n,
@@ -136,6 +142,8 @@ def _check(models: Mapping[str, DreamGenerator], dataset: Dataset, judge: Judge,
     for name, model in models.items():
         if not isinstance(model.fitted().model, VAE):
             raise SettingsError(f"{name} cannot dream: expected a model with a decoder, got a classifier")
+        if judge.serves_in(model.fitted().settings.objective):
+            raise SettingsError(f"{name} was trained with the judge {judge.name} in its loss: expected another judge")
     shapes = {name: model.fitted().event_shape for name, model in models.items()}
     for name, other in {**shapes, f"the judge {judge.name}": judge.event_shape}.items():
         if _plain(other) != _plain(shape):
@@ -173,18 +181,21 @@ class _Bench:
     seed: int
     binarise: bool
 
-    def measure(self, model: DreamGenerator) -> tuple[Row, Pictures]:
-        """A model's row, and some of its dreams."""
+    def measure(self, model: DreamGenerator, mixture: int | None = None) -> tuple[Row, Pictures]:
+        """A model's row, and some of its dreams, from the prior or from a mixture."""
         saved = model.fitted()
         told = saved.context.names if saved.context else []
         row: Row = {"told": told, **dict.fromkeys(FIGURES), "seconds": saved.card.get("seconds"), "reasons": {}}
         if row["seconds"] is None:
             row["reasons"]["seconds"] = "the card does not say how long the training took"
-        self._add_bounds(row, model)
+        if mixture is None:
+            self._add_bounds(row, model)
+        else:
+            row["reasons"] |= dict.fromkeys(BOUNDS, "the model is the same as the one above, but for its prior")
         if not saved.model.decoder.likelihood.has_mean:
             row["reasons"] |= dict.fromkeys(LOOKS, "its pixels depend on each other: there is no mean to look at")
-            return row, self._dreams(model, _SHOWN, sample=True)[0]
-        dreams, asked = self._dreams(model, len(self.test))
+            return row, self._dreams(model, _SHOWN, sample=True, mixture=mixture)[0]
+        dreams, asked = self._dreams(model, len(self.test), mixture=mixture)
         row |= self.look(dreams)
         if asked is None:
             row["reasons"]["as_asked"] = "it is not told the class that the judge reads"
@@ -195,14 +206,14 @@ class _Bench:
                 row[name], row["reasons"][name] = None, "the dreams are all alike"
         return row, dreams[:_SHOWN]
 
-    def _dreams(self, model: DreamGenerator, n: int, sample: bool = False) -> tuple[Pictures, Any]:
+    def _dreams(self, model: DreamGenerator, n: int, **how: Any) -> tuple[Pictures, Any]:
         """n dreams, and the class that each was to be of, (n,), where the judge can tell."""
         context = model.fitted().context
         if context is None:
-            return model.dream(n, seed=self.seed, sample=sample), None
+            return model.dream(n, seed=self.seed, **how), None
         rows = _draw(self.dataset.train, n, self.seed, "told")
         told = self.dataset.given(rows, context)
-        dreams = model.dream(n, given=told, seed=self.seed, sample=sample)
+        dreams = model.dream(n, given=told, seed=self.seed, **how)
         both = LABEL in context.names and LABEL in self.judge.context.names
         alike = both and context[LABEL].classes == self.judge.context[LABEL].classes
         return dreams, rows.labels if alike else None
@@ -226,7 +237,7 @@ class _Bench:
 
     def _add_bounds(self, row: Row, model: DreamGenerator) -> None:
         saved = model.fitted()
-        if isinstance(saved.model.encoder.network, AbsentEncoder):
+        if not saved.model.reads:
             row["reasons"] |= dict.fromkeys(BOUNDS, "there is no encoder: it dreams, and reads no pictures")
             return
         told = self.dataset.given(self.test, saved.context) if saved.context else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dreamgen.applications.compare import FIGURES, Comparison, Row
+from dreamgen.applications.compare import Comparison, Row
 from dreamgen.charts import save_rows
 from dreamgen.experiments.tables import as_markdown, as_text
 from dreamgen.files import dump_json, make_folder, write_bytes
@@ -27,7 +27,7 @@ _ABOUT = (
     "NLL, rate and distortion in nats per test picture, without beta; NLL by importance sampling. Laplacian variance "
     "and power of high frequencies of dreams over those of the test pictures: 1 is as sharp. Neighbours: correlation "
     "of neighbouring pixels. Frechet distance, precision and recall in the judge's features, against the test "
-    "pictures; the row 'real' holds as many training pictures against them. Dreams are decoder means, the same for "
+    "pictures; the last row holds as many training pictures against them. Dreams are decoder means, the same for "
     "every model: no threshold, no added noise. Active: latents whose mean varies. Seconds: of training."
 )
 
@@ -39,24 +39,34 @@ def report(found: Comparison) -> dict[str, Any]:
 
 def table(found: Comparison) -> list[Row]:
     """The rows as a person reads them, real pictures last; figures that no model has are left out."""
-    rows = [*found.rows, found.real]
-    shown = [name for name in FIGURES if name in _TITLES and any(row[name] is not None for row in rows)]
-    return [{"model": row["model"], **{_TITLES[name]: row[name] for name in shown}} for row in rows]
+    return [
+        {"model": row["model"], **{_TITLES[name]: row[name] for name in _shown(found)}}
+        for row in (*found.rows, found.real)
+    ]
+
+
+def _shown(found: Comparison) -> list[str]:
+    rows = (*found.rows, found.real)
+    return [name for name in _TITLES if any(row[name] is not None for row in rows)]
 
 
 def notes(found: Comparison) -> list[str]:
-    """What conditional models are told, and why figures are missing: a line for each reason."""
-    lines: dict[str, tuple[list[str], list[str]]] = {}
+    """What conditional models are told, units that differ, and why figures are missing: a line for each reason."""
+    lines: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    shown = {*_shown(found), "nll"} & _TITLES.keys()
     for row in found.rows:
         for name, reason in row["reasons"].items():
-            figures, models = lines.setdefault(reason, ([], []))
-            if name in _TITLES and _TITLES[name] not in figures:
-                figures.append(_TITLES[name])
-            if row["model"] not in models:
-                models.append(row["model"])
-    given = [f"{row['model']} is told {', '.join(row['told'])} of each picture" for row in found.rows if row["told"]]
-    return given + [
-        f"no {', '.join(figures)} of {', '.join(models)}: {why}" for why, (figures, models) in lines.items()
+            if name in shown and (name != "as_asked" or row["told"]):
+                figures, models = lines.setdefault(reason, ({}, {}))
+                figures[_TITLES[name]] = models[row["model"]] = None
+    return [
+        *(f"{row['model']} is told {', '.join(row['told'])} of each picture" for row in found.rows if row["told"]),
+        *(
+            f"NLL of {row['model']} is that of a density, in another unit than those of zeros and ones"
+            for row in found.rows
+            if row["nll"] is not None and row["score"] == "log-density"
+        ),
+        *(f"no {', '.join(figures)} of {', '.join(models)}: {why}" for why, (figures, models) in lines.items()),
     ]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--rows", type=click.IntRange(10), default=10_000, show_default=True, help="Pictures on each side.")
 @samples_option
 @click.option("--binarise", is_flag=True, help="Draw grey pixels as 0 or 1 for the likelihood, once, by --seed.")
+@click.option("--mixture", type=click.IntRange(1, 10_000), help="Also dream from K Gaussians fitted to the codes.")
 @device_option
 @common_options(out="Folder for the table, the report and a picture of dreams; by default runs/compare.")
 def compare(
@@ -29,6 +30,7 @@ def compare(
     rows: int,
     samples: int,
     binarise: bool,
+    mixture: int | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -48,7 +50,15 @@ def compare(
     chosen, folder = Judge.load(judge or _judge_for(data), device), out or Path("runs") / "compare"
     with plain_warnings(), watching() as watch:
         found = run(
-            generators, load_data(data), chosen, rows=rows, samples=samples, seed=seed, binarise=binarise, watch=watch
+            generators,
+            load_data(data),
+            chosen,
+            rows=rows,
+            samples=samples,
+            seed=seed,
+            binarise=binarise,
+            mixture=mixture,
+            watch=watch,
         )
         places = write(found, folder)
     where = "\n".join(f"{name:<8} {path}" for name, path in places.items())

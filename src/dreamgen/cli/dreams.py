@@ -25,11 +25,11 @@ from dreamgen.errors import SettingsError
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
 @click.option(
     "--mixture",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(0, 10_000),
     is_flag=False,
     flag_value=10,
     metavar="[K]",
-    help="Draw codes from K Gaussians fitted to the model's own, and not from the prior; by itself: 10.",
+    help="Draw codes from K Gaussians fitted to the model's own, not the prior; by itself: 10; 0: the prior.",
 )
 @given_option
 @click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")

@@ -15,24 +15,24 @@ from torch.distributions import Distribution, Normal
 from dreamgen.distributions import MixturePrior, fit_prior, most_components
 from dreamgen.errors import SettingsError
 
-KEPT = 2000  # training rows whose codes are kept with a model
+KEPT, KEPT_TO_FIT = 2000, 10_000  # training rows whose codes are kept with a model; where dreams are drawn from them
 _FEWEST = 2  # codes that a covariance can be taken of
 _HALVINGS = 40
 
 
-def keep_codes(q: Distribution, context: Tensor | None, labels: Tensor | None) -> dict[str, Tensor]:
-    """Codes of some rows as they are kept: `loc` and `scale` (n, D), and `context` (n, C), in 16 bits; `labels` (n,).
+def keep_codes(q: Distribution, context: Tensor | None, labels: Tensor | None, rows: int = KEPT) -> dict[str, Tensor]:
+    """Codes of the first rows as they are kept: `loc`, `scale` (n, D) and `context` (n, C) in 16 bits, `labels` (n,).
 
     A posterior without noise has no `scale`, and a model that is told nothing has no `context`.
     """
     largest = torch.finfo(torch.float16).max
-    codes = {"loc": q.mean[:KEPT].clamp(-largest, largest).half()}  # nobody has a use for what lies farther out
+    codes = {"loc": q.mean[:rows].clamp(-largest, largest).half()}  # nobody has a use for what lies farther out
     if isinstance(q, Normal):
-        codes["scale"] = q.stddev[:KEPT].clamp(max=largest).half()
+        codes["scale"] = q.stddev[:rows].clamp(max=largest).half()
     if context is not None:
-        codes["context"] = context[:KEPT].half()
+        codes["context"] = context[:rows].half()
     if labels is not None:
-        codes["labels"] = labels[:KEPT]
+        codes["labels"] = labels[:rows]
     return codes
 
 

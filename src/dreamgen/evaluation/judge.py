@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dreamgen.config import Part
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import BernoulliLikelihood
@@ -55,6 +56,14 @@ class Judge:
     def event_shape(self) -> tuple[int, ...]:
         """Shape of the pictures that it reads."""
         return self.saved.event_shape
+
+    def serves_in(self, objective: Part) -> bool:
+        """Whether an objective looks through this judge, by its name or folder, and so could only praise it."""
+        if isinstance(objective, dict):
+            return any(self.serves_in(value) for value in objective.values())
+        if not isinstance(objective, str):
+            return False
+        return objective == self.name or Path(objective).resolve() == Path(self.name).resolve()
 
     def features(self, pictures: npt.ArrayLike) -> Floats:
         """What the last layer but one says of pictures, (n, *event) bytes or floats in [0, 1]: (n, F).

@@ -11,6 +11,7 @@ from dreamgen.charts import save_rows
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
 from dreamgen.evaluation.handwriting import slant, thickness
+from dreamgen.evaluation.latents import active_units
 from dreamgen.evaluation.report import one_sample_loss
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.files import make_folder
@@ -69,7 +70,6 @@ def strokes(
         r = correlations(q.mean.numpy(), measured)
         loss = one_sample_loss(model.saved_.model, model.prepare(x))
         found.models[beta], found.correlations[beta] = model, r
-        active = int((q.mean.var(0, correction=0) > 0.01).sum())
         for number, name in enumerate(MEASURES):
             first, second = order(r[:, number])[:2]
             found.rows.append(
@@ -81,7 +81,7 @@ def strokes(
                     "second": float(abs(r[second, number])),
                     "its r with the other": float(abs(r[first, 1 - number])),
                     "all latents": _of_all(q.mean.numpy(), measured[:, number]),
-                    "active": active,
+                    "active": active_units(q),
                     "distortion": loss["test_distortion"],
                     "rate": loss["test_rate"],
                     "seconds": seconds,
@@ -103,9 +103,8 @@ def draw(found: Strokes, folder: Path) -> dict[str, str]:
             r = found.correlations[beta][:, number]
             latent = int(order(r)[0])
             film = model.traverse(latents=[latent], steps=_STEPS, span=_SPAN)[0]
-            lines[f"beta {beta:g}, {name}\nlatent {latent}, |r| = {abs(r[latent]):.2f}"] = film[
-                :: 1 if r[latent] >= 0 else -1
-            ]
+            title = f"beta {beta:g}, {name}\nlatent {latent}, |r| = {abs(r[latent]):.2f}"
+            lines[title] = film if r[latent] >= 0 else film[::-1]
     path = folder / "traversals.png"
     save_rows(lines, path)
     return {"traversals": str(path)}

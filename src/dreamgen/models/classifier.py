@@ -1,6 +1,7 @@
 """A classifier: it reads off an example what other models are told of it, p(context|x)."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -40,6 +41,9 @@ class Classifier(nn.Module):
         context: what it reads; fields are independent given x, a number has unit variance once standardised.
         dropout: chance with which a feature is dropped in training.
     """
+
+    reads: ClassVar[bool] = True
+    """Whether it takes examples in, as of a VAE."""
 
     def __init__(self, network: nn.Module, context: Context, dropout: float = 0.0) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 A block adds to a picture what two 3 x 3 convolutions make of it (Identity Mappings in Deep Residual Networks, 2016,
 https://arxiv.org/abs/1603.05027). Nothing is normalised, so rows never meet and the numbers of a picture keep their
 scale; the last convolution of each block starts small instead, by the number of blocks (Very Deep VAEs, 2020,
-https://arxiv.org/abs/2011.10650). Pictures double by repeating pixels, which leaves no checkerboard
+https://arxiv.org/abs/2011.10650). Pictures double by interpolation, which leaves no checkerboard and no blocks
 (Deconvolution and Checkerboard Artifacts, 2016, https://distill.pub/2016/deconv-checkerboard), and what is told
 shifts channels, the same at each place (FiLM: Visual Reasoning with a General Conditioning Layer, 2017,
 https://arxiv.org/abs/1709.07871).
@@ -141,7 +141,7 @@ class ResidualDecoder(nn.Module):
     """z, with the context beside it, to a small picture, doubled for each of `channels` with blocks before it.
 
     Both are told to every block again, so that no size has to pass on what only a later one needs. Pictures double by
-    repeating pixels; the last time by a transposed convolution to what the likelihood asks for.
+    interpolation; the last time by a transposed convolution, which begins as one, to what the likelihood asks for.
 
     Args:
         latent_dim: D.
@@ -193,7 +193,7 @@ class ResidualDecoder(nn.Module):
         told = beside(z, context).flatten(0, -2)
         h = self.stages[0](unflat(self.small(told), self.channels, self.sizes[0]), told)
         for narrow, stage, size in zip(self.narrowings, self.stages[1:], self.sizes[1:-1], strict=True):
-            h = stage(cropped(F.interpolate(narrow(h), scale_factor=2, mode="nearest"), size), told)
+            h = stage(cropped(F.interpolate(narrow(h), scale_factor=2, mode="bilinear"), size), told)
         h = cropped(self.last(self.activation(h)), self.sizes[-1])
         parameters: Tensor = self.elements(h, z.shape[:-1])
         return parameters

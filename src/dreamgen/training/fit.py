@@ -17,7 +17,7 @@ from dreamgen.data.context import Context
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
-from dreamgen.evaluation.aggregated import keep_codes
+from dreamgen.evaluation.aggregated import KEPT, KEPT_TO_FIT, keep_codes
 from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
@@ -131,7 +131,8 @@ def _look_at_codes(
     units = rate_per_unit(q, prior_of(run.model, rows.context))
     if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
         warnings.warn(collapse, stacklevel=4)
-    codes = keep_codes(q, rows.context, None if labels is None else labels[kept])
+    many = KEPT_TO_FIT if run.settings.mixture else KEPT
+    codes = keep_codes(q, rows.context, None if labels is None else labels[kept], many)
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
