@@ -16,7 +16,7 @@ from scipy.stats import norm
 from sklearn.linear_model import LinearRegression
 
 from dreamgen import DreamGenerator, load_data
-from dreamgen.applications.attributes.directions import Directions, find_directions
+from dreamgen.applications.attributes.directions import LONGEST, Directions, find_directions
 from dreamgen.applications.attributes.model import (
     AttributeModel,
     attributes_in,
@@ -101,6 +101,16 @@ def test_codes_that_never_vary_and_attributes_that_are_one_are_no_trouble() -> N
     assert np.isfinite(found.steps).all()
     assert found.steps[0] == pytest.approx(found.steps[3])
     assert found.steps[:, 6:] == pytest.approx(np.zeros((4, 2)))
+
+
+def test_what_codes_hardly_tell_is_not_chased_out_of_them() -> None:
+    z, present = correlated()
+    present[:, 2] = np.random.default_rng(1).integers(0, 2, len(z))  # told by nothing
+    found, inverse = find_directions(z, present, NAMES), np.linalg.inv(np.cov(z.T, bias=True))
+    lengths = np.sqrt(((found.steps @ inverse) * found.steps).sum(1))
+    assert lengths[2] == pytest.approx(LONGEST, rel=1e-3)
+    assert (lengths[:2] < LONGEST).all()
+    assert found.read(found.steps[2])[2] - found.offset[2] < 0.5
 
 
 def test_shifts_add_up_and_names_are_checked() -> None:
@@ -234,7 +244,7 @@ def test_an_edit_changes_what_it_says_and_little_else(
     assert ((before > 0) != (after > 0))[:, column].mean() >= 0.9
     change = np.abs(after - before).mean(0)
     assert change[column] > 1
-    assert np.delete(change, column).max() <= 0.2 * change[column]
+    assert np.delete(change, column).max() <= 0.3 * change[column]
 
 
 def test_a_difference_of_means_drags_along_what_goes_with_it(model: DreamGenerator, bars: Dataset) -> None:
