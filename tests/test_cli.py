@@ -130,7 +130,8 @@ def test_people_get_lines_and_pipes_get_no_progress(run: Run) -> None:
 
 
 def test_lists(run: Run) -> None:
-    assert set(ok(run("data", "list", "--json"))["sets"]) == {"mnist", "fashion_mnist", "omniglot", "faces", "digits"}
+    known = {"mnist", "fashion_mnist", "omniglot", "faces", "digits", "shapes"}
+    assert set(ok(run("data", "list", "--json"))["sets"]) == known
     assert "mnist-2d" in ok(run("recipes", "--json"))["recipes"]
     assert ok(run("data", "check", "digits", "--json"))["shape"] == [8, 8]
     assert ok(run("data", "show", "digits", "-n", 9, "--out", "d.png", "--json"))["n"] == 9
