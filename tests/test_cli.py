@@ -16,6 +16,7 @@ from PIL import Image
 from dreamgen import DreamGenerator, load_data
 from dreamgen.cli import main
 from dreamgen.data.dataset import split_by_content
+from dreamgen.data.named import NAMED_SETS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -130,8 +131,7 @@ def test_people_get_lines_and_pipes_get_no_progress(run: Run) -> None:
 
 
 def test_lists(run: Run) -> None:
-    known = {"mnist", "fashion_mnist", "omniglot", "faces", "digits", "shapes"}
-    assert set(ok(run("data", "list", "--json"))["sets"]) == known
+    assert set(ok(run("data", "list", "--json"))["sets"]) == {*NAMED_SETS}
     assert "mnist-2d" in ok(run("recipes", "--json"))["recipes"]
     assert ok(run("data", "check", "digits", "--json"))["shape"] == [8, 8]
     assert ok(run("data", "show", "digits", "-n", 9, "--out", "d.png", "--json"))["n"] == 9
