@@ -403,7 +403,7 @@ def test_digits_always_load(data: Path, cache: Path) -> None:
 
 
 def test_every_named_set_says_what_it_is_and_where_it_comes_from() -> None:
-    assert NAMED_SETS.keys() == {"mnist", "fashion_mnist", "omniglot", "faces", "digits"}
+    assert NAMED_SETS.keys() == {"mnist", "fashion_mnist", "omniglot", "faces", "digits", "shapes"}
     for name, known in NAMED_SETS.items():
         assert known.name == name
         assert known.about
