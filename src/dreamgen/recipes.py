@@ -310,13 +310,13 @@ _SHAPES = Settings(
 )
 
 
-def _falling(stop: float) -> dict[str, Any]:
-    return {"kind": "geometric", "start": 100.0, "stop": stop, "share": 0.25}
+def _falling(stop: float, share: float = 0.25) -> dict[str, Any]:
+    return {"kind": "geometric", "start": 100.0, "stop": stop, "share": share}
 
 
 RECIPES["beta-tcvae"] = Recipe(
     "one factor of the data in one latent, by a heavier total correlation: `dreamgen train shapes`",
-    _SHAPES.replace(beta=_falling(4.0), objective={"kind": "tcvae", "rest": _falling(1.0)}),
+    _SHAPES.replace(beta=_falling(6.0, 0.4), objective={"kind": "tcvae", "rest": _falling(1.0, 0.4)}, epochs=14),
     "Isolating Sources of Disentanglement in Variational Autoencoders, 2018, https://arxiv.org/abs/1802.04942",
 )
 RECIPES["factor"] = Recipe(

@@ -24,8 +24,8 @@ from dreamgen.registry import nearest
 Floats = npt.NDArray[np.floating]
 
 APART = 0.1
-"""λ: of .003 to ∞ the one that flipped most readings of a judge for the change of the others, on training faces that
-were held out."""
+"""λ: a compromise. The larger, the more readings flip and the more of the others change; chosen on principal
+components of training faces that were held out."""
 
 LONGEST = 4.0
 """Standard deviations of the codes that a step may be long: what codes hardly tell cannot be turned up by the full 1
