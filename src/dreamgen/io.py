@@ -53,6 +53,7 @@ class SavedModel:
         columns: the columns, where an example is a row of a table.
         context: what the model is told (of a classifier: what it reads); None: nothing.
         more: further files by name, which whoever keeps them there reads and checks.
+        seconds: that the training took, of a model just trained; not written, so that a seed gives the same bytes.
     """
 
     model: Any
@@ -66,6 +67,7 @@ class SavedModel:
     columns: tuple[ColumnShape, ...] = ()
     context: Context | None = None
     more: dict[str, bytes] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 def versions() -> dict[str, str]:

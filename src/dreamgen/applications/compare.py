@@ -185,7 +185,8 @@ class _Bench:
         """A model's row, and some of its dreams, from the prior or from a mixture."""
         saved = model.fitted()
         told = saved.context.names if saved.context else []
-        row: Row = {"told": told, **dict.fromkeys(FIGURES), "seconds": saved.card.get("seconds"), "reasons": {}}
+        row: Row = {"told": told, **dict.fromkeys(FIGURES), "reasons": {}}
+        row["seconds"] = saved.card.get("seconds", saved.seconds)
         if row["seconds"] is None:
             row["reasons"]["seconds"] = "the card does not say how long the training took"
         if mixture is None:

@@ -112,6 +112,8 @@ def train_on(
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
+    if saved.seconds is not None:
+        saved.card["seconds"] = round(saved.seconds, 3)
     saved.card |= {**test, "test_rows": len(dataset.test), "test_binarisation": binarisation}
     generator.save(out)
     result = {

@@ -102,14 +102,15 @@ def few_labels(
     dreamer = made("dreams", recipes.dreams, _taught(dataset, believed))
     asked = np.arange(_DREAMS) % len(np.unique(truth))
     dreams = np.round(255 * dreamer.dream(_DREAMS, given={"label": asked}, seed=seed)).astype(np.uint8)
+    # The few are repeated, so that what learns from them alone takes as many steps as what sees dreams beside them.
+    again = Examples(_repeated(known.x, 2 * _DREAMS), _repeated(truth[chosen], 2 * _DREAMS))
     dreamt = Examples(
-        np.concatenate([_repeated(known.x, len(dreams)), dreams]),
-        np.concatenate([_repeated(truth[chosen], len(dreams)), asked]),
+        np.concatenate([again.x[:_DREAMS], dreams]), np.concatenate([_repeated(truth[chosen], _DREAMS), asked])
     )
     ways: list[tuple[str, int, Callable[[], float]]] = [
         ("logistic regression, pixels", len(known), lambda: _logistic(known.x, known.labels, test.x, answers)),
         ("logistic regression, codes", len(known), lambda: _logistic(codes[chosen], known.labels, seen, answers)),
-        ("network, labelled pictures", len(known), lambda: read("labelled", known)),
+        ("network, labelled pictures", len(known), lambda: read("labelled", again)),
         ("network, dreams beside them", len(dreamt), lambda: read("dreamt", dreamt)),
         ("network, pictures with spread labels", len(believed), lambda: read("spread", believed)),
         ("network, all labels", len(train), lambda: read("all", train)),

@@ -114,12 +114,12 @@ def fit_model(
             "epochs": len(run.history),
             "best_epoch": run.best.epoch or len(run.history),
             "validation_rows": len(held_out),
-            **({} if private else {"seconds": run.seconds}),
             **looked,
             **facts,
         },
         history=[] if private else run.history,
         codes=codes,
+        seconds=None if private else run.seconds,
     )
 
 
