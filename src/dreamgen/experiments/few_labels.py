@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 _NEIGHBOURS, _KEPT = 10, 0.99  # of the graph that labels spread over; the softness with which first labels are kept
 _SURE = 0.9  # share of the pictures, the surest, whose spread labels are believed
-_DREAMS = 20_000
+_DREAMS = 10_000
 _SPREAD_ROWS = 20_000
 _MANY = 10_000  # training rows
 
@@ -160,7 +160,7 @@ def spread(codes: Floats, labels: Labels, chosen: Labels, seed: int) -> tuple[La
         others = np.sort(np.random.default_rng(seed).choice(others, _SPREAD_ROWS, replace=False))
     rows = np.concatenate([chosen, others])
     given = np.concatenate([labels, np.full(len(others), -1)])
-    model = LabelSpreading(kernel="knn", n_neighbors=min(_NEIGHBOURS, len(rows) - 1), alpha=_KEPT, max_iter=200)
+    model = LabelSpreading(kernel="knn", n_neighbors=min(_NEIGHBOURS, len(rows) - 1), alpha=_KEPT, max_iter=5000)
     p = model.fit(codes[rows], given).label_distributions_
     found = model.classes_[p.argmax(1)].astype(np.int64)
     found[: len(chosen)] = labels
