@@ -28,9 +28,8 @@ from dreamgen.recipes import RECIPES
 Labels = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.floating[Any]]
 
-_NEIGHBOURS, _KEPT = 10, 0.99  # of the graph that labels spread over; the softness with which first labels are kept
+_NEIGHBOURS, _SPREAD = 10, 0.99  # of the graph that labels spread over; the share of neighbours in a label
 _SURE = 0.9  # share of the pictures, the surest, whose spread labels are believed
-_DREAMS = 10_000
 _SPREAD_ROWS = 20_000
 _MANY = 10_000  # training rows
 
@@ -66,11 +65,20 @@ class FewLabels:
 
 
 def few_labels(
-    dataset: Dataset, recipes: Recipes, folder: Path, *, each: int, seed: int, device: str, watch: Watch
+    dataset: Dataset,
+    recipes: Recipes,
+    folder: Path,
+    *,
+    each: int,
+    seed: int,
+    device: str,
+    watch: Watch,
+    dreams: int = 10_000,
 ) -> FewLabels:
     """Hide all labels of the training part but `each` of every class, and learn from what is left.
 
-    Finished trainings in `folder` are not repeated.
+    A network learns from `dreams` dreams beside as many labelled pictures, over and over; from fewer
+    it learns for as many steps. Finished trainings in `folder` are not repeated.
 
     Raises:
         DataError: no labels, or a class with fewer examples.
@@ -79,7 +87,10 @@ def few_labels(
     """
     train, test = dataset.part("train"), dataset.part("test")
     chosen = _choose(train.labels, each, seed)
-    claim(make_folder(folder), identity_of("few labels", dataset, recipes.reader, seed, each=each))
+    others = {f"{role}.{k}": v for role in ("codes", "dreams") for k, v in getattr(recipes, role).to_dict().items()}
+    claim(
+        make_folder(folder), identity_of("few labels", dataset, recipes.reader, seed, each=each, n=dreams, **others)
+    )
     assert train.labels is not None
     assert test.labels is not None
     known, answers, truth = train[chosen], test.labels, train.labels
@@ -95,22 +106,22 @@ def few_labels(
 
     def read(name: str, examples: Examples) -> float:
         """Accuracy of a network that learned from some examples."""
-        reader = made(name, recipes.reader, _taught(dataset, examples))
+        reader = made(name, recipes.reader, _taught(dataset, _filled(examples, 2 * dreams)))
         p = read_rows(reader.fitted().model, as_float(to_tensor(test.x)))
         return float((p.argmax(1).numpy() == answers).mean())
 
     dreamer = made("dreams", recipes.dreams, _taught(dataset, believed))
-    asked = np.arange(_DREAMS) % len(np.unique(truth))
-    dreams = np.round(255 * dreamer.dream(_DREAMS, given={"label": asked}, seed=seed)).astype(np.uint8)
-    # The few are repeated, so that what learns from them alone takes as many steps as what sees dreams beside them.
-    again = Examples(_repeated(known.x, 2 * _DREAMS), _repeated(truth[chosen], 2 * _DREAMS))
-    dreamt = Examples(
-        np.concatenate([again.x[:_DREAMS], dreams]), np.concatenate([_repeated(truth[chosen], _DREAMS), asked])
-    )
+    classes = np.unique(truth)
+    asked = classes[np.arange(dreams) % len(classes)]
+    made_up: npt.NDArray[Any] = dreamer.dream(dreams, given={"label": asked}, seed=seed)
+    if train.x.dtype == np.uint8:
+        made_up = np.round(255 * made_up).astype(np.uint8)
+    again = np.arange(dreams) % len(known)
+    dreamt = Examples(np.concatenate([known.x[again], made_up]), np.concatenate([truth[chosen][again], asked]))
     ways: list[tuple[str, int, Callable[[], float]]] = [
         ("logistic regression, pixels", len(known), lambda: _logistic(known.x, known.labels, test.x, answers)),
         ("logistic regression, codes", len(known), lambda: _logistic(codes[chosen], known.labels, seen, answers)),
-        ("network, labelled pictures", len(known), lambda: read("labelled", again)),
+        ("network, labelled pictures", len(known), lambda: read("labelled", known)),
         ("network, dreams beside them", len(dreamt), lambda: read("dreamt", dreamt)),
         ("network, pictures with spread labels", len(believed), lambda: read("spread", believed)),
         ("network, all labels", len(train), lambda: read("all", train)),
@@ -160,8 +171,10 @@ def spread(codes: Floats, labels: Labels, chosen: Labels, seed: int) -> tuple[La
         others = np.sort(np.random.default_rng(seed).choice(others, _SPREAD_ROWS, replace=False))
     rows = np.concatenate([chosen, others])
     given = np.concatenate([labels, np.full(len(others), -1)])
-    model = LabelSpreading(kernel="knn", n_neighbors=min(_NEIGHBOURS, len(rows) - 1), alpha=_KEPT, max_iter=5000)
+    model = LabelSpreading(kernel="knn", n_neighbors=min(_NEIGHBOURS, len(rows) - 1), alpha=_SPREAD, max_iter=5000)
     p = model.fit(codes[rows], given).label_distributions_
+    p = p / p.mean(0)  # else a class whose labels happened to lie in the middle spreads over the others
+    p /= p.sum(1, keepdims=True)
     found = model.classes_[p.argmax(1)].astype(np.int64)
     found[: len(chosen)] = labels
     sure = p.max(1)
@@ -185,6 +198,6 @@ def _taught(dataset: Dataset, examples: Examples) -> Dataset:
     return Dataset.of_parts(dataset.name, replace(examples, attributes=None), test, classes=dataset.classes)
 
 
-def _repeated(values: npt.NDArray[Any], n: int) -> npt.NDArray[Any]:
-    """n values, over and over again, so that few real ones weigh as much as many dreams."""
-    return values[np.arange(n) % len(values)]
+def _filled(examples: Examples, n: int) -> Examples:
+    """Fewer than n examples over and over again, so that a network learns from them for as long as from n."""
+    return examples if len(examples) >= n else examples[np.arange(n) % len(examples)]
