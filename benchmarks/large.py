@@ -86,8 +86,8 @@ def watched(name: str, rows: int, run: Callable[[], Any]) -> None:
         watcher.join()
     seconds, cpu, half = time.perf_counter() - started, time.process_time() - before, len(memory) // 2
     print(
-        f"{name}: {rows / seconds:,.0f} rows per second, {seconds:.0f} s ({cpu:.0f} s of processor); "
-        f"resident up to {max(memory[: half + 1]):.0f} MB in the first half, {max(memory[half:]):.0f} in the second",
+        f"{name}: {rows / seconds:,.0f} rows per second, {seconds:.0f} s ({cpu:.0f} s of processor); resident",
+        f"at most {max(memory[: half + 1]):.0f} MB in the first half and {max(memory[half:]):.0f} in the second",
         flush=True,
     )
 
