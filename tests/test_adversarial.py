@@ -151,6 +151,38 @@ def test_arguments_out_of_range(arguments: dict[str, Any], message: str) -> None
         new_run(SETTINGS.replace(update={**VAE_GAN, **arguments}))
 
 
+@pytest.mark.parametrize("objective", ["iwae", "tcvae", {"kind": "perceptual", "pixels": 0.0}])
+def test_pixels_are_taken_off_the_plain_loss_alone(objective: str | dict[str, Any]) -> None:
+    settings = SETTINGS.replace(objective=objective)
+    with pytest.raises(SettingsError, match=r"pixels: expected 1 with the objective '\w+', got 0\.0"):
+        new_run(settings.replace(update=VAE_GAN))
+    new_run(settings.replace(update={**VAE_GAN, "pixels": 1.0}))
+
+
+def test_what_a_decoder_alone_has_no_use_for_is_refused_before_training() -> None:
+    with pytest.raises(SettingsError, match=r"start: expected 0, got 0\.5"):
+        new_run(GAN.replace(update={"kind": "adversarial", "start": 0.5}))
+    with pytest.raises(SettingsError, match="mixture: expected 0, got 10: without an encoder"):
+        new_run(GAN.replace(mixture=10))
+
+
+def test_the_last_weights_are_taken_where_the_objective_does_not_score_the_update() -> None:
+    settings = SETTINGS.replace(update=VAE_GAN, epochs=3)
+    x = bars()
+    run = Run(build_model(settings, (8, 8), seed=0), settings, Batch(x[32:]), Batch(1 - x[:32]), 0, "hash")
+    losses = iter([1.0, 2.0, 3.0])  # the first epoch is best by the objective
+    run.validation_loss = lambda: next(losses)  # type: ignore[method-assign]
+    last = {}
+    for record in train(run):
+        if record.epoch_done:
+            last = weights(run)
+    assert [record["validation"] for record in run.history] == [1.0, 2.0, 3.0]
+    assert run.best.epoch == 0
+    assert same(last, weights(run))
+    with pytest.raises(SettingsError, match="patience: expected 0, got 2"):
+        new_run(settings.replace(patience=2))
+
+
 def test_a_critic_that_diverges_is_said() -> None:
     run = new_run(SETTINGS.replace(update=VAE_GAN))
     run.update.state()[0]["critic.out.bias"].fill_(torch.nan)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from dreamgen import DreamGenerator, Settings, build_model
+from dreamgen import DreamGenerator, Settings, build_model, dreaming
 from dreamgen.cli import main
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
@@ -88,7 +88,29 @@ def test_a_conditional_model_has_a_mixture_for_each_class() -> None:
         np.testing.assert_allclose(mine.std(0).numpy(), math.hypot(0.3, 0.4), atol=0.1)
     np.testing.assert_array_equal(dream_codes(saved, 5, 1, asked[:5], mixture=2).numpy(), z[:5].numpy())
     with pytest.raises(SettingsError, match="told the same, got 0"):
-        dream_codes(saved, 1, 1, context.encode({"label": 0, "tall": 0.5}, 1), mixture=2)
+        fit_codes(saved.codes, saved.card, 2, context.encode({"label": 0, "tall": 0.5}, 1)[0])
+
+
+def test_what_too_few_rows_were_told_has_the_mixture_of_all_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = Context((Field("tall", "flag"), Field("age", "number", (), 40.0, 10.0)))
+    noise = StepNoise(3)
+    told = context.encode({"tall": np.arange(400) % 2, "age": 40 + 10 * noise.normal((400,)).numpy()}, 400)
+    told[:100] = told[0]  # a hundred of them were told the same
+    loc = 5 + 0.5 * noise.normal((400, 2))
+    loc[:100] -= 10
+    saved = told_model(context, keep_codes(Normal(loc, torch.full_like(loc, 0.1)), told, None))
+    fits = []
+    monkeypatch.setattr(dreaming, "fit_codes", lambda *a: fits.append(a) or fit_codes(*a))
+    asked = context.encode({"tall": 1, "age": np.linspace(20, 60, 500)}, 500)
+    asked[0] = saved.codes["context"][0].float()
+    z = dream_codes(saved, 500, 1, asked, mixture=2)
+    assert len(fits) == 2  # one for those that were told the same, one for all others
+    assert z[0].mean() == pytest.approx(-5, abs=3)
+    np.testing.assert_array_equal(z[1:].numpy(), dream_codes(saved, 500, 1, None, mixture=2)[1:].numpy())
+    np.testing.assert_allclose(z[1:].mean(0).numpy(), loc.mean(0).numpy(), atol=0.8)
+    bare = told_model(context, {})
+    with pytest.raises(SettingsError, match="no codes are kept"):
+        dream_codes(bare, 3, 1, asked[:3], mixture=2)
 
 
 def test_a_mixture_prior_is_drawn_for_each_row() -> None:

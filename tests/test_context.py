@@ -76,6 +76,52 @@ def test_the_context_is_found_in_the_data() -> None:
             Context.of(asked, None, (), attributes if asked == ["Smilin"] else {})
 
 
+def test_private_training_measures_no_field_on_its_rows() -> None:
+    labels, flag, age = np.array([0, 2, 1]), np.array([0, 1, 1]), np.array([20.0, 30.0, 40.0])
+    asked = {"attributes": {"Smiling": flag}, "declared": True}
+    found = Context.of(["label", "Smiling"], labels, ("cat", "dog", "owl", "elk"), **asked)  # type: ignore[arg-type]
+    assert found == Context((Field("label", "class", ("cat", "dog", "owl", "elk")), SMILE))
+    for classes in ((), ("cat", "dog")):
+        with pytest.raises(
+            SettingsError, match=f"`classes` that name every label, got {len(classes)} for labels up to 2"
+        ):
+            Context.of("labels", labels, classes, {}, declared=True)
+    private = {"kind": "private", "noise": 1.0, "delta": 1e-3}
+    x = np.random.default_rng(0).random((40, 4))
+    shared = {"latent_dim": 2, "hidden_dim": 4, "batch_size": 10, "epochs": 1, "validation": 0.0, "update": private}
+    for context, more in (
+        ("attributes", {"attributes": {"age": np.resize(age, 40)}}),
+        ("labels", {"y": np.resize(labels, 40)}),
+    ):
+        generator = DreamGenerator(**shared, context=context, random_state=0)  # type: ignore[arg-type]
+        with pytest.raises(SettingsError, match="private training, context"):
+            generator.fit(x, **more)  # type: ignore[arg-type]
+        assert not hasattr(generator, "saved_")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("objective", "iwae"),
+        ("objective", {"kind": "perceptual"}),
+        ("objective", "tcvae"),
+        ("update", "adversarial"),
+        ("update", {"kind": "private", "noise": 1.0}),
+        ("update", "posterior-matching"),
+        ("update", "factor"),
+        ("masking", "random"),
+        ("start", "mean"),
+        ("mixture", 3),
+    ],
+)
+def test_a_classifier_has_no_use_for_what_needs_a_decoder(name: str, value: object) -> None:
+    reader = DreamGenerator(model="classifier", context="labels", hidden_dim=8, epochs=1, batch_size=10)
+    reader.set_params(**{name: value})
+    x, y = np.random.default_rng(0).random((40, 8, 8)), np.arange(40) % 2
+    with pytest.raises(SettingsError, match=f"{name}: expected"):
+        reader.fit(x, y, classes=("even", "odd"))
+
+
 def test_it_survives_json_and_a_damaged_one_is_refused() -> None:
     entries = json.loads(json.dumps(CONTEXT.to_dict()))
     assert Context.from_dict(entries) == CONTEXT

@@ -143,6 +143,7 @@ def test_a_discriminator_that_breaks_is_said() -> None:
         ({"update": {**SMALL, "learning_rate": -1.0}}, "learning_rate: expected more than 0"),
         ({"update": {**SMALL, "hidden": [0]}}, "widths from 1"),
         ({"posterior": "point", "beta": 0.0}, "a posterior with a density"),
+        ({"patience": 1}, "patience: expected 0, got 1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(changes: dict[str, object], text: str) -> None:

@@ -360,6 +360,7 @@ def test_a_name_that_no_folder_can_have_is_no_model() -> None:
         {"loc": torch.zeros(2, 6), "labels": torch.tensor([0.5, 1.5])},
         {"loc": torch.zeros(2, 6), "labels": torch.tensor([1])},
         {"loc": torch.zeros(2, 5)},
+        {"loc": torch.zeros(0, 6)},
     ],
 )
 def test_codes_that_no_map_can_be_drawn_of_are_refused(codes: dict[str, torch.Tensor], folder: Path) -> None:

@@ -1,5 +1,7 @@
 """Perceptual losses: features of frozen networks, VGG19 by a user's weights, and what the gradient may touch."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +83,22 @@ def test_a_saved_model_is_looked_through_at_its_own_size(trained: DreamGenerator
     # With every pixel doubled along both sides it is the same picture.
     doubled = x.repeat_interleave(2, 1).repeat_interleave(2, 2)
     torch.testing.assert_close(features(doubled)[0], features(x)[0], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("flat", [(64,), (2, 8, 8, 3)])
+def test_what_is_no_picture_is_not_looked_at(flat: tuple[int, ...], model_folder: Path) -> None:
+    features = FEATURES.build({"kind": "model", "model": str(model_folder)})
+    with pytest.raises(SettingsError, match=r"knows examples of shape \(8, 8\), got \("):
+        features(torch.zeros(3, *flat))
+
+
+def test_features_are_known_without_the_training() -> None:
+    code = (
+        "import sys; from dreamgen.config import Settings; from dreamgen.objectives import build_objective\n"
+        "build_objective(Settings(objective='perceptual'))\n"
+        "assert 'dreamgen.training' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_objective_adds_the_error_and_leaves_the_bound(model_folder: Path, digits: Dataset) -> None:

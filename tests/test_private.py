@@ -194,6 +194,7 @@ def test_the_ledger_adds_up() -> None:
         ({"patience": 3}, "patience: expected 0"),
         ({"start": "mean"}, "start: expected 'random'"),
         ({"precision": "bfloat16"}, "precision: expected 'float32'"),
+        ({"mixture": 10}, "mixture: expected 0"),
         ({"update": "private"}, "either epsilon or noise"),
         ({"update": PRIVATE | {"epsilon": 1.0}}, "either epsilon or noise"),
         ({"update": {"kind": "private", "epsilon": -1.0}}, "epsilon: expected more than 0"),

@@ -25,7 +25,7 @@ from dreamgen.cli import main
 from dreamgen.cli.common import asked_settings
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
-from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise
+from dreamgen.distributions import Columns, ColumnsLikelihood, StepNoise, fitting
 from dreamgen.distributions.fitting import _expected, _of_sums, _products, _sums, fit_prior
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
 from dreamgen.tables import Column, Schema, fit_codec, infer_schema
@@ -165,6 +165,24 @@ def test_the_size_of_the_mixture_is_chosen_by_held_out_codes() -> None:
     assert float(prior.log_prob(loc).mean().detach()) == pytest.approx(float(truth.mean()), abs=0.05)
     few = fit_prior(Normal(loc[:50], torch.ones(50, 2)), (1, 3, 40))
     assert len(few.prior.logits) == 1
+
+
+def test_many_latents_are_fitted_in_blocks_and_too_many_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    loc = torch.randn(300, 5, generator=torch.Generator().manual_seed(1))
+    q = Normal(loc, torch.full_like(loc, 0.3))
+    whole = fit_prior(q, (1, 2))
+    monkeypatch.setattr(fitting, "_BLOCK_NUMBERS", 21 * 7)  # 7 codes at once, of 15 + 5 + 1 products each
+    largest = []
+    products = fitting._products
+    monkeypatch.setattr(fitting, "_products", lambda z: largest.append(z.shape[0]) or products(z))
+    parts = fit_prior(q, (1, 2))
+    assert max(largest) == 7
+    assert parts.tried == pytest.approx(whole.tried, abs=1e-4)
+    for one, other in zip(whole.prior.parameters(), parts.prior.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+    wide = torch.zeros(1, 5000).expand(50, 5000)
+    with pytest.raises(SettingsError, match="1 of 5000 x 5000"):
+        fit_prior(Normal(wide, 1.0), (1,))
 
 
 def test_codes_far_away_and_close_together_have_a_prior_too() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from dreamgen.data.context import Context
 from dreamgen.distributions import PortableNoise, RowNoise, draw, each_row
 from dreamgen.errors import SettingsError
-from dreamgen.evaluation.aggregated import fit_codes
+from dreamgen.evaluation.aggregated import TOLD_APART, fit_codes, rows_told
 from dreamgen.evaluation.likelihood import blocks
 from dreamgen.io import SavedModel
 
@@ -33,20 +33,24 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
         n: how many.
         seed: code i is a function of (seed, i).
         context: (n, C), where the model is told one.
-        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place;
-            0: the prior.
+        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place,
+            or to all of them where fewer than 20 were (as of numbers, or of many flags at once); 0: the prior.
 
     Raises:
-        SettingsError: a mixture where no codes are kept, or none of rows that were told the same.
+        SettingsError: a mixture where no codes are kept.
     """
     if not mixture:
         return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
     if context is None:
         return _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed).to(_device(saved))
-    z = torch.empty(n, saved.settings.latent_dim)
+    z, left = torch.empty(n, saved.settings.latent_dim), torch.ones(n, dtype=torch.bool)
     for told in context.unique(dim=0):
-        rows = (context == told).all(1)
-        z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told), n, seed)[rows]
+        if rows_told(saved.codes, told).sum() >= TOLD_APART:
+            rows = (context == told).all(1)
+            z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told), n, seed)[rows]
+            left &= ~rows
+    if left.any():
+        z[left] = _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed)[left]
     return z.to(_device(saved))
 
 

@@ -43,7 +43,7 @@ def _brought(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     """Pictures, (B, *event), at the size of others."""
     if x.shape[1:] == shape:
         return x
-    if x.shape[3:] != shape[2:] or len(shape) < 2:
+    if x.dim() not in (3, 4) or len(shape) < 2 or x.shape[3:] != shape[2:]:
         raise SettingsError(f"features: the network knows examples of shape {shape}, got {tuple(x.shape[1:])}")
     planes = x.unsqueeze(1) if x.dim() == 3 else x.movedim(-1, 1)
     # Smaller ones are means over areas; larger ones run from pixel to pixel.

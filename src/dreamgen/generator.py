@@ -40,6 +40,7 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.models import VAE, Classifier
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
+from dreamgen.training.private import is_private
 from dreamgen.zoo import find_model
 
 Floats = npt.NDArray[np.float32]
@@ -176,7 +177,8 @@ class DreamGenerator(Estimator):
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
         known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
-        context = Context.of(settings.context, None if labels is None else labels.numpy(), classes, known)
+        numbers = None if labels is None else labels.numpy()
+        context = Context.of(settings.context, numbers, classes, known, declared=is_private(settings))
         told = None
         if context:
             told = context.encode({LABEL: y, **known} if LABEL in context.names else known, len(x))
@@ -242,13 +244,14 @@ class DreamGenerator(Estimator):
             sample: draw from p(x|z) instead of taking its mean.
             mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
                 with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
-                context. It helps most where codes do not fill the prior. 0: the prior; None: as its settings say.
+                context, or that of all codes where too few rows were told it. It helps most where codes do not fill
+                the prior. 0: the prior; None: as its settings say.
 
         Returns:
             (n, *event), float32.
 
         Raises:
-            SettingsError: a mixture, of a model that keeps no codes, or too few that were told the same.
+            SettingsError: a mixture, of a model that keeps no codes.
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")

@@ -263,15 +263,15 @@ def _check_card(card: dict[str, Any], latent_dim: int) -> dict[str, Any]:
 
 def _check_codes(codes: dict[str, Tensor], latent_dim: int, context: Context | None) -> dict[str, Tensor]:
     loc = codes.get("loc")
-    if codes and (loc is None or loc.dim() != 2 or loc.shape[1] != latent_dim):
-        raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim})")
-    if loc is not None and (loc.dtype not in _CODE_TYPES or (loc.numel() and loc.abs().max() > _FARTHEST)):
+    if codes and (loc is None or loc.dim() != 2 or len(loc) == 0 or loc.shape[1] != latent_dim):
+        raise ModelFileError(f"codes.safetensors: expected loc of shape (n, {latent_dim}), n 1 or more")
+    if loc is not None and (loc.dtype not in _CODE_TYPES or loc.abs().max() > _FARTHEST):
         raise ModelFileError(f"codes.safetensors: expected floats within {_FARTHEST:g} of the origin")
     scale = codes.get("scale")
     if (
         loc is not None
         and scale is not None
-        and not (scale.shape == loc.shape and scale.dtype in _CODE_TYPES and (not scale.numel() or scale.min() >= 0))
+        and not (scale.shape == loc.shape and scale.dtype in _CODE_TYPES and scale.min() >= 0)
     ):
         raise ModelFileError("codes.safetensors: expected a scale of 0 or more for each number of a code")
     told = codes.get("context")

@@ -12,6 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, Generic, TypeVar
 
 from dreamgen.errors import SettingsError
@@ -96,11 +97,14 @@ class Registry(Generic[T]):
     Args:
         role: what the parts are, for error messages and listings.
         number: the part that a bare number stands for, as (name, argument): `beta = 4` is a constant schedule.
+        home: the module that registers the parts, where that is one which the role's own cannot import; it is
+            imported once a part is looked for.
     """
 
-    def __init__(self, role: str, number: tuple[str, str] | None = None) -> None:
+    def __init__(self, role: str, number: tuple[str, str] | None = None, home: str | None = None) -> None:
         self.role = role
         self._number = number
+        self._home = home
         self._parts: dict[str, Callable[..., T]] = {}
 
     def register(self, name: str) -> Callable[[C], C]:
@@ -113,12 +117,18 @@ class Registry(Generic[T]):
         return add
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._parts))
+        return iter(sorted(self._all()))
 
     def __getitem__(self, name: str) -> Callable[..., T]:
-        if name not in self._parts:
-            raise SettingsError(f"unknown {self.role} {name!r}: {nearest(name, self._parts)}")
-        return self._parts[name]
+        parts = self._all()
+        if name not in parts:
+            raise SettingsError(f"unknown {self.role} {name!r}: {nearest(name, parts)}")
+        return parts[name]
+
+    def _all(self) -> dict[str, Callable[..., T]]:
+        if self._home:
+            import_module(self._home)
+        return self._parts
 
     def normalise(self, spec: Spec) -> dict[str, Any]:
         """A spec in its long form, `{"kind": ..., **arguments}`; raises SettingsError if it has none."""

@@ -152,6 +152,7 @@ class Context:
         labels: npt.NDArray[np.int64] | None,
         classes: Sequence[str],
         attributes: Mapping[str, npt.NDArray[Any]],
+        declared: bool = False,
     ) -> "Context | None":
         """What settings ask for, of the data that there are.
 
@@ -160,16 +161,22 @@ class Context:
             labels: (n,), or None.
             classes: names of the labels; none: their numbers.
             attributes: by name, (n,): a flag where all are 0 or 1, else a number.
+            declared: whether nothing may be measured on the rows, as in private training: labels need their classes
+                beforehand, and a number, whose mean and standard deviation would be theirs, is refused.
 
         Raises:
             DataError: the data have no such thing.
+            SettingsError: `declared`, and it would have to be measured.
         """
         if asked == "none":
             return None
         names = {"labels": [LABEL], "attributes": list(attributes)}.get(asked) if isinstance(asked, str) else asked
         if not names:
             raise DataError(f"context {asked!r}: {'the data have no attributes' if names == [] else 'not known'}")
-        return cls(tuple(_find(name, labels, classes, attributes) for name in names))
+        context = cls(tuple(_find(name, labels, classes, attributes) for name in names))
+        if declared:
+            _check_declared(context, classes)
+        return context
 
 
 def _find(
@@ -191,6 +198,21 @@ def _find(
     if np.isin(values, (0, 1)).all():
         return Field(name, "flag")
     return Field(name, "number", (), float(values.mean()), float(values.std()) or 1.0)
+
+
+def _check_declared(context: Context, classes: Sequence[str]) -> None:
+    """Raise SettingsError for a field that tells of the rows: one of them alone could change it."""
+    for field in context.fields:
+        if field.kind == "number":
+            raise SettingsError(
+                f"private training, context {field.name!r}: expected a flag, 0 or 1, or labels; "
+                "the mean and standard deviation of a number would be said without noise"
+            )
+        if field.kind == "class" and field.classes != tuple(classes):
+            raise SettingsError(
+                "private training, context 'labels': expected `classes` that name every label, got "
+                f"{len(classes)} for labels up to {len(field.classes) - 1}"
+            )
 
 
 def _field(entry: dict[str, Any]) -> Field:

@@ -18,6 +18,7 @@ from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import StepNoise, derive_seed
+from dreamgen.errors import SettingsError
 
 _STEPS, _STEPS_TO_CHOOSE = 50, 30
 _MOST_ROWS = 100_000  # that a mixture is fitted to
@@ -26,7 +27,9 @@ _LEAST_ROWS = 20.0  # that a component stands for
 _SHRINK = 0.1  # of covariances towards their mean, at as many rows as dimensions
 _RIDGE = 1e-4
 _LOST = 4e-6  # of a sum in float32
-_BLOCK = 4096
+_BLOCK = 4096  # codes looked at at once, and fewer where their products are more numbers than
+_BLOCK_NUMBERS = 1 << 24  # this, 64 MiB
+_MOST_NUMBERS = 1 << 24  # of all covariances; several copies of them are made, in float64
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,19 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
         q: q(z|x) of the rows of the training, batch shape (n, D).
         components: sizes to choose from; more than the rows can bear are left out.
         seed: of draws and starts.
+
+    Raises:
+        SettingsError: covariances of so many dimensions that they would fill the memory.
     """
     order = torch.randperm(len(q.mean), generator=torch.Generator().manual_seed(derive_seed(seed, "rows")))
     loc, scale = (values[order[:_MOST_ROWS]] for values in (q.mean, q.stddev))
     n, d = loc.shape
     sizes = [c for c in components if c <= most_components(n, d)] or [1]
+    if max(sizes) * d * d > _MOST_NUMBERS:
+        raise SettingsError(
+            f"mixture: expected covariances of at most {_MOST_NUMBERS:,} numbers, got {max(sizes)} of {d} x {d}: "
+            "it is for fewer latents"
+        )
     held = max(1, int(n * _HELD_OUT))
     middle = loc.mean(0)
     loc = loc - middle  # sums of products of what is far from 0 have no digits left for what differs
@@ -64,7 +75,7 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
     if len(sizes) > 1:
         for size in sizes:
             mixture = _maximise(loc[held:], scale[held:], size, _STEPS_TO_CHOOSE, seed)
-            tried[size] = float((_products(judge) @ _weights(mixture).T).logsumexp(1).mean())
+            tried[size] = float(_log_density(mixture, judge).mean())
     best = max(sizes, key=lambda size: tried.get(size, 0.0))
     return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed), middle), tried)
 
@@ -97,7 +108,7 @@ def _clusters(z: Tensor, size: int, seed: int) -> Tensor:
     start = torch.randperm(len(z), generator=torch.Generator().manual_seed(derive_seed(seed, "k-means")))
     centres = z[start[:size]]
     for _ in range(10):
-        nearest = torch.cat([torch.cdist(block, centres).argmin(1) for block in z.split(_BLOCK)])
+        nearest = torch.cat([torch.cdist(block, centres).argmin(1) for block in z.split(_rows_at_once(z.shape[1]))])
         counts = torch.bincount(nearest, minlength=size).unsqueeze(1)
         means = torch.zeros_like(centres).index_add_(0, nearest, z) / counts.clamp(min=1)
         centres = torch.where(counts > 0, means, centres)
@@ -110,20 +121,30 @@ def _products(z: Tensor) -> Tensor:
     return torch.cat([z[:, i] * z[:, j], z, torch.ones(len(z), 1)], 1)
 
 
+def _rows_at_once(d: int) -> int:
+    """How many codes of d numbers make a block, whose products are to fit into a budget."""
+    return max(1, min(_BLOCK, _BLOCK_NUMBERS // ((d + 1) * (d + 2) // 2)))
+
+
 def _sums(z: Tensor, component: Tensor, size: int) -> Tensor:
     """The products of codes summed by component, (C, P)."""
-    blocks = zip(z.split(_BLOCK), component.split(_BLOCK), strict=True)
-    total = torch.zeros(size, _products(z[:1]).shape[1])
-    for block, which in blocks:
+    rows, total = _rows_at_once(z.shape[1]), torch.zeros(size, _products(z[:1]).shape[1])
+    for block, which in zip(z.split(rows), component.split(rows), strict=True):
         total.index_add_(0, which, _products(block))
     return total
+
+
+def _log_density(mixture: GaussianMixture, z: Tensor) -> Tensor:
+    """log p of codes, (n,)."""
+    weights = _weights(mixture).T
+    return torch.cat([(_products(block) @ weights).logsumexp(1) for block in z.split(_rows_at_once(z.shape[1]))])
 
 
 def _expected(mixture: GaussianMixture, z: Tensor) -> Tensor:
     """`_sums` where each code is shared out among the components, as the mixture has it."""
     weights = _weights(mixture)
     total = torch.zeros_like(weights)
-    for block in z.split(_BLOCK):
+    for block in z.split(_rows_at_once(z.shape[1])):
         products = _products(block)
         total += (products @ weights.T).softmax(1).T @ products
     return total

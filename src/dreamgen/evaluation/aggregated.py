@@ -16,6 +16,7 @@ from dreamgen.distributions import MixturePrior, fit_prior, most_components
 from dreamgen.errors import SettingsError
 
 KEPT, KEPT_TO_FIT = 2000, 10_000  # training rows whose codes are kept with a model; where dreams are drawn from them
+TOLD_APART = 20  # rows that were told the same, for a mixture of their own: it is to describe no single one
 _FEWEST = 2  # codes that a covariance can be taken of
 _HALVINGS = 40
 
@@ -74,6 +75,14 @@ def scale_of_rate(rate: Tensor, square: Tensor) -> Tensor:
     return torch.where(rate > 0, (0.5 * high).exp(), 0.0)
 
 
+def rows_told(codes: Mapping[str, Tensor], told: Tensor) -> Tensor:
+    """Which rows with kept codes were told a context (C,), bool, (n,)."""
+    kept = codes.get("context")
+    if kept is None or not kept.shape[1]:
+        return torch.zeros(len(codes.get("loc", ())), dtype=torch.bool)
+    return (kept == told.to(kept)).all(1)
+
+
 def fit_codes(
     codes: Mapping[str, Tensor], card: Mapping[str, Any], components: int = 10, told: Tensor | None = None
 ) -> MixturePrior:
@@ -94,8 +103,7 @@ def fit_codes(
         raise SettingsError(f"mixture: expected 1 component or more, got {components}")
     q = kept_posterior(codes, card)
     if told is not None:
-        kept = codes.get("context", torch.empty(len(q.loc), 0))
-        rows = (kept == told.to(kept)).all(1) if kept.shape[1] else torch.zeros(len(kept), dtype=torch.bool)
+        rows = rows_told(codes, told)
         if rows.sum() < _FEWEST:
             many = int(rows.sum())
             raise SettingsError(f"mixture: expected {_FEWEST} kept codes of rows that were told the same, got {many}")

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import Delta, StepNoise
+from dreamgen.distributions.pairs import joint_log_prob_pairs
 from dreamgen.models import VAE, Latent
 
 ACTIVE = 0.01  # variance of the posterior mean above which a unit counts as active
@@ -50,13 +51,10 @@ def mutual_information(q: Distribution, seed: int = 0) -> float | None:
         return None
     loc, scale = q.loc.double(), q.scale.double()
     z = loc + scale * StepNoise(seed, "mutual information").normal(loc.shape).double()
-    # log N(z_i; loc_j, scale_j) for all i, j as matrix products of (z², z, 1) with each row's coefficients.
-    precision = scale.pow(-2)
-    constant = (-0.5 * loc.square() * precision - scale.log() - 0.5 * math.log(2 * math.pi)).sum(1)
+    posteriors = Normal(loc, scale, validate_args=False)
     total = 0.0
     for start in range(0, len(z), _ROWS):
-        rows = z[start : start + _ROWS]
-        joint = rows.square() @ (-0.5 * precision).T + rows @ (loc * precision).T + constant
+        joint = joint_log_prob_pairs(posteriors, z[start : start + _ROWS])
         own = joint.diagonal(start)
         total += float((own - torch.logsumexp(joint, 1) + math.log(len(z))).sum())
     return total / len(z)

@@ -11,7 +11,7 @@ from dreamgen.registry import Registry, nearest
 
 _NOTHING = 1e-6  # a layer that sees nothing in a picture is compared with this
 
-FEATURES: Registry["Features"] = Registry("features")
+FEATURES: Registry["Features"] = Registry("features", home="dreamgen.frozen")
 
 
 class Features:

@@ -17,6 +17,8 @@ q(z) needs all N posteriors, and a step has those of its B rows:
   is unbiased. The paper gives one of the others, whichever, a weight of its own; its mean over the choices is
   (N - 1) / (N (B - 1)) for each, has the same mean and less variance, and is exact where the batch is the data set.
 
+One row alone tells nothing of q(z): it is then taken for all there are, q(z) for its posterior.
+
 Letters: K samples, B rows, D units. Everything is in nats.
 """
 
@@ -80,7 +82,9 @@ def take_apart(latent: Latent, rows: int | None = None, sampling: Sampling = "st
 def _log_weights(own: Tensor, rows: int, sampling: Sampling, like: Tensor) -> Tensor:
     """The logarithm of what each row's posterior counts in q(z) at each sample, (K B, B)."""
     batch = own.shape[1]
-    if sampling == "weighted" or batch == 1:
+    if batch == 1:
+        return torch.zeros_like(like[0])
+    if sampling == "weighted":
         return like.new_full(own.shape, -math.log(rows * batch))
     others = like.new_tensor((rows - 1) / (rows * (batch - 1)))
     return torch.where(own, 1 / rows, others).log()

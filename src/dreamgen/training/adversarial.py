@@ -24,7 +24,7 @@ from dreamgen.distributions import Noise, derive_seed, draw, each_row
 from dreamgen.errors import DivergedError, SettingsError
 from dreamgen.models import VAE
 from dreamgen.nn.critic import Critic, hinge_loss
-from dreamgen.objectives import Objective, Terms
+from dreamgen.objectives import OBJECTIVES, Objective, Terms
 from dreamgen.training.optimizer import OPTIMIZERS
 from dreamgen.training.update import UPDATES, PlainUpdate
 
@@ -37,7 +37,8 @@ class Adversarial(PlainUpdate):
         event_shape: (H, W) or (H, W, C).
         seed: the critic's first weights are a function of it.
         weight: of -(critic's score), beside the objective in nats.
-        pixels: of the objective's own distortion; 0 leaves reconstructions to the features alone.
+        pixels: of the objective's own distortion; 0 leaves reconstructions to the features alone. Other than 1 it is
+            for the objective "elbo", in whose loss the distortion weighs 1.
         features: of half the squared error of the critic's features, summed over them: -log N(features of x; features
             of the reconstruction, 1) and a constant.
         start: the share of the run after which the critic comes in; before, training is plain, and much cheaper.
@@ -48,10 +49,12 @@ class Adversarial(PlainUpdate):
         critic_optimizer: the critic's.
 
     Raises:
-        SettingsError: an argument out of range, or examples that are no pictures.
+        SettingsError: an argument out of range, or one that the objective or a model without encoder has no use for;
+            or examples that are no pictures.
     """
 
     needs_whole: ClassVar[bool] = True
+    scored_by_objective: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -75,6 +78,16 @@ class Adversarial(PlainUpdate):
             )
         if not 0 <= start < 1:
             raise SettingsError(f"update 'adversarial', start: expected a share, 0 <= share < 1, got {start}")
+        if start and not model.reads:
+            raise SettingsError(
+                f"update 'adversarial', start: expected 0, got {start}: without an encoder there is no plain training"
+            )
+        objective = OBJECTIVES.normalise(settings.objective)["kind"]
+        if pixels != 1 and objective != "elbo":
+            # In any other loss the distortion does not weigh 1, or is not a term of its own.
+            raise SettingsError(
+                f"update 'adversarial', pixels: expected 1 with the objective {objective!r}, got {pixels}"
+            )
         super().__init__(model, settings.replace(gradients="autograd"))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(seed, "critic"))

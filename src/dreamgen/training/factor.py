@@ -37,6 +37,7 @@ class Factor(PlainUpdate):
     """
 
     needs_whole: ClassVar[bool] = False
+    scored_by_objective: ClassVar[bool] = False
 
     def __init__(
         self,

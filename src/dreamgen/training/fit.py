@@ -26,7 +26,7 @@ from dreamgen.io import SavedModel, versions
 from dreamgen.models import VAE, build_model, start_at_mean
 from dreamgen.training.checkpoint import Checkpoints, locked
 from dreamgen.training.loop import Record, train
-from dreamgen.training.run import Run
+from dreamgen.training.run import Run, check_parts
 
 _RATE_ROWS = 10_000
 _STEPS_TO_JUDGE = 500  # a shorter training has not had the time to use its latents
@@ -68,6 +68,7 @@ def fit_model(
     model = build_model(settings, event_shape, context, seed, columns)
     if weights is not None:
         model.load_state_dict(weights)
+    check_parts(model, settings)
     if settings.start == "mean":
         start_at_mean(model, data[kept[:_MEAN_ROWS]])
     run = Run(

@@ -53,7 +53,7 @@ def train(
     """Train until the settings say so.
 
     At the end the model holds the weights of the best epoch by validation loss, or the last ones where no rows
-    were held out.
+    were held out, or where the update adds to the loss what they are not scored by.
 
     Args:
         run: the state; changed in place, so that it can be looked at between records.
@@ -125,7 +125,7 @@ def _close_epoch(run: Run, record: Record | None) -> Record:
     validation = run.validation_loss()
     if validation is not None and not math.isfinite(validation):
         raise DivergedError(f"training diverged in epoch {record.epoch}: the validation loss is {validation}")
-    if validation is not None and validation < run.best.loss:
+    if validation is not None and run.update.scored_by_objective and validation < run.best.loss:
         with run.average.in_place():
             weights = {name: value.clone() for name, value in run.model.state_dict().items()}
         run.best = Best(record.epoch, validation, weights)
@@ -146,7 +146,7 @@ def _save_now(run: Run) -> bool:
 
 
 def _take_final_weights(run: Run) -> None:
-    """The best epoch's weights, or the averaged last ones where no rows were held out."""
+    """The best epoch's weights, or the averaged last ones where none was found best."""
     run.model.load_state_dict(run.best.weights if run.best.epoch else run.average.state(), strict=False)
     run.model.eval()
     for name, value in run.model.state_dict().items():

@@ -54,6 +54,7 @@ class PrivateUpdate:
     """
 
     needs_whole: ClassVar[bool] = False
+    scored_by_objective: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -151,6 +152,11 @@ def _numbers(values: list[float]) -> tuple[Any, ...]:
     return tuple(int(v) if i == 2 else v for i, v in enumerate(values))
 
 
+def is_private(settings: Settings) -> bool:
+    """Whether settings ask for private training."""
+    return bool(UPDATES.normalise(settings.update)["kind"] == "private")
+
+
 def check_settings(settings: Settings) -> None:
     """Refuse settings that would look at the rows beside the gradients."""
     for name, expected, why in (
@@ -158,6 +164,7 @@ def check_settings(settings: Settings) -> None:
         ("patience", 0, "a choice by held-out rows is not counted"),
         ("start", "random", "a mean of the rows is not counted"),
         ("precision", "float32", "lengths of gradients need the digits"),
+        ("mixture", 0, "no codes of rows are kept to fit one to"),
     ):
         if (got := getattr(settings, name)) != expected:
             raise SettingsError(f"update 'private', {name}: expected {expected!r} ({why}), got {got!r}")

@@ -9,19 +9,24 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-import dreamgen.frozen  # noqa: F401 - registers the networks that objectives may look through
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Noise, StepNoise, generator
 from dreamgen.errors import DivergedError, SettingsError
-from dreamgen.models import VAE
-from dreamgen.objectives import Objective, build_objective
+from dreamgen.models import VAE, Classifier
+from dreamgen.objectives import OBJECTIVES, Objective, build_objective
+from dreamgen.registry import Registry
 from dreamgen.training.augment import AUGMENTATIONS, Augmentation
 from dreamgen.training.average import AveragedWeights
 from dreamgen.training.masking import MASKINGS, Masking
 from dreamgen.training.update import UPDATES, Update, check_learning_rate
 
 _VALIDATION_ROWS = 1000  # rows scored at once
+_OF_A_READER: tuple[tuple[str, Registry[Any], str], ...] = (
+    ("objective", OBJECTIVES, "elbo"),
+    ("update", UPDATES, "plain"),
+    ("masking", MASKINGS, "none"),
+)
 
 
 @contextlib.contextmanager
@@ -40,6 +45,20 @@ class Best(NamedTuple):
     epoch: int
     loss: float
     weights: dict[str, Tensor]
+
+
+def check_parts(model: nn.Module, settings: Settings) -> None:
+    """Raise SettingsError for settings that need a part which the model does not have."""
+    if isinstance(model, Classifier):
+        for name, registry, expected in _OF_A_READER:
+            got = registry.normalise(getattr(settings, name))["kind"]
+            if got != expected:
+                raise SettingsError(f"a classifier has no decoder, {name}: expected {expected!r}, got {got!r}")
+        if settings.start != "random":
+            raise SettingsError(f"a classifier has no decoder, start: expected 'random', got {settings.start!r}")
+    if settings.mixture and (isinstance(model, Classifier) or not model.reads):
+        missing = "a decoder" if model.reads else "an encoder"
+        raise SettingsError(f"mixture: expected 0, got {settings.mixture}: without {missing} no codes are kept")
 
 
 @dataclass
@@ -81,6 +100,7 @@ class Run:
 
     def __post_init__(self) -> None:
         check_learning_rate(self.settings)
+        check_parts(self.model, self.settings)
         self.objective = build_objective(self.settings, self.rows_per_epoch)
         self.update = UPDATES.build(
             self.settings.update,
@@ -93,6 +113,12 @@ class Run:
         )
         if self.update.needs_whole and self.data.mask is not None:
             raise SettingsError(f"update {self.settings.update!r}: expected data without gaps; use update 'plain'")
+        if self.settings.patience and not self.update.scored_by_objective:
+            name = UPDATES.normalise(self.settings.update)["kind"]
+            raise SettingsError(
+                f"update {name!r}, patience: expected 0, got {self.settings.patience}: "
+                "the validation loss leaves out what this update adds"
+            )
         if not self.model.reads and self.validation is not None:
             raise SettingsError("there is no encoder: expected validation 0, since no rows can be scored")
         self.masking = MASKINGS.build(self.settings.masking)

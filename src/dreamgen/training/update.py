@@ -26,6 +26,8 @@ class Update(Protocol):
 
     needs_whole: ClassVar[bool]
     """Whether the mask hides what is read all the same, so that there may be no gaps in the data."""
+    scored_by_objective: ClassVar[bool]
+    """Whether the objective on held-out rows says which epoch was best; not where the update adds what it lacks."""
 
     def __call__(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
         """One step.
@@ -68,6 +70,7 @@ class PlainUpdate:
     """
 
     needs_whole: ClassVar[bool] = False
+    scored_by_objective: ClassVar[bool] = True
 
     def __init__(self, model: VAE, settings: Settings) -> None:
         self._optimizer = OPTIMIZERS.build(settings.optimizer, parameters=list(model.parameters()))
