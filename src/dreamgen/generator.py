@@ -19,6 +19,7 @@ from dreamgen.dreaming import dream_codes, dream_context
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
+from dreamgen.evaluation.looking import LOOKED_THROUGH, looked_through
 from dreamgen.filling import fill_rows
 from dreamgen.inputs import (
     check_range,
@@ -183,6 +184,8 @@ class DreamGenerator(Walking, Scoring):
             stop=stop,
             on_record=on_record,
         )
+        if seen := looked_through(settings, len(x)):
+            self.saved_.card[LOOKED_THROUGH] = seen
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))
         return self
 

@@ -79,7 +79,8 @@ def few_labels(
     """
     train, test = dataset.part("train"), dataset.part("test")
     chosen = _choose(train.labels, each, seed)
-    claim(make_folder(folder), identity_of("few labels", dataset, recipes.reader, seed, each=each))
+    of_all = {f"{name}.{k}": v for name in ("codes", "dreams") for k, v in getattr(recipes, name).to_dict().items()}
+    claim(make_folder(folder), identity_of("few labels", dataset, recipes.reader, seed, each=each, **of_all))
     assert train.labels is not None
     assert test.labels is not None
     known, answers, truth = train[chosen], test.labels, train.labels
@@ -100,7 +101,7 @@ def few_labels(
         return float((p.argmax(1).numpy() == answers).mean())
 
     dreamer = made("dreams", recipes.dreams, _taught(dataset, believed))
-    asked = np.arange(_DREAMS) % len(np.unique(truth))
+    asked = _repeated(np.unique(truth), _DREAMS)
     dreams = np.round(255 * dreamer.dream(_DREAMS, given={"label": asked}, seed=seed)).astype(np.uint8)
     # The few are repeated, so that what learns from them alone takes as many steps as what sees dreams beside them.
     again = Examples(_repeated(known.x, 2 * _DREAMS), _repeated(truth[chosen], 2 * _DREAMS))
