@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from dreamgen.applications.attributes.model import (
     keep_attributes,
 )
 from dreamgen.applications.attributes.probes import probe_codes
-from dreamgen.cli import main
+from dreamgen.cli import cli, main
 from dreamgen.data import Dataset
 from dreamgen.data.framing import FACE_SHARE, Framing
 from dreamgen.errors import DataError, ModelFileError, SettingsError
@@ -224,6 +225,20 @@ def kept(model: DreamGenerator, found: AttributeModel, tmp_path: Path) -> Path:
     model.save(tmp_path / "model")
     keep_attributes(tmp_path / "model", found)
     return tmp_path / "model"
+
+
+def test_attributes_that_all_or_none_have_are_refused(model: DreamGenerator, bars: Dataset) -> None:
+    assert bars.rows.attributes is not None
+    same = replace(bars, rows=replace(bars.rows, attributes=np.ones_like(bars.rows.attributes)))
+    with pytest.raises(DataError, match="some examples have and others have not"):
+        find_attributes(model, same)
+
+
+def test_a_shipped_model_is_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = CliRunner().invoke(cli, ["attributes", "mnist", "no-such-data"]).exception
+    assert "mnist ships with the package" in str(error)
+    assert not list(tmp_path.iterdir())
 
 
 def test_probes_tell_what_was_drawn(found: AttributeModel, bars: Dataset) -> None:

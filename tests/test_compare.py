@@ -1,6 +1,8 @@
 """The judge and `compare`: figures against direct computation, models whose figures are known, and bad input."""
 
+import copy
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,14 @@ import torch
 from PIL import Image
 from sklearn.metrics import pairwise_distances
 
-from dreamgen import DreamGenerator
+from dreamgen import RECIPES, DreamGenerator
 from dreamgen.applications.compare import BOUNDS, FIGURES, LOOKS, compare
 from dreamgen.cli import main
 from dreamgen.data import Dataset, Examples
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.judge import Judge
 from dreamgen.export import export_decoder
-from dreamgen.io import SavedModel
+from dreamgen.io import SavedModel, load_model
 
 Floats = np.ndarray[Any, Any]
 
@@ -222,12 +224,45 @@ def test_a_mixture_is_a_row_of_its_own(
     export_decoder(trained, tmp_path / "decoder")
     models = {"vae": trained, "decoder": DreamGenerator.load(tmp_path / "decoder")}
     found = compare(models, digits, judge, samples=1, mixture=3)
-    assert [row["model"] for row in found.rows] == ["vae", "vae + 3 Gaussians", "decoder"]  # which keeps no codes
+    assert [row["model"] for row in found.rows] == ["vae", "vae (3 Gaussians)", "decoder"]  # which keeps no codes
     own = found.rows[1]
     assert [own[name] for name in BOUNDS] == [None] * len(BOUNDS)
     dreams = trained.dream(len(digits.test), seed=0, mixture=3)
     assert own["frechet"] == pytest.approx(brute(judge.features(digits.test.x), judge.features(dreams))[0], rel=1e-4)
     assert own["frechet"] != found.rows[0]["frechet"]
+
+
+def test_a_model_of_a_mixture_says_so_and_shows_its_prior_beside_it(
+    judge: Judge, trained: DreamGenerator, digits: Dataset
+) -> None:
+    model = DreamGenerator.of(replace(trained.saved_, settings=trained.saved_.settings.replace(mixture=2)))
+    assert [row["model"] for row in compare({"vae": model}, digits, judge, rows=50, samples=1).rows] == [
+        "vae (2 Gaussians)"
+    ]
+    rows = compare({"vae": model}, digits, judge, rows=50, samples=1, mixture=2).rows
+    assert [row["model"] for row in rows] == ["vae (2 Gaussians)", "vae (prior)"]
+    plain = compare({"vae": trained}, digits, judge, rows=50, samples=1).rows[0]
+    assert rows[1]["frechet"] == plain["frechet"] != rows[0]["frechet"]
+
+
+def test_a_mixture_that_cannot_be_fitted_is_a_reason_and_no_end(
+    judge: Judge, trained: DreamGenerator, digits: Dataset
+) -> None:
+    class Refusing(Stub):
+        def dream(self, n: int = 64, *, mixture: int | None = None, **_: Any) -> Floats:
+            if mixture:
+                raise SettingsError("mixture: too few codes")
+            return self.pictures[:n]
+
+    stub = Refusing.of(trained.saved_, "cpu")
+    assert isinstance(stub, Refusing)
+    stub.pictures = digits.test.x
+    found = compare({"vae": stub, "other": trained}, digits, judge, rows=50, samples=1, mixture=3)
+    assert [row["model"] for row in found.rows] == ["vae", "vae (3 Gaussians)", "other", "other (3 Gaussians)"]
+    assert found.rows[1]["frechet"] is None
+    assert found.rows[1]["reasons"]["frechet"] == "mixture: too few codes"
+    assert found.rows[3]["frechet"] > 0
+    assert set(found.pictures) == {"real", "vae", "other", "other (3 Gaussians)"}
 
 
 def test_a_judge_that_served_in_a_loss_does_not_judge(
@@ -238,8 +273,32 @@ def test_a_judge_that_served_in_a_loss_does_not_judge(
     saved = replace(trained.saved_, settings=trained.saved_.settings.replace(objective=objective))
     with pytest.raises(SettingsError, match=r"vae was trained with the judge .* in its loss: expected another judge"):
         compare({"vae": DreamGenerator.of(saved)}, digits, Judge.load(tmp_path / "judge"))
-    classifier.save(tmp_path / "other")
-    assert compare({"vae": DreamGenerator.of(saved)}, digits, Judge.load(tmp_path / "other"), rows=20, samples=1).rows
+    classifier.save(tmp_path / "copy")
+    assert Judge.load(tmp_path / "copy").served_in(saved)
+    other = copy.deepcopy(classifier.saved_)
+    with torch.no_grad():
+        next(other.model.network.parameters()).mul_(1.01)
+    assert not Judge(other).served_in(saved)
+    # A training notes what it looked through: the judge is known where its folder is gone, and called what it may be.
+    small = DreamGenerator(2, 8, objective=objective, batch_size=64, epochs=1, random_state=0)
+    small.fit(digits.train.x[:128]).save(tmp_path / "small")
+    judge = Judge.load(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "judge")
+    assert judge.served_in(load_model(tmp_path / "small"))
+    assert not Judge(other).served_in(load_model(tmp_path / "small"))
+    assert not judge.served_in(trained.saved_)
+    export_decoder(small, tmp_path / "decoder")
+    assert judge.served_in(load_model(tmp_path / "decoder"))
+
+
+def test_the_network_of_the_shipped_recipe_does_not_judge() -> None:
+    settings = RECIPES["perceptual"].settings
+    sibling, judge = Judge.load("mnist-sibling"), Judge.load("mnist-judge")
+    for objective in (settings.objective, "perceptual"):
+        saved = DreamGenerator.load("mnist").saved_
+        saved = replace(saved, settings=saved.settings.replace(objective=objective))
+        assert sibling.served_in(saved)
+        assert not judge.served_in(saved)
 
 
 def test_fewer_rows_are_a_draw_of_both_parts(judge: Judge, trained: DreamGenerator, digits: Dataset) -> None:

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from torch.distributions import Normal, kl_divergence
 
-from dreamgen import DreamGenerator, Settings, build_model
+from dreamgen import DreamGenerator, Settings, build_model, load_data
 from dreamgen.cli import cli
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
@@ -57,6 +57,20 @@ def test_fields_are_one_hot_signed_and_standardised() -> None:
 def test_what_was_not_learned_is_refused(given: dict[str, object], error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         CONTEXT.encode({"label": 0, "Smiling": 0, "age": 40} | given, 3)
+
+
+def test_classes_that_are_called_by_numbers_go_by_their_names() -> None:
+    field = Field("label", "class", ("1", "2", "3"))
+    assert field.encode("1", 1).tolist() == [[1, 0, 0]]
+    assert field.encode(1, 1).tolist() == [[0, 1, 0]]
+    assert field.encode("0", 1).tolist() == [[1, 0, 0]]  # no name: a number
+    assert LABEL.encode(["2", "dog"], 2).tolist() == [[0, 0, 1], [0, 1, 0]]
+    with pytest.raises(DataError, match="expected 0 to 2"):
+        field.encode("4", 1)
+    from dreamgen.cli.common import parse_given
+
+    told = parse_given(("Smiling=0.5", "age=45"), "2")
+    np.testing.assert_allclose(CONTEXT.encode(told, 1).numpy(), [[0, 0, 1, 0, 0.5]])
 
 
 def test_a_field_that_is_left_out_is_named() -> None:
@@ -219,6 +233,33 @@ def test_the_command_dreams_what_it_is_told(conditional: DreamGenerator, tmp_pat
     ):
         error = CliRunner().invoke(cli, ["dream", *arguments, "--out", str(out)]).exception
         assert says in str(error)
+
+
+def test_the_verbs_take_what_the_model_is_to_be_told(conditional: DreamGenerator, tmp_path: Path) -> None:
+    conditional.save(tmp_path / "m")
+    model, out = str(tmp_path / "m"), str(tmp_path / "x.npz")
+    np.save(tmp_path / "z.npy", np.zeros((2, 4), np.float32))
+
+    def run(verb: str, *arguments: str) -> dict[str, np.ndarray]:
+        done = CliRunner().invoke(cli, [verb, model, *arguments, "--out", out])
+        assert done.exit_code == 0, (verb, done.output, done.exception)
+        return dict(np.load(out))
+
+    codes = run("encode", "digits", "--split", "test")  # labels come with the data
+    expected = conditional.transform(load_data("digits").test.x, {"label": load_data("digits").test.labels})
+    np.testing.assert_allclose(codes["loc"], expected, atol=1e-6)
+    three = {"label": 3}
+    np.testing.assert_allclose(
+        run("decode", str(tmp_path / "z.npy"), "--label", "3")["x"],
+        conditional.inverse_transform(np.zeros((2, 4)), three),
+        atol=1e-6,
+    )
+    assert len(run("map", "--size", "3", "--label", "3")["x"]) == 9
+    assert len(run("traverse", "-n", "3", "--from", "digits:0", "--given", "label=3")["x"]) == 12
+    assert len(run("morph", "digits:0", "digits:1", "-n", "3", "--label", "3")["x"]) == 3
+    assert run("fill", "digits", "-n", "2", "-m", "2")["filled"].shape == (2, 2, 8, 8)
+    assert run("fill", "digits:0", "-m", "2", "--label", "3")["filled"].shape == (2, 1, 8, 8)
+    assert len(run("project", "digits", "-n", "20", "--morph", "digits:0", "digits:1", "--label", "3")["way"]) == 65
 
 
 def test_a_classifier_is_trained_by_the_same_loop_and_reads(digits: Dataset, tmp_path: Path) -> None:

@@ -120,9 +120,36 @@ def test_figures_leave_rounded_and_text_does_not(tmp_path: Path) -> None:
     assert card == {"test_loss": 1.235, "active_units": 2, "rate_per_unit": [0.111, 0.2, 0.3]}
 
 
+def test_a_network_that_was_looked_through_is_neither_named_nor_read_again(tmp_path: Path) -> None:
+    generator = small()
+    features = {"kind": "model", "model": f"/home/{SECRET}/network"}  # which is not there to be loaded
+    objective = {"kind": "perceptual", "features": features, "weight": 2.0}
+    generator.saved_.settings = generator.saved_.settings.replace(objective=objective)
+    generator.saved_.card["looked_through"] = "ab" * 32
+    done = export_decoder(generator, tmp_path / "d")
+    assert SECRET.encode() not in content(done.out)
+    found = load_model(tmp_path / "d")
+    assert found.settings.objective == "perceptual"
+    assert found.card["looked_through"] == "ab" * 32
+    generator.saved_.card["looked_through"] = SECRET
+    assert SECRET.encode() not in content(export_decoder(generator, tmp_path / "e").out)
+
+
+def test_a_model_whose_dreams_come_from_kept_codes_leaves_only_where_that_is_asked_for(tmp_path: Path) -> None:
+    generator = small(mixture=2)
+    for export in (export_decoder, export_page):
+        with pytest.raises(SettingsError, match="2 Gaussians fitted to codes of training rows, which stay"):
+            export(generator, tmp_path / "no")  # type: ignore[operator]
+    export_decoder(generator, tmp_path / "d", from_prior=True)
+    again = DreamGenerator.load(tmp_path / "d")
+    np.testing.assert_array_equal(again.dream(3, seed=1), generator.dream(3, seed=1, mixture=0))
+    export_page(generator, tmp_path / "page.html", from_prior=True)
+
+
 def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) -> None:
     assert all(len(reason) > 5 for reason in MAY_LEAVE.values())
     learned = small(likelihood={"kind": "gaussian", "learned": True})
+    learned.saved_.card["looked_through"] = "ab" * 32
     learned.saved_.card["privacy"] = {"epsilon": 2.0, "delta": 1e-5}
     told = DreamGenerator(2, 8, context="labels", prior="conditional", epochs=1, batch_size=16, random_state=0)
     told.fit(np.random.default_rng(0).random((32, 4, 4)), np.arange(32) % 3)
@@ -134,7 +161,7 @@ def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) ->
 
 def test_each_setting_was_decided_on() -> None:
     listed = {name.removeprefix("settings.") for name in MAY_LEAVE if name.startswith("settings.")}
-    assert listed | {"encoder", "posterior", "epochs"} == set(Settings.names())
+    assert listed | {"encoder", "posterior", "epochs", "mixture"} == set(Settings.names())
 
 
 def test_a_setting_that_is_none_does_not_carry_text_out(tmp_path: Path) -> None:

@@ -326,6 +326,26 @@ def test_pictures_of_any_sizes_are_brought_to_one(tmp_path: Path) -> None:
     assert load_data(tmp_path / "mixed", size=8).test.labels.tolist() == pictures.test.labels.tolist()  # type: ignore[union-attr]
 
 
+def test_every_window_lies_within_its_picture() -> None:
+    for size in (4, 7, 24, 28, 32, 64):
+        for width in range(1, 90):
+            for height in (1, width, width + 1, 61):
+                for share in (1.0, FACE_SHARE):
+                    left, top, right, bottom = Framing.square(size, share).window(width, height)
+                    assert 0 <= left < right <= width
+                    assert 0 <= top < bottom <= height
+    assert Framing.square(28)(scene(0, 29, 29)).shape == (28, 28, 3)
+
+
+def test_a_picture_that_cannot_be_resized_is_named(tmp_path: Path) -> None:
+    class Refusing(Framing):
+        def __call__(self, picture: Bytes) -> Bytes:
+            raise ValueError("Box can't exceed original image size")
+
+    piece = decoding.decode_piece([(jpeg(scene(0)), "a.jpg")], Refusing(8, 8), (8, 8, 3))
+    assert piece.bad == {0: "a.jpg: cannot be brought to 8 x 8: Box can't exceed original image size"}
+
+
 def test_skip_bad_and_size_are_for_pictures_alone(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((4, 4)))
     with pytest.raises(DataError, match="--size and --skip-bad are for faces"):
@@ -364,6 +384,17 @@ def test_pictures_are_decoded_once(tmp_path: Path, own_cache: Path) -> None:
     load_data(root, watch=watch)
     assert len(told) == 4  # another size, and a file with another time: begun and done
     assert len(list(own_cache.glob("*.bytes"))) == 3
+
+
+def test_two_folders_do_not_share_what_was_decoded(tmp_path: Path, own_cache: Path) -> None:
+    for name, grey in (("a", 10), ("b", 200)):
+        (tmp_path / name).mkdir()
+        for i in range(10):
+            path = tmp_path / name / f"{i}.bmp"  # of one size, whatever is on it
+            Image.fromarray(np.full((9, 9, 3), grey, np.uint8)).save(path)
+            os.utime(path, (1, 1))
+    assert (load_data(tmp_path / "a", size=8).rows.x == 10).all()
+    assert (load_data(tmp_path / "b", size=8).rows.x == 200).all()
 
 
 def test_where_no_cache_can_be_written_few_pictures_are_kept_in_memory(tmp_path: Path, own_cache: Path) -> None:

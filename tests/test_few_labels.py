@@ -1,5 +1,6 @@
 """Few labels: the labels that are hidden stay hidden, and what is learned without them helps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from dreamgen import Settings
 from dreamgen.data import Dataset, Examples
-from dreamgen.errors import DataError
+from dreamgen.errors import DataError, Interrupted, SettingsError
 from dreamgen.experiments.few_labels import Recipes, few_labels, spread
 from dreamgen.experiments.runs import Watch
 
@@ -52,6 +53,22 @@ def test_what_is_hidden_is_not_used(digits: Dataset, tmp_path: Path) -> None:
         again = few_labels(lied, RECIPES, tmp_path / "b", each=5, seed=0, device="cpu", watch=Watch(), dreams=800)
     for row in again.table[:-1]:
         assert row["accuracy"] == known[row["learns from"]], row
+
+
+def test_other_settings_of_any_of_the_three_are_another_experiment(digits: Dataset, tmp_path: Path) -> None:
+    def begin(recipes: Recipes) -> None:
+        def stop() -> bool:
+            return True
+
+        with pytest.raises(Interrupted):
+            few_labels(digits, recipes, tmp_path, each=5, seed=0, device="cpu", watch=Watch(stop=stop))
+
+    begin(RECIPES)
+    begin(RECIPES)
+    for name in ("codes", "dreams", "reader"):
+        other = replace(RECIPES, **{name: getattr(RECIPES, name).replace(hidden_dim=65)})
+        with pytest.raises(SettingsError, match="begun with other settings"):
+            few_labels(digits, other, tmp_path, each=5, seed=0, device="cpu", watch=Watch())
 
 
 def test_too_few_labels_are_refused(digits: Dataset, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ LEVELS: list[set[str]] = [
     {"recipes"},
     {"io", "zoo", "frozen"},
     {"evaluation", "dreaming", "filling", "plots", "plots_experiments", "plots_codes", "charts", "reports"},
-    {"training"},
+    {"training", "verbs"},
     {"generator"},
     {"export", "experiments"},
     {"applications"},

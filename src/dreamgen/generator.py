@@ -8,49 +8,37 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.distributions import Distribution
 
-from dreamgen import walks
 from dreamgen.config import Part, Settings
 from dreamgen.data.arrays import as_examples
-from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
-from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood, Delta, Likelihood
-from dreamgen.dreaming import decode_rows, dream_codes, dream_context
-from dreamgen.errors import DataError, SettingsError
-from dreamgen.estimator import Estimator, chosen_seed
-from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
-from dreamgen.evaluation.reading import reading_report
+from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
+from dreamgen.dreaming import dream_codes, dream_context
+from dreamgen.errors import SettingsError
+from dreamgen.estimator import chosen_seed
+from dreamgen.evaluation import encode_rows
+from dreamgen.evaluation.looking import LOOKED_THROUGH, looked_through
 from dreamgen.filling import fill_rows
 from dreamgen.inputs import (
     check_range,
-    codes_of,
     column_of,
     labels_of,
-    latents_of,
-    one_of,
     parts_of,
-    rows_of,
     to_tensor,
 )
 from dreamgen.io import SavedModel, load_model, save_model
-from dreamgen.models import VAE, Classifier
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.training.private import is_private
+from dreamgen.verbs.fitted import Floats, Given
+from dreamgen.verbs.scoring import Scoring
+from dreamgen.verbs.walking import Walking
 from dreamgen.zoo import find_model
 
-Floats = npt.NDArray[np.float32]
-Given = Mapping[str, Any]
 
-_MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
-_SCORE_SAMPLES = 16
-
-
-class DreamGenerator(Estimator):
+class DreamGenerator(Walking, Scoring):
     """A variational autoencoder with scikit-learn's manners and verbs of its own.
 
     Data is an array, (n, ...): bytes 0..255, or floats in the likelihood's range ([0, 1] for Bernoulli). Every
@@ -198,6 +186,8 @@ class DreamGenerator(Estimator):
             stop=stop,
             on_record=on_record,
         )
+        if seen := looked_through(settings, len(x)):
+            self.saved_.card[LOOKED_THROUGH] = seen
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))
         return self
 
@@ -207,21 +197,13 @@ class DreamGenerator(Estimator):
         return chosen_seed(self.random_state if left is None else left)
 
     def fit_transform(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Floats:
-        """`fit(X, y)`, then `transform(X)`."""
-        return self.fit(X, y).transform(X)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "saved_")
+        """`fit(X, y)`, then `transform(X)`, told the labels where the model is."""
+        return self.fit(X, y).transform(X, self._given_of(y))
 
     @property
     def history(self) -> list[dict[str, Any]]:
         """One record for each epoch: loss, distortion, rate, beta, validation, in nats per example."""
         return self.fitted().history
-
-    @property
-    def sees_binary(self) -> bool:
-        """Whether it was trained on binarised data, so that this is what it is to be measured on."""
-        return self.fitted().settings.binarise != "none"
 
     # Dreams
 
@@ -288,6 +270,7 @@ class DreamGenerator(Estimator):
         mask: npt.ArrayLike | None = None,
         m: int = 1,
         *,
+        given: Given | None = None,
         seed: int = 0,
         sample: bool = False,
         samples: int = 100,
@@ -301,6 +284,7 @@ class DreamGenerator(Estimator):
             X: (n, *event); what stands at missing elements is not read.
             mask: true where seen, bool, of X's shape or of one example's; None: NaN is missing.
             m: how many fillings.
+            given: what a conditional model is told of each row, as in `encode`.
             seed: a row's filling is a function of it and of what is seen of the row.
             sample: draw each element instead of taking its mean.
             samples: candidates for each latent, of which one is picked by its weight.
@@ -313,160 +297,11 @@ class DreamGenerator(Estimator):
             raise SettingsError(f"m and samples: expected 1 or more, got {m} and {samples}")
         saved = self.fitted()
         parts = parts_of(X, mask, saved.event_shape, self._model.decoder.likelihood)
+        parts = replace(parts, context=self._told(given, len(parts)))
         filled = fill_rows(self._model, parts, m, seed, sample, samples)
         if saved.unit_range:
             filled = filled.clamp_(0, 1)
         return (filled[0] if m == 1 else filled).numpy()
-
-    def morph(self, a: npt.ArrayLike, b: npt.ArrayLike, steps: int = 11, *, path: str = "linear") -> Floats:
-        """Pictures on the way from a to b, (steps, *event).
-
-        The path is straight (`linear`) or an arc (`spherical`) between the posterior means. The steps are spaced so
-        that each changes the picture by as much as the others do, which spreads a sudden change over several of them.
-
-        Args:
-            a, b: one example each, (*event).
-            steps: pictures, the two ends among them.
-            path: "linear" or "spherical".
-        """
-        if steps < 2:
-            raise SettingsError(f"steps: expected 2 or more, got {steps}")
-        start, stop = (self._code(x, name) for x, name in ((a, "a"), (b, "b")))
-        times = torch.linspace(0, 1, steps * _MORPH_FRAMES)
-        film = torch.from_numpy(self._pictures(walks.path_between(start, stop, times, path)))
-        return self._pictures(walks.path_between(start, stop, walks.even_spacing(film, steps), path))
-
-    def map(
-        self, size: int = 20, *, by: str = "value", span: float = 3.0, plane: Sequence[int] | None = None
-    ) -> Floats:
-        """A plane of the latent space, decoded: (size, size, *event), top row first.
-
-        Args:
-            size: cells along each side.
-            by: "value": evenly from -span to span; "quantile": where the prior's mass is.
-            span: how far the plane reaches from the origin, in standard deviations of the prior.
-            plane: the two latents, across and up; None: the two that carry most (`main_plane`).
-        """
-        if size < 2:
-            raise SettingsError(f"size: expected 2 or more, got {size}")
-        plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
-        base = torch.zeros(self._latent_dim)
-        pictures = self._pictures(walks.plane_grid(base, plane, size, by, span))
-        return pictures.reshape(size, size, *self.fitted().event_shape)
-
-    def traverse(
-        self,
-        x: npt.ArrayLike | None = None,
-        *,
-        latents: Sequence[int] | None = None,
-        steps: int = 11,
-        span: float = 3.0,
-    ) -> Floats:
-        """One latent at a time from -span to span: (latents, steps, *event), the latent that carries most first.
-
-        Args:
-            x: the example to start from; None: the prior's mean.
-            latents: which; None: all, in `latent_order`.
-            steps: pictures for each latent.
-            span: in standard deviations of the prior.
-        """
-        base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x")
-        order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
-        z = walks.one_at_a_time(base, order, steps, span)
-        return self._pictures(z.flatten(0, 1)).reshape(len(order), steps, *self.fitted().event_shape)
-
-    @property
-    def latent_order(self) -> list[int]:
-        """The latents, the one with the largest rate on the training data first."""
-        rates = self.fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
-        return sorted(range(len(rates)), key=lambda unit: -rates[unit])
-
-    @property
-    def main_plane(self) -> list[int]:
-        """The two latents with the largest rate, in the order of their numbers."""
-        return sorted(self.latent_order[:2])
-
-    # Codes
-
-    def encode(self, X: npt.ArrayLike, given: Given | None = None) -> Distribution:
-        """q(z|x) as a torch Distribution with batch shape (n, D), on the CPU.
-
-        `given` is what a conditional model is told of each row, here and below: by field one value for all, or n.
-        """
-        return encode_rows(self._model, self.rows(X, given))
-
-    @torch.no_grad()
-    def decode(self, Z: npt.ArrayLike, given: Given | None = None) -> Distribution:
-        """p(x|z) as a torch Distribution with batch shape (n, *event), on the model's device, for codes (n, D)."""
-        z = codes_of(Z, self._latent_dim)
-        told = self._told(given, len(z))
-        told = None if told is None else told.to(self._device)
-        return self._model.decoder(z.to(self._device), told)  # type: ignore[no-any-return]
-
-    def transform(self, X: npt.ArrayLike, given: Given | None = None) -> Floats:
-        """The posterior's mean, (n, D)."""
-        return self.encode(X, given).mean.numpy()
-
-    def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
-        """The decoder's mean for codes (n, D): (n, *event)."""
-        z = codes_of(Z, self._latent_dim)
-        return self._pictures(z, None, self._told(given, len(z)))
-
-    # Scores
-
-    def log_likelihood(
-        self, X: npt.ArrayLike, samples: int = 100, *, given: Given | None = None, seed: int = 0
-    ) -> npt.NDArray[np.float64]:
-        """log p(x) of each row, (n,), in nats: the importance-weighted bound with `samples` samples.
-
-        Of a conditional model it is log p(x|context).
-
-        A Bernoulli likelihood knows only 0 and 1. Grey pixels are drawn as 0 or 1 first, once, by a function of the
-        seed and the row, and a warning says so.
-
-        Raises:
-            DataError: the posterior is a point, so there is no bound.
-        """
-        batch = self.rows(X, given)
-        if isinstance(encode_rows(self._model, batch[:1]), Delta):
-            raise DataError("the posterior is a point: an autoencoder has no likelihood")
-        if not self._model.decoder.likelihood.is_likelihood(as_float(batch.x)):
-            warnings.warn("grey pixels have no Bernoulli likelihood: they are drawn as 0 or 1", stacklevel=2)
-            batch = replace(batch, x=binarise_rows(batch.x, seed))
-        return score_rows(self._model, batch, samples, seed).log_likelihood.double().numpy()
-
-    def score_samples(self, X: npt.ArrayLike, given: Given | None = None) -> npt.NDArray[np.float64]:
-        """A score for each row, (n,), higher for rows more like the training data; deterministic.
-
-        The importance-weighted bound with 16 samples, in nats. For grey pixels under a Bernoulli, and for a point
-        posterior, the same sum is a score and not a likelihood.
-        """
-        return score_rows(self._model, self.rows(X, given), _SCORE_SAMPLES).log_likelihood.double().numpy()
-
-    def score(self, X: npt.ArrayLike, y: object = None) -> float:
-        """The mean of `score_samples`."""
-        return float(self.score_samples(X).mean())
-
-    def evaluate(
-        self,
-        X: npt.ArrayLike,
-        *,
-        given: Given | None = None,
-        binarise: bool | None = None,
-        train: npt.ArrayLike | None = None,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """`dreamgen.evaluate` on rows of X; see there for options.
-
-        A model that was trained on binarised data is measured on it, unless `binarise` says otherwise. Of a
-        classifier it is `reading_report`: how well it reads.
-        """
-        model = self.fitted().model
-        if isinstance(model, Classifier):
-            return reading_report(model, self.rows(X, given), options.get("split", "test"))
-        binarise = self.sees_binary if binarise is None else binarise
-        rows = None if train is None else self.prepare(train)
-        return evaluate(self._model, self.rows(X, given), binarise=binarise, train=rows, **options)
 
     # Keeping
 
@@ -493,67 +328,3 @@ class DreamGenerator(Estimator):
         generator.n_features_in_ = int(np.prod(saved.event_shape))
         saved.model.to(find_device(device))
         return generator
-
-    # Plumbing
-
-    def fitted(self) -> SavedModel:
-        """What was trained or loaded; raises scikit-learn's NotFittedError where nothing was."""
-        self._check_fitted()
-        return self.saved_
-
-    def _dreamer(self) -> SavedModel:
-        """The model, which is to have a decoder."""
-        saved = self.fitted()
-        if not isinstance(saved.model, VAE):
-            raise SettingsError(
-                f"a {type(saved.model).__name__.lower()} reads examples: it cannot dream or encode them"
-            )
-        return saved
-
-    @property
-    def _model(self) -> VAE:
-        model: VAE = self._dreamer().model
-        return model
-
-    @property
-    def _latent_dim(self) -> int:
-        return self.fitted().settings.latent_dim
-
-    def _code(self, x: npt.ArrayLike, name: str) -> Tensor:
-        """The posterior's mean of one example, (D,)."""
-        mean: Tensor = self.encode(one_of(x, name, self.fitted().event_shape)).mean
-        return mean[0]
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self._model.parameters()).device
-
-    def prepare(self, X: npt.ArrayLike) -> Tensor:
-        """Rows as the model takes them, (n, *event), checked.
-
-        Flattened rows, and pictures whose one channel is left out or written out, get their shape back.
-
-        Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
-        """
-        saved = self.fitted()
-        likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
-        return rows_of(X, saved.event_shape, likelihood)
-
-    def rows(self, X: npt.ArrayLike, given: Given | None = None) -> Batch:
-        """Rows as `prepare` gives them, with what a conditional model is told of them."""
-        x = self.prepare(X)
-        return Batch(x, context=self._told(given, len(x)))
-
-    def _told(self, given: Given | None, n: int) -> Tensor | None:
-        """The context of n rows, (n, C); None where the model is told nothing. Raises SettingsError, DataError."""
-        context = self.fitted().context
-        if context is None and given:
-            raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
-        return context.encode(given or {}, n) if context else None
-
-    def _pictures(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Floats:
-        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed."""
-        saved = self._dreamer()
-        if context is None and saved.context:
-            raise SettingsError(f"this model is told {', '.join(saved.context.names)}: expected it as `given`")
-        return decode_rows(saved, z, context, seed).numpy()

@@ -1,8 +1,9 @@
 """Several models beside real pictures, all measured in one way.
 
-Dreams are the decoder's means for codes from the prior, as they are: nothing is thresholded and no noise is added.
-They are compared with as many test pictures in the features of one judge, and so are as many training pictures: what
-real pictures get against real ones is the floor, which no honest model beats by more than chance.
+Dreams are the decoder's means, as they are: nothing is thresholded and no noise is added. Their codes are those that
+`dream` takes: from the prior, or, where a row says so, from a mixture of Gaussians. They are compared with as many
+test pictures in the features of one judge, and so are as many training pictures: what real pictures get against real
+ones is the floor, which no honest model beats by more than chance.
 """
 
 import math
@@ -87,8 +88,8 @@ def compare(
         samples: K, importance samples for each row.
         seed: of the rows, the dreams and the samples.
         binarise: draw grey pixels as 0 or 1 for the bounds, also where the model was not trained on such.
-        mixture: dream of each model once more, from that many Gaussians fitted to its codes in the prior's place; a
-            row of its own, for those models that keep codes.
+        mixture: dream of each model once more, from that many Gaussians fitted to its codes; a row of its own, for
+            those models that keep codes, and one from the prior for those whose settings name a mixture already.
         watch: told where it stands.
 
     Raises:
@@ -106,12 +107,11 @@ def compare(
     found, pictures = [], {"real": test.x[:_SHOWN]}
     for number, (name, model) in enumerate(models.items()):
         watch.step(name, number, len(models))
-        row, pictures[name] = bench.measure(model)
-        found.append({"model": name, **row})
-        if mixture is not None and model.fitted().codes:
-            other = f"{name} + {mixture} Gaussians"
-            row, pictures[other] = bench.measure(model, mixture)
-            found.append({"model": other, **row})
+        for called, drawn in _ways(name, model, mixture).items():
+            row, dreams = bench.measure(model, drawn)
+            found.append({"model": called, **row})
+            if len(dreams):
+                pictures[called] = dreams
     real = {"model": "real (train)", **dict.fromkeys(FIGURES), **bench.look(train.x)}
     facts = {
         "data": dataset.name,
@@ -124,6 +124,16 @@ def compare(
         "sharpness_of_real": bench.sharpness,
     }
     return Comparison(found, real, facts, pictures)
+
+
+def _ways(name: str, model: DreamGenerator, mixture: int | None) -> dict[str, int | None]:
+    """How a model dreams, each by what its row is called: the first as its settings say (None), others asked for."""
+    own = model.fitted().settings.mixture
+    ways: dict[str, int | None] = {f"{name} ({own} Gaussians)" if own else name: None}
+    if mixture is not None and model.fitted().codes:
+        ways |= {f"{name} ({mixture} Gaussians)": mixture} if mixture != own else {}
+        ways |= {f"{name} (prior)": 0} if own else {}
+    return ways
 
 
 def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -142,7 +152,7 @@ def _check(models: Mapping[str, DreamGenerator], dataset: Dataset, judge: Judge,
     for name, model in models.items():
         if not isinstance(model.fitted().model, VAE):
             raise SettingsError(f"{name} cannot dream: expected a model with a decoder, got a classifier")
-        if judge.serves_in(model.fitted().settings.objective):
+        if judge.served_in(model.fitted()):
             raise SettingsError(f"{name} was trained with the judge {judge.name} in its loss: expected another judge")
     shapes = {name: model.fitted().event_shape for name, model in models.items()}
     for name, other in {**shapes, f"the judge {judge.name}": judge.event_shape}.items():
@@ -182,7 +192,7 @@ class _Bench:
     binarise: bool
 
     def measure(self, model: DreamGenerator, mixture: int | None = None) -> tuple[Row, Pictures]:
-        """A model's row, and some of its dreams, from the prior or from a mixture."""
+        """A model's row, and some of its dreams: as its settings say, or from a mixture; 0: from the prior."""
         saved = model.fitted()
         told = saved.context.names if saved.context else []
         row: Row = {"told": told, **dict.fromkeys(FIGURES), "reasons": {}}
@@ -192,11 +202,15 @@ class _Bench:
         if mixture is None:
             self._add_bounds(row, model)
         else:
-            row["reasons"] |= dict.fromkeys(BOUNDS, "the model is the same as the one above, but for its prior")
+            row["reasons"] |= dict.fromkeys(BOUNDS, "the model is the same as above: only its dreams differ")
         if not saved.model.decoder.likelihood.has_mean:
             row["reasons"] |= dict.fromkeys(LOOKS, "its pixels depend on each other: there is no mean to look at")
             return row, self._dreams(model, _SHOWN, sample=True, mixture=mixture)[0]
-        dreams, asked = self._dreams(model, len(self.test), mixture=mixture)
+        try:
+            dreams, asked = self._dreams(model, len(self.test), mixture=mixture)
+        except SettingsError as error:  # too few codes for a mixture: the other figures stand
+            row["reasons"] |= dict.fromkeys(LOOKS, str(error))
+            return row, np.empty(0)
         row |= self.look(dreams)
         if asked is None:
             row["reasons"]["as_asked"] = "it is not told the class that the judge reads"

@@ -28,9 +28,12 @@ def attributes(model: str, data: str, keep: bool, device: str, out: Path | None,
     """
     from dreamgen.applications.attributes.model import find_attributes, keep_attributes
     from dreamgen.files import dump_json, write_bytes
+    from dreamgen.zoo import find_model, shipped_models
 
     if out:
         check_out(out, "attributes.json", (".json",))
+    if keep and model in shipped_models() and find_model(model) != Path(model):
+        raise SettingsError(f"{model} ships with the package and is left as it is: expected a folder, or --no-keep")
     generator = load_generator(model, device)
     found = find_attributes(generator, load_like(data, generator))
     if keep:

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.common import (
+    common_options,
+    device_option,
+    given_option,
+    load_generator,
+    parse_given,
+    say,
+    told_of,
+)
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
 from dreamgen.cli.pictures import load_like
 
@@ -19,8 +27,9 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
     """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
     path = check_out(out, "codes.npz", ARRAYS)
     generator = load_generator(model, device)
-    part = load_like(data, generator).part(split)
-    q = generator.encode(part.x)
+    dataset = load_like(data, generator)
+    part = dataset.part(split)
+    q = generator.encode(part.x, told_of(generator, dataset, part))
     arrays = {"loc": q.mean.numpy(), "scale": q.stddev.numpy()}
     if part.labels is not None:
         arrays["labels"] = part.labels
@@ -35,15 +44,25 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
 @click.command()
 @click.argument("model")
 @click.argument("codes", type=click.Path(path_type=Path))
+@given_option
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default decoded.png.")
-def decode(model: str, codes: Path, device: str, out: Path | None, seed: int, as_json: bool) -> None:
+def decode(
+    model: str,
+    codes: Path,
+    given: tuple[str, ...],
+    label: str | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
     """Turn CODES (.npz with `loc` or `z`, or .npy) back into examples."""
     from dreamgen.data.arrays import pick_array, read_arrays
 
     path = check_out(out, "decoded.png")
     generator = load_generator(model, device)
     z = pick_array(codes, read_arrays(codes), ("loc", "z"))
-    pictures = generator.inverse_transform(z)
+    pictures = generator.inverse_transform(z, parse_given(given, label))
     write_examples(path, pictures)
     say({"out": str(path), "n": len(pictures)}, as_json, f"{len(pictures)} examples in {path}")

@@ -87,17 +87,14 @@ def given_option(verb: F) -> F:
     )(verb)
 
 
-def parse_given(given: Sequence[str], label: str | None = None) -> dict[str, Any]:
-    """Texts FIELD=VALUE as names and values: numbers where they are such, else names of classes."""
-    told: dict[str, Any] = {}
+def parse_given(given: Sequence[str], label: str | None = None) -> dict[str, str]:
+    """Texts FIELD=VALUE as names and values, texts still: only the model knows which are numbers, and which names."""
+    told: dict[str, str] = {}
     for text in (*given, *([] if label is None else [f"label={label}"])):
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise SettingsError(f"--given {shorten(text)}: expected FIELD=VALUE")
-        try:
-            told[name.strip()] = float(value)
-        except ValueError:
-            told[name.strip()] = value.strip()
+        told[name.strip()] = value.strip()
     return told
 
 

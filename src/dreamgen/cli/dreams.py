@@ -124,10 +124,21 @@ def reconstruct(
 @click.argument("b")
 @click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
 @click.option("--path", "way", default="linear", show_default=True, help="linear or spherical.")
+@given_option
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default morph.png.")
 def morph(
-    model: str, a: str, b: str, steps: int, way: str, device: str, out: Path | None, seed: int, as_json: bool
+    model: str,
+    a: str,
+    b: str,
+    steps: int,
+    way: str,
+    given: tuple[str, ...],
+    label: str | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
 ) -> None:
     """Turn example A into example B, step by step.
 
@@ -141,7 +152,8 @@ def morph(
     path = check_out(out, "morph.png")
     generator = load_generator(model, device)
     with plain_warnings():
-        film = generator.morph(one_example(a, generator), one_example(b, generator), steps, path=way)
+        start, stop = one_example(a, generator), one_example(b, generator)
+        film = generator.morph(start, stop, steps, path=way, given=parse_given(given, label))
     write_examples(path, film, columns=steps)
     largest = largest_step(torch.from_numpy(film))
     result = {"out": str(path), "steps": steps, "path": way, "largest_step_over_mean": largest}

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--decoder-only", is_flag=True, help="A model folder without encoder, data, codes and history.")
+@click.option("--from-prior", is_flag=True, help="Also of a model that dreams from a mixture: as one that does not.")
 @click.option("--onnx", is_flag=True, help="An ONNX file, with a free batch size.")
 @click.option("--html", is_flag=True, help="A page that dreams by itself: one file, no connection.")
 @click.option("--part", type=click.Choice(["decoder", "encoder"]), help="With --onnx: which; by default the decoder.")
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 def export(
     model: str,
     decoder_only: bool,
+    from_prior: bool,
     onnx: bool,
     html: bool,
     part: str | None,
@@ -41,19 +43,21 @@ def export(
         raise SettingsError("expected one of --decoder-only, --onnx and --html")
     if part and not onnx:
         raise SettingsError("--part goes with --onnx")
+    if from_prior and onnx:
+        raise SettingsError("--from-prior goes with --decoder-only and --html: a graph takes codes, from anywhere")
     if title is not None and not html:
         raise SettingsError("--title goes with --html")
     from dreamgen.export import export_decoder, export_onnx, export_page
 
     if decoder_only:
-        done = export_decoder(load_generator(model, "cpu"), out or Path("decoder"))
+        done = export_decoder(load_generator(model, "cpu"), out or Path("decoder"), from_prior)
     elif onnx:
         part = part or "decoder"
         path = check_out(out, f"{part}.onnx", (".onnx",))
         done = export_onnx(load_generator(model, "cpu"), path, part)
     else:
         path = check_out(out, "dreams.html", (".html", ".htm"))
-        done = export_page(load_generator(model, "cpu"), path, title or "Dream Generator", seed)
+        done = export_page(load_generator(model, "cpu"), path, title or "Dream Generator", seed, from_prior)
     result = {
         "out": str(done.out),
         "bytes": done.size,

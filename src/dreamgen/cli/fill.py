@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
 from dreamgen.cli.output import check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("-m", "m", type=click.IntRange(1), default=5, show_default=True, help="Fillings of each example.")
 @click.option("-n", "n", type=click.IntRange(1), default=10, show_default=True, help="Examples of DATA.")
 @click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@given_option
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default filled.png.")
 def fill(
@@ -35,6 +36,8 @@ def fill(
     m: int,
     n: int,
     sample: bool,
+    given: tuple[str, ...],
+    label: str | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -53,11 +56,12 @@ def fill(
 
     path = check_out(out, "filled.png")
     generator = load_generator(model, device)
-    x = generator.prepare(_examples(data, n, generator))
+    examples, told = _examples(data, n, generator)
+    x, told = generator.prepare(examples), {**told, **parse_given(given, label)}
     seen = seen_after(hide, x.shape[1:], len(x), seed).numpy()
     originals = as_float(x).numpy()
-    mean = generator.fill(x, seen, seed=seed)
-    filled = np.stack([generator.fill(x, seen, m, seed=seed, sample=sample)]).reshape(m, *x.shape)
+    mean = generator.fill(x, seen, given=told, seed=seed)
+    filled = np.stack([generator.fill(x, seen, m, given=told, seed=seed, sample=sample)]).reshape(m, *x.shape)
     if is_array(path):
         write_arrays(path, filled=filled, x=originals, seen=seen, mean=mean)
     else:
@@ -68,11 +72,12 @@ def fill(
     say({**result, "hidden": hidden}, as_json, f"{m} fillings of {len(x)} examples in {path} ({hidden:.0%} hidden)")
 
 
-def _examples(data: str, n: int, generator: "DreamGenerator") -> Any:
-    """The first examples of a data set, or the one that is named."""
+def _examples(data: str, n: int, generator: "DreamGenerator") -> tuple[Any, dict[str, Any]]:
+    """The first examples of a data set, with what a conditional model is told of them; or the one that is named."""
     from dreamgen.data.images import IMAGE_SUFFIXES
 
     if ":" in data or Path(data).suffix.lower() in IMAGE_SUFFIXES:
-        return one_example(data, generator)[None]
+        return one_example(data, generator)[None], {}
     dataset = load_like(data, generator)
-    return dataset.part("test" if len(dataset.test) else "train").x[:n]
+    rows = dataset.part("test" if len(dataset.test) else "train")[:n]
+    return rows.x, told_of(generator, dataset, rows)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, say, told_of
+from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import DataError, SettingsError
@@ -29,6 +29,7 @@ _WAY = 65  # points of a morph's way
 @click.option("-n", "n", type=click.IntRange(3), default=2000, show_default=True, help="How many examples.")
 @click.option("--thumbnails", type=click.IntRange(0, 40), default=14, show_default=True, help="Across; 0: none.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@given_option
 @device_option
 @common_options(out="Where to write: .png, or .npz with points and way; by default projection.png.")
 def project(
@@ -41,6 +42,8 @@ def project(
     n: int,
     thumbnails: int,
     split: str | None,
+    given: tuple[str, ...],
+    label: str | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -62,8 +65,10 @@ def project(
     examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]
     labels, classes, said = _colours(examples, dataset, colour)
     codes = np.empty((0, generator.fitted().settings.latent_dim), np.float32)
+    told = parse_given(given, label)
     if ends:
-        a, b = (torch.from_numpy(generator.transform(np.asarray(one_example(e, generator))[None])[0]) for e in ends)
+        pair = np.stack([np.asarray(one_example(end, generator)) for end in ends])
+        a, b = torch.from_numpy(generator.transform(pair, told))
         codes = walks.path_between(a, b, torch.linspace(0, 1, _WAY), way).numpy()
     placed = projection.project(
         generator.transform(examples.x, told_of(generator, dataset, examples)), codes, method, seed
@@ -83,7 +88,7 @@ def project(
             classes=classes,
             colour=said,
             way=placed.path,
-            frames=generator.inverse_transform(codes) if ends else None,
+            frames=generator.inverse_transform(codes, told) if ends else None,
             axes=_axes(placed.explained),
             size=0.55 * 11 / max(thumbnails, 8),
         )

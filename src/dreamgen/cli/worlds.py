@@ -7,7 +7,9 @@ import click
 from dreamgen.cli.common import (
     common_options,
     device_option,
+    given_option,
     load_generator,
+    parse_given,
     say,
 )
 from dreamgen.cli.output import check_out, is_array, write_arrays
@@ -24,6 +26,7 @@ _DIGITS = 10  # of a latent's number, at most
 @click.option("--by", default="value", show_default=True, help="value: even steps; quantile: where the prior is.")
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
 @click.option("--plane", metavar="I,J", help="The two latents; by default those that carry most.")
+@given_option
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default map.png.")
 def map_(
@@ -32,6 +35,8 @@ def map_(
     by: str,
     span: float,
     plane: str | None,
+    given: tuple[str, ...],
+    label: str | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -46,7 +51,7 @@ def map_(
     path = check_out(out, "map.png")
     generator = load_generator(model, device)
     latents = _numbers(plane, 2) if plane else generator.main_plane
-    grid = generator.map(size, by=by, span=span, plane=latents)
+    grid = generator.map(size, by=by, span=span, plane=latents, given=parse_given(given, label))
     along = walks.ticks(size, by, span).numpy()
     if is_array(path):
         flat = grid.reshape(size * size, *grid.shape[2:])
@@ -73,6 +78,7 @@ def map_(
 @click.option("--latents", metavar="I,J,...", help="Which; by default all, the one that carries most first.")
 @click.option("-n", "--steps", "steps", type=click.IntRange(2), default=11, show_default=True, help="Pictures.")
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
+@given_option
 @device_option
 @common_options(out="Where to write: .png (a sheet) or .npz; by default traverse.png.")
 def traverse(
@@ -81,6 +87,8 @@ def traverse(
     latents: str | None,
     steps: int,
     span: float,
+    given: tuple[str, ...],
+    label: str | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -95,7 +103,7 @@ def traverse(
     generator = load_generator(model, device)
     order = _numbers(latents) if latents else generator.latent_order
     x = one_example(start, generator) if start else None
-    pictures = generator.traverse(x, latents=order, steps=steps, span=span)
+    pictures = generator.traverse(x, latents=order, steps=steps, span=span, given=parse_given(given, label))
     all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
     rates = [all_rates[latent] for latent in order]
     if is_array(path):

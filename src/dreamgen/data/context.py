@@ -3,6 +3,7 @@
 A class is one-hot, a flag is -1 or 1 (and anything between), a number is standardised.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from dreamgen.registry import check_type, nearest, shorten
 LABEL = "label"
 """The field of a data set's labels."""
 
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 _KINDS = ("class", "flag", "number")
 _MOST_FIELDS, _MOST_CLASSES = 1 << 12, 1 << 16
 
@@ -69,11 +71,13 @@ class Field:
     def _numbers(self, given: npt.NDArray[Any]) -> Tensor:
         """Classes by number or by name, as numbers."""
         if given.dtype.kind in "US":
-            unknown = [name for name in given.astype(str).tolist() if name not in self.classes]
+            places = {name: place for place, name in enumerate(self.classes)}
+            given = np.array([places.get(text, text) for text in given.astype(str).tolist()], object)
+            # A text that is no name may be a number; classes that are called by numbers go by their names.
+            unknown = [text for text in given if isinstance(text, str) and not _NUMBER.fullmatch(text)]
             if unknown:
                 raise DataError(f"{self.name}: {nearest(unknown[0], self.classes)}; got {shorten(unknown[0])}")
-            places = {name: place for place, name in enumerate(self.classes)}
-            return torch.tensor([places[name] for name in given.astype(str).tolist()])
+            given = given.astype(np.int64)
         if given.dtype.kind not in "ui" and not (given.dtype.kind == "f" and (given == np.round(given)).all()):
             raise DataError(f"{self.name}: expected classes by number or name, got {given.dtype}")
         if len(given) and (given.min() < 0 or given.max() >= len(self.classes)):

@@ -101,8 +101,8 @@ def decode(sources: Sources, framing: Framing, skip_bad: bool, watch: Watch, fac
 
 
 def facts_of(files: Sequence[Path], root: Path) -> list[str]:
-    """What tells files below a folder from others: the name, size and time of each."""
-    facts = []
+    """What tells files below a folder from others: where it is, and the name, size and time of each."""
+    facts = [str(root.resolve())]
     for file in files:
         try:
             about = file.stat()

@@ -108,13 +108,21 @@ def decode_piece(task: Sequence[tuple[Path | bytes, str]], framing: Framing, sha
     bad: dict[int, str] = {}
     for number, (source, name) in enumerate(task):
         try:
-            picture = framing(decode_image(source, name, upright=True))
+            picture = _framed(source, name, framing)
             if picture.shape != shape:
                 raise DataError(f"{name}: expected {size_of(shape)}, as the first has, got {size_of(picture.shape)}")
             good.append(picture)
         except DataError as error:
             bad[number] = str(error)
     return Piece(len(task), np.stack(good) if good else np.empty((0, *shape), np.uint8), bad)
+
+
+def _framed(source: Path | bytes, name: str, framing: Framing) -> Array:
+    picture = decode_image(source, name, upright=True)
+    try:
+        return framing(picture)
+    except (ValueError, OSError, MemoryError) as error:
+        raise DataError(f"{name}: cannot be brought to {framing.width} x {framing.height}: {error}") from error
 
 
 def _processors() -> int:

@@ -40,8 +40,8 @@ class Framing:
         """Left, top, right and bottom of what is kept of a picture, in pixels, which need not be whole."""
         scale = min(width / self.width, height / self.height) * self.share
         across, down = self.width * scale, self.height * scale
-        left, top = (width - across) / 2, (height - down) / 2
-        return left, top, left + across, top + down
+        left, top = max((width - across) / 2, 0.0), max((height - down) / 2, 0.0)
+        return left, top, min(left + across, width), min(top + down, height)  # rounding may end beyond an edge
 
     def __call__(self, picture: Array) -> Array:
         """A picture, (height, width) or (height, width, 3) bytes, brought to the size.

@@ -8,12 +8,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from dreamgen.config import Part
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import BernoulliLikelihood
-from dreamgen.errors import SettingsError
+from dreamgen.errors import DreamgenError, SettingsError
 from dreamgen.evaluation.likelihood import batches
+from dreamgen.evaluation.looking import LOOKED_THROUGH, hash_of_weights, looked_through
 from dreamgen.evaluation.reading import read_rows
 from dreamgen.inputs import rows_of
 from dreamgen.io import SavedModel, load_model
@@ -57,13 +57,18 @@ class Judge:
         """Shape of the pictures that it reads."""
         return self.saved.event_shape
 
-    def serves_in(self, objective: Part) -> bool:
-        """Whether an objective looks through this judge, by its name or folder, and so could only praise it."""
-        if isinstance(objective, dict):
-            return any(self.serves_in(value) for value in objective.values())
-        if not isinstance(objective, str):
-            return False
-        return objective == self.name or Path(objective).resolve() == Path(self.name).resolve()
+    def served_in(self, trained: SavedModel) -> bool:
+        """Whether a model was trained to please this judge, by the weights that its objective looked through.
+
+        Its card names them; where an older one does not, what the settings name is read again, if it is there.
+        """
+        known = trained.card.get(LOOKED_THROUGH)
+        if known is None:
+            try:
+                known = looked_through(trained.settings)
+            except DreamgenError:
+                return False
+        return known == hash_of_weights(self._model.network)
 
     def features(self, pictures: npt.ArrayLike) -> Floats:
         """What the last layer but one says of pictures, (n, *event) bytes or floats in [0, 1]: (n, F).

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch, as_float
-from dreamgen.distributions import Delta, StepNoise, draw
+from dreamgen.distributions import Delta
 from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, mutual_information, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import binarise_rows, encode_rows, score_rows
@@ -18,7 +18,8 @@ from dreamgen.evaluation.reading import accuracy, read_rows, reading_loss
 from dreamgen.evaluation.samples import memorisation
 from dreamgen.models import VAE, Classifier
 
-_DREAMS = 1000
+COMPARED = 1000
+"""Dreams, and rows at most, that are asked whether they are copies of training rows."""
 
 
 def one_sample_loss(model: VAE, data: Tensor | Batch, seed: int = 0, binarise: bool = False) -> dict[str, float]:
@@ -55,6 +56,7 @@ def evaluate(
     binarise: bool = False,
     split: str = "test",
     train: Tensor | None = None,
+    dreams: Tensor | None = None,
     progress: Callable[[int], None] = lambda done: None,
 ) -> dict[str, Any]:
     """Report on a model.
@@ -63,10 +65,11 @@ def evaluate(
         model: in evaluation mode.
         data: bytes or floats, (n, *event), with their context where the model is told one.
         samples: K, importance samples for each row.
-        seed: of the samples, of the binarisation and of the dreams.
+        seed: of the samples and of the binarisation.
         binarise: draw grey pixels as 0 or 1 first, once.
         split: what the data are, for the report.
-        train: the training rows, to ask whether dreams are copies of them; None: not asked.
+        train, dreams: the training rows, (N, *event), and dreams, (m, *event), floats, to ask whether these are
+            copies of those; None: not asked. `DreamGenerator.evaluate` makes the dreams.
         progress: told the number of rows done.
 
     Returns:
@@ -106,7 +109,9 @@ def evaluate(
         "mutual_information": mutual_information(q, seed),
         "mutual_information_at_most": math.log(len(x)),
         "collapse": collapse_warning(q, units),
-        "memorisation": None if train is None else _memorisation(model, batch, train, seed),
+        "memorisation": None
+        if train is None or dreams is None
+        else memorisation(dreams, x[:COMPARED].cpu(), train.cpu()),
     }
     if reason:
         report["nll_reason"] = reason
@@ -146,21 +151,7 @@ def stderr(values: Tensor) -> float | None:
     return (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
 
 
-@torch.no_grad()
-def _memorisation(model: VAE, batch: Batch, train: Tensor, seed: int) -> float:
-    x, device = batch.x, next(model.parameters()).device
-    rows = torch.arange(_DREAMS) % len(batch)  # a conditional model is told what the rows are told
-    told = None if batch.context is None else batch.context[rows].to(device)
-    prior = model.prior(told)
-    noise = StepNoise(seed, "memorisation", device=device)
-    z = draw(prior if len(prior.batch_shape) > 1 else prior.expand((_DREAMS, *prior.batch_shape)), noise, 1)
-    drawn = _binary(x) or not model.decoder.likelihood.has_mean
-    p = model.decoder(z, told)
-    dreams = draw(p, noise, 1)[0, 0] if drawn else p.mean[0]
-    return memorisation(dreams.cpu(), x[:_DREAMS].cpu(), train.cpu())
-
-
-def _binary(x: Tensor) -> bool:
-    """Binary rows are compared with binary dreams: means would look near to everything."""
+def needs_drawing(model: VAE, x: Tensor) -> bool:
+    """Whether dreams are to be drawn to be compared with rows: means would look near to everything binary."""
     values = as_float(x)
-    return bool(((values == 0) | (values == 1)).all())
+    return bool(((values == 0) | (values == 1)).all()) or not model.decoder.likelihood.has_mean

@@ -32,7 +32,7 @@ class Exported:
     difference: float | None = None
 
 
-def export_decoder(generator: DreamGenerator, out: str | Path) -> Exported:
+def export_decoder(generator: DreamGenerator, out: str | Path, from_prior: bool = False) -> Exported:
     """Write a model folder without encoder, data, codes and history; it dreams as `generator` does, bit for bit.
 
     Weights that 16 bits hold exactly are stored so.
@@ -40,17 +40,20 @@ def export_decoder(generator: DreamGenerator, out: str | Path) -> Exported:
     Args:
         generator: fitted or loaded.
         out: a folder that is new or empty, so that nothing else is handed over with it.
+        from_prior: also where `generator` dreams from a mixture of its codes, which stay: what leaves then dreams
+            from the prior.
 
     Raises:
         OutputError: the folder holds something, or cannot be written.
-        SettingsError: the decoder or prior has weights that are not on the list of what may leave.
+        SettingsError: the decoder or prior has weights that are not on the list of what may leave, or dreams
+            come from a mixture.
     """
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(
             f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
         )
-    handover = hand_over(generator.fitted())
+    handover = hand_over(generator.fitted(), from_prior)
     save_model(folder, handover.saved, half=_fits_half(handover.saved.model.state_dict()))
     size = sum(path.stat().st_size for path in folder.iterdir())
     return Exported(folder, size, handover.left, handover.stayed)

@@ -43,7 +43,11 @@ _TRIED = 256  # dreams by which that is measured
 
 
 def export_page(
-    generator: DreamGenerator, out: str | Path, title: str = "Dream Generator", seed: int = 0
+    generator: DreamGenerator,
+    out: str | Path,
+    title: str = "Dream Generator",
+    seed: int = 0,
+    from_prior: bool = False,
 ) -> Exported:
     """Write a page with dreams, a map of latent space and a slider for each latent.
 
@@ -54,6 +58,7 @@ def export_page(
         out: the file.
         title: of the page.
         seed: of the first dreams that it shows.
+        from_prior: also where `generator` dreams from a mixture of its codes, which stay.
 
     Returns:
         What was written; `difference` is what rounding the weights changes in 256 dreams.
@@ -62,7 +67,7 @@ def export_page(
         SettingsError: the page cannot run this kind of model, or its decoder may not leave.
         OutputError: the file cannot be written.
     """
-    path, handover = Path(out), hand_over(generator.fitted())
+    path, handover = Path(out), hand_over(generator.fitted(), from_prior)
     saved = handover.saved
     layers, shape = _layers(saved), _picture_shape(saved)
     half, difference = _rounding(saved)

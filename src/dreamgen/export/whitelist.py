@@ -5,6 +5,8 @@ numbers leave, rounded as a paper prints them: text can say anything, and all th
 say more about them than its reader needs.
 """
 
+import inspect
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +14,13 @@ from typing import Any
 import torch
 
 from dreamgen import __version__
+from dreamgen.config import Part
 from dreamgen.data import Batch
 from dreamgen.errors import SettingsError
+from dreamgen.evaluation.looking import LOOKED_THROUGH
 from dreamgen.io import SavedModel
 from dreamgen.models import build_model
+from dreamgen.objectives import OBJECTIVES
 from dreamgen.training.run import Run
 
 MAY_LEAVE = {
@@ -57,6 +62,7 @@ MAY_LEAVE = {
     # Figures
     "card.active_units": "how many latents the decoder listens to",
     "card.rate_per_unit": "which latents carry most, so that maps and sliders begin with them",
+    "card.looked_through": "SHA-256 of the network that it was trained to please, which then may not judge it",
     "card.test_loss": "how good the model is",
     "card.privacy.epsilon": "how private the training was",
     "card.privacy.delta": "how private the training was",
@@ -81,16 +87,33 @@ class Handover:
     stayed: list[str]
 
 
-def hand_over(saved: SavedModel) -> Handover:
+def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
     """The part of a model that may leave.
 
+    Args:
+        saved: the model.
+        from_prior: hand over a model that dreams from a mixture of its codes as one that dreams from its prior.
+
     Raises:
-        SettingsError: its prior or decoder has weights that are not on the list, or a setting is not valid.
+        SettingsError: its prior or decoder has weights that are not on the list, a setting is not valid, or its
+            dreams come from codes of training rows, which stay.
     """
+    if saved.settings.mixture and not from_prior:
+        raise SettingsError(
+            f"this model dreams from {saved.settings.mixture} Gaussians fitted to codes of training rows, which "
+            "stay: it cannot leave as it is; --from-prior hands it over to dream from its prior"
+        )
     facts = _facts(saved)
     leaving = {name: value for name, value in facts.items() if _may_leave(name, value)}
     settings = saved.settings.replace(
-        **{"epochs": "auto"} | _below("settings.", leaving), encoder="absent", posterior="absent"
+        **{"epochs": "auto"}
+        | _below("settings.", leaving)
+        | {
+            "encoder": "absent",
+            "posterior": "absent",
+            "mixture": 0,
+            "objective": _objective(saved.settings.objective),
+        }
     )
     context = saved.context
     model = build_model(settings, saved.event_shape, context, seed=0)
@@ -101,7 +124,8 @@ def hand_over(saved: SavedModel) -> Handover:
     model.load_state_dict(weights)
     # Builds the parts that only training uses: what is no name or argument of theirs is refused.
     told = torch.zeros(1, context.width) if context else None
-    Run(model, settings, Batch(torch.zeros(1, *saved.event_shape), context=told), None, seed=0)
+    plain = settings.replace(objective="elbo") if _looks(settings.objective) else settings
+    Run(model, plain, Batch(torch.zeros(1, *saved.event_shape), context=told), None, seed=0)
     handed = SavedModel(
         model=model.eval(),
         settings=settings,
@@ -112,6 +136,16 @@ def hand_over(saved: SavedModel) -> Handover:
         card=_nested({name: _rounded(value) for name, value in _below("card.", leaving).items()}),
     )
     return Handover(handed, *divide(saved, set(leaving)))
+
+
+def _looks(objective: Part) -> bool:
+    """Whether an objective looks through a network, which it then names by a path."""
+    return "features" in inspect.signature(OBJECTIVES[OBJECTIVES.normalise(objective)["kind"]]).parameters
+
+
+def _objective(objective: Part) -> Part:
+    """An objective as it leaves: of one that looks through a network, its kind alone."""
+    return str(OBJECTIVES.normalise(objective)["kind"]) if _looks(objective) else objective
 
 
 def divide(saved: SavedModel, leaving: set[str]) -> tuple[list[str], list[str]]:
@@ -145,6 +179,8 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]
 
 def _may_leave(name: str, value: Any) -> bool:
     listed = name in MAY_LEAVE or any(entry.endswith(".") and name.startswith(entry) for entry in MAY_LEAVE)
+    if name == f"card.{LOOKED_THROUGH}":
+        return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
     return listed and (not name.startswith("card.") or _is_figure(value))
 
 
@@ -153,6 +189,8 @@ def _is_figure(value: Any) -> bool:
 
 
 def _rounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value
     return [round(number, 3) for number in value] if isinstance(value, list) else round(value, 3)
 
 

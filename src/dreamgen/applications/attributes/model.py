@@ -105,6 +105,8 @@ def find_attributes(generator: DreamGenerator, dataset: Dataset, apart: float = 
     names, present = attributes_of(train, dataset)
     truth = attributes_of(test, dataset)[1] if len(test) else present[:0]
     told = [column for column in range(len(names)) if np.ptp(present[:, column]) > 0]
+    if not told:
+        raise DataError(f"{dataset.name}: expected an attribute or class that some examples have and others have not")
     names, present, truth = tuple(names[column] for column in told), present[:, told], truth[:, told]
     q = generator.encode(train.x)
     z, noise = q.mean.numpy(), q.variance.mean(0).numpy()

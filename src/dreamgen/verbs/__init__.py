@@ -1,0 +1,1 @@
+"""What a `DreamGenerator` does with a trained model, by kind of verb."""

@@ -1,0 +1,142 @@
+"""What was trained or loaded, and what every verb of it stands on: checked rows, codes, pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from dreamgen.data.batch import Batch
+from dreamgen.data.context import LABEL
+from dreamgen.distributions import Likelihood
+from dreamgen.dreaming import decode_rows
+from dreamgen.errors import SettingsError
+from dreamgen.estimator import Estimator
+from dreamgen.evaluation import encode_rows
+from dreamgen.inputs import codes_of, one_of, rows_of
+from dreamgen.io import SavedModel
+from dreamgen.models import VAE
+
+Floats = npt.NDArray[np.float32]
+Given = Mapping[str, Any]
+
+
+class Fitted(Estimator):
+    """A trained model, and codes of its examples and back.
+
+    Attributes:
+        saved_: the model and its facts; there once something was trained or loaded.
+    """
+
+    saved_: SavedModel
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "saved_")
+
+    @property
+    def sees_binary(self) -> bool:
+        """Whether it was trained on binarised data, so that this is what it is to be measured on."""
+        return self.fitted().settings.binarise != "none"
+
+    # Codes
+
+    def encode(self, X: npt.ArrayLike, given: Given | None = None) -> Distribution:
+        """q(z|x) as a torch Distribution with batch shape (n, D), on the CPU.
+
+        `given` is what a conditional model is told of each row, here and below: by field one value for all, or n.
+        """
+        return encode_rows(self._model, self.rows(X, given))
+
+    @torch.no_grad()
+    def decode(self, Z: npt.ArrayLike, given: Given | None = None) -> Distribution:
+        """p(x|z) as a torch Distribution with batch shape (n, *event), on the model's device, for codes (n, D)."""
+        z = codes_of(Z, self._latent_dim)
+        told = self._told(given, len(z))
+        told = None if told is None else told.to(self._device)
+        return self._model.decoder(z.to(self._device), told)  # type: ignore[no-any-return]
+
+    def transform(self, X: npt.ArrayLike, given: Given | None = None) -> Floats:
+        """The posterior's mean, (n, D)."""
+        return self.encode(X, given).mean.numpy()
+
+    def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
+        """The decoder's mean for codes (n, D): (n, *event)."""
+        z = codes_of(Z, self._latent_dim)
+        return self._pictures(z, None, self._told(given, len(z)))
+
+    # Inside
+
+    def fitted(self) -> SavedModel:
+        """What was trained or loaded; raises scikit-learn's NotFittedError where nothing was."""
+        self._check_fitted()
+        return self.saved_
+
+    def _dreamer(self) -> SavedModel:
+        """The model, which is to have a decoder."""
+        saved = self.fitted()
+        if not isinstance(saved.model, VAE):
+            raise SettingsError(
+                f"a {type(saved.model).__name__.lower()} reads examples: it cannot dream or encode them"
+            )
+        return saved
+
+    @property
+    def _model(self) -> VAE:
+        model: VAE = self._dreamer().model
+        return model
+
+    @property
+    def _latent_dim(self) -> int:
+        return self.fitted().settings.latent_dim
+
+    def _code(self, x: npt.ArrayLike, name: str, context: Tensor | None = None) -> Tensor:
+        """The posterior's mean of one example, (D,), which is told `context`, (1, C)."""
+        row = self.prepare(one_of(x, name, self.fitted().event_shape))
+        self._require_told(context)
+        mean: Tensor = encode_rows(self._model, Batch(row, context=context)).mean
+        return mean[0]
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self._model.parameters()).device
+
+    def prepare(self, X: npt.ArrayLike) -> Tensor:
+        """Rows as the model takes them, (n, *event), checked.
+
+        Flattened rows, and pictures whose one channel is left out or written out, get their shape back.
+
+        Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
+        """
+        saved = self.fitted()
+        likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
+        return rows_of(X, saved.event_shape, likelihood)
+
+    def rows(self, X: npt.ArrayLike, given: Given | None = None) -> Batch:
+        """Rows as `prepare` gives them, with what a conditional model is told of them."""
+        x = self.prepare(X)
+        return Batch(x, context=self._told(given, len(x)))
+
+    def _told(self, given: Given | None, n: int) -> Tensor | None:
+        """The context of n rows, (n, C); None where the model is told nothing. Raises SettingsError, DataError."""
+        context = self.fitted().context
+        if context is None and given:
+            raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
+        return context.encode(given or {}, n) if context else None
+
+    def _pictures(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Floats:
+        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed."""
+        self._require_told(context)
+        return decode_rows(self._dreamer(), z, context, seed).numpy()
+
+    def _require_told(self, context: Tensor | None) -> None:
+        saved = self.fitted()
+        if context is None and saved.context:
+            raise SettingsError(f"this model is told {', '.join(saved.context.names)}: expected it as `given`")
+
+    def _given_of(self, y: npt.ArrayLike | None) -> Given | None:
+        """Labels as scikit-learn hands them over beside rows, to a model that is told them."""
+        context = self.fitted().context
+        return {LABEL: y} if y is not None and context and LABEL in context.names else None

@@ -1,0 +1,117 @@
+"""Walks through latent space, decoded: from one example to another, over a plane, along each latent."""
+
+from collections.abc import Sequence
+
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from dreamgen import walks
+from dreamgen.errors import SettingsError
+from dreamgen.inputs import latents_of
+from dreamgen.verbs.fitted import Fitted, Floats, Given
+
+_MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
+
+
+class Walking(Fitted):
+    """Morphs, maps and traversals."""
+
+    def morph(
+        self,
+        a: npt.ArrayLike,
+        b: npt.ArrayLike,
+        steps: int = 11,
+        *,
+        path: str = "linear",
+        given: Given | None = None,
+    ) -> Floats:
+        """Pictures on the way from a to b, (steps, *event).
+
+        The path is straight (`linear`) or an arc (`spherical`) between the posterior means. The steps are spaced so
+        that each changes the picture by as much as the others do, which spreads a sudden change over several of them.
+
+        Args:
+            a, b: one example each, (*event).
+            steps: pictures, the two ends among them.
+            path: "linear" or "spherical".
+            given: what a conditional model is told, by field: one value, or that of a and that of b; between them
+                what it is told goes from the one to the other.
+        """
+        if steps < 2:
+            raise SettingsError(f"steps: expected 2 or more, got {steps}")
+        told = self._told(given, 2)
+        start, stop = (
+            self._code(x, name, None if told is None else told[end : end + 1])
+            for end, (x, name) in enumerate(((a, "a"), (b, "b")))
+        )
+
+        def shown(times: Tensor) -> Floats:
+            between = None if told is None else walks.path_between(told[0], told[1], times)
+            return self._pictures(walks.path_between(start, stop, times, path), context=between)
+
+        film = torch.from_numpy(shown(torch.linspace(0, 1, steps * _MORPH_FRAMES)))
+        return shown(walks.even_spacing(film, steps))
+
+    def map(
+        self,
+        size: int = 20,
+        *,
+        by: str = "value",
+        span: float = 3.0,
+        plane: Sequence[int] | None = None,
+        given: Given | None = None,
+    ) -> Floats:
+        """A plane of the latent space, decoded: (size, size, *event), top row first.
+
+        Args:
+            size: cells along each side.
+            by: "value": evenly from -span to span; "quantile": where the prior's mass is.
+            span: how far the plane reaches from the origin, in standard deviations of the prior.
+            plane: the two latents, across and up; None: the two that carry most (`main_plane`).
+            given: what a conditional model is told, by field: one value, or one for each cell in reading order.
+        """
+        if size < 2:
+            raise SettingsError(f"size: expected 2 or more, got {size}")
+        plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
+        base = torch.zeros(self._latent_dim)
+        pictures = self._pictures(
+            walks.plane_grid(base, plane, size, by, span), context=self._told(given, size * size)
+        )
+        return pictures.reshape(size, size, *self.fitted().event_shape)
+
+    def traverse(
+        self,
+        x: npt.ArrayLike | None = None,
+        *,
+        latents: Sequence[int] | None = None,
+        steps: int = 11,
+        span: float = 3.0,
+        given: Given | None = None,
+    ) -> Floats:
+        """One latent at a time from -span to span: (latents, steps, *event), the latent that carries most first.
+
+        Args:
+            x: the example to start from; None: the prior's mean.
+            latents: which; None: all, in `latent_order`.
+            steps: pictures for each latent.
+            span: in standard deviations of the prior.
+            given: what a conditional model is told, by field: one value.
+        """
+        told = self._told(given, 1)
+        base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x", told)
+        order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
+        z = walks.one_at_a_time(base, order, steps, span).flatten(0, 1)
+        pictures = self._pictures(z, context=None if told is None else told.expand(len(z), -1))
+        return pictures.reshape(len(order), steps, *self.fitted().event_shape)
+
+    @property
+    def latent_order(self) -> list[int]:
+        """The latents, the one with the largest rate on the training data first."""
+        rates = self.fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
+        return sorted(range(len(rates)), key=lambda unit: -rates[unit])
+
+    @property
+    def main_plane(self) -> list[int]:
+        """The two latents with the largest rate, in the order of their numbers."""
+        return sorted(self.latent_order[:2])
