@@ -136,6 +136,21 @@ def test_a_critic_reads_colour_as_it_reads_grey() -> None:
         Critic((64,))
 
 
+def test_a_critic_that_sees_the_spread_of_each_batch() -> None:
+    critic = Critic((8, 8), (4,), spread=True).eval()
+    x = StepNoise(0).uniform((6, 8, 8))
+    x[3:] = x[3]  # the second batch holds one picture over and over
+    score, (features,) = critic(x, batches=2)
+    h = features.detach().flatten(1).double().numpy()
+    spread = np.repeat([np.linalg.norm(h[:3].std(0)), np.linalg.norm(h[3:].std(0))], 3)
+    assert spread[3] < 1e-6 < spread[0]
+    weight = critic.out.weight.detach().double().numpy()[0]
+    expected = h @ weight[:-1] + spread * weight[-1] + critic.out.bias.item()
+    np.testing.assert_allclose(score.detach().numpy(), expected, atol=1e-4)
+    apart = torch.cat([critic(x[:3]).score, critic(x[3:]).score])
+    torch.testing.assert_close(apart, score)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

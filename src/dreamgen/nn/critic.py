@@ -19,6 +19,7 @@ from dreamgen.errors import SettingsError
 
 _SMALLEST = 4  # pixels along the shorter side that a halving still makes sense of
 _LEAK = 0.2
+_TINY = 1e-8  # keeps the slope of a square root finite at 0
 
 
 class Judgement(NamedTuple):
@@ -39,12 +40,17 @@ class Critic(nn.Module):
     Args:
         event_shape: (H, W) or (H, W, C), 4 pixels along each side or more.
         channels: of each convolution; those too many for the picture's size are left out.
+        spread: whether it also sees how far the pictures of a batch differ from each other in its last features, so
+            that a decoder cannot please it with one picture over and over (Progressive Growing of GANs for Improved
+            Quality, Stability, and Variation, 2017, https://arxiv.org/abs/1710.10196).
 
     Raises:
         SettingsError: examples are no pictures, or too small ones.
     """
 
-    def __init__(self, event_shape: Sequence[int], channels: Sequence[int] = (32, 64, 128)) -> None:
+    def __init__(
+        self, event_shape: Sequence[int], channels: Sequence[int] = (32, 64, 128), spread: bool = False
+    ) -> None:
         super().__init__()
         if len(event_shape) not in (2, 3) or min(event_shape[:2]) < _SMALLEST:
             raise SettingsError(
@@ -61,16 +67,27 @@ class Critic(nn.Module):
                 break
             self.layers.append(spectral_norm(nn.Conv2d(inward, outward, 4, stride=2, padding=1)))
             height, width, inward = height // 2, width // 2, outward
-        self.out = spectral_norm(nn.Linear(height * width * inward, 1))
+        self.spread = spread
+        self.out = spectral_norm(nn.Linear(height * width * inward + (1 if spread else 0), 1))
 
-    def forward(self, x: Tensor) -> Judgement:
-        """Pictures (B, H, W) or (B, H, W, C)."""
+    def forward(self, x: Tensor, batches: int = 1) -> Judgement:
+        """Pictures (B, H, W) or (B, H, W, C): one batch, or several of one size, one after another."""
         h = x.unsqueeze(1) if x.dim() == 3 else x.movedim(-1, 1)
         features = []
         for layer in self.layers:
             h = F.leaky_relu(layer(h), _LEAK)
             features.append(h)
-        return Judgement(self.out(h.flatten(1))[:, 0].float(), features)
+        h = h.flatten(1)
+        if self.spread:
+            h = torch.cat([h, _spread(h, batches)], dim=1)
+        return Judgement(self.out(h)[:, 0].float(), features)
+
+
+def _spread(h: Tensor, batches: int) -> Tensor:
+    """The length of the standard deviations of features (B, F) over their batch, told to each row, (B, 1)."""
+    groups = h.unflatten(0, (batches, -1))
+    length = (groups.var(1, correction=0).sum(1) + _TINY).sqrt()
+    return length.repeat_interleave(groups.shape[1]).unsqueeze(1)
 
 
 def hinge_loss(real: Tensor, fake: Tensor) -> Tensor:

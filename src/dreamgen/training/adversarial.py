@@ -45,6 +45,8 @@ class Adversarial(PlainUpdate):
         both: whether the critic sees reconstructions too, or dreams alone.
         layer: which of the critic's layers the features are of, from 0; -1 is the last.
         channels: of the critic's layers.
+        spread: whether the critic sees how far the pictures of a batch differ, against a decoder that makes one of
+            them over and over.
         pace: the critic's learning rate, in those of the model.
         critic_optimizer: the critic's.
 
@@ -69,6 +71,7 @@ class Adversarial(PlainUpdate):
         both: bool = True,
         layer: int = -1,
         channels: tuple[int, ...] = (32, 64, 128),
+        spread: bool = False,
         pace: float = 1.0,
         critic_optimizer: str | dict[str, Any] = {"kind": "adam", "beta1": 0.5, "beta2": 0.99},  # noqa: B006
     ) -> None:
@@ -91,7 +94,7 @@ class Adversarial(PlainUpdate):
         super().__init__(model, settings.replace(gradients="autograd"))
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(derive_seed(seed, "critic"))
-            self._critic = Critic(event_shape, channels).to(next(model.parameters()).device)
+            self._critic = Critic(event_shape, channels, spread).to(next(model.parameters()).device)
         if not -len(self._critic.layers) <= layer < len(self._critic.layers):
             raise SettingsError(
                 f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}"
@@ -109,7 +112,9 @@ class Adversarial(PlainUpdate):
         made = dreams if trace is None or not self._both else torch.cat([dreams, _mean(trace.p)])
         self._teach(batch.x, made.detach(), step, total)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
-            opinion = -self._weight * self._critic(made).score.unflatten(0, (-1, len(batch))).mean(0)
+            opinion = -self._weight * self._critic(made, len(made) // len(batch)).score.unflatten(
+                0, (-1, len(batch))
+            ).mean(0)
         if trace is None:
             return Terms(opinion, torch.zeros_like(opinion), torch.zeros_like(opinion))
         terms = objective(trace, step, total)
@@ -123,7 +128,7 @@ class Adversarial(PlainUpdate):
         self._critic.requires_grad_(True)
         self._critic_optimizer.zero_grad()
         with torch.autocast(real.device.type, torch.bfloat16, enabled=self._bfloat16):
-            score = self._critic(torch.cat([real, made])).score
+            score = self._critic(torch.cat([real, made]), 1 + len(made) // len(real)).score
         hinge_loss(score[: len(real)], score[len(real) :]).backward()
         finite = self._critic_optimizer.step(self._pace * self._rate(step, total))
         # It holds still while it is looked through.
