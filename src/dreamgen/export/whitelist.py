@@ -22,6 +22,7 @@ from dreamgen.io import SavedModel
 from dreamgen.models import build_model
 from dreamgen.objectives import OBJECTIVES
 from dreamgen.training.run import Run
+from dreamgen.training.update import UPDATES
 
 MAY_LEAVE = {
     # Weights. A name that ends in a dot stands for all below it.
@@ -113,6 +114,7 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
             "posterior": "absent",
             "mixture": 0,
             "objective": _objective(saved.settings.objective),
+            "update": _update(saved.settings.update),
         }
     )
     context = saved.context
@@ -146,6 +148,12 @@ def _looks(objective: Part) -> bool:
 def _objective(objective: Part) -> Part:
     """An objective as it leaves: of one that looks through a network, its kind alone."""
     return str(OBJECTIVES.normalise(objective)["kind"]) if _looks(objective) else objective
+
+
+def _update(update: Part) -> Part:
+    """An update as it leaves: a critic that came in late could not train a model without an encoder."""
+    late = isinstance(update, dict) and "start" in inspect.signature(UPDATES[update["kind"]]).parameters
+    return {k: v for k, v in update.items() if k != "start"} if isinstance(update, dict) and late else update
 
 
 def divide(saved: SavedModel, leaving: set[str]) -> tuple[list[str], list[str]]:

@@ -86,7 +86,7 @@ class Critic(nn.Module):
 def _spread(h: Tensor, batches: int) -> Tensor:
     """The length of the standard deviations of features (B, F) over their batch, told to each row, (B, 1)."""
     groups = h.unflatten(0, (batches, -1))
-    length = (groups.var(1, correction=0).sum(1) + _TINY).sqrt()
+    length: Tensor = (groups.var(1, correction=0).sum(1) + _TINY).sqrt()
     return length.repeat_interleave(groups.shape[1]).unsqueeze(1)
 
 
