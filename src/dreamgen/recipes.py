@@ -150,15 +150,24 @@ _FACES = _FACES_MISSION.replace(
     epochs=60,
     learning_rate={"kind": "triangle", "peak": 5e-4, "rise": 0.1},
     average=0.999,
+    mixture=10,
     augment="flip",
 )
 
 RECIPES: dict[str, Recipe] = {
     "default": Recipe("for pictures of any kind; as many epochs as their number asks for", Settings(), _KINGMA),
     "mnist": Recipe(
-        "the Dream Generator: one hidden layer each way, grey pixels under BCE", _MNIST.replace(epochs=20), _KINGMA
+        "the Dream Generator: one hidden layer each way, grey pixels under BCE",
+        _MNIST.replace(epochs=20),
+        _KINGMA,
+        "one-sample test loss 102.5 nats on grey pixels",
     ),
-    "mnist-fast": Recipe("the test loss of ten plain epochs within seconds", _FAST, _KINGMA),
+    "mnist-fast": Recipe(
+        "the test loss of ten plain epochs within seconds",
+        _FAST,
+        _KINGMA,
+        "one-sample test loss 105.2 nats on grey pixels",
+    ),
     "mnist-2d": Recipe(
         "two latents, so that the whole dream world is one map",
         _MNIST.replace(latent_dim=2, hidden_dim=[512, 256], epochs=15),
@@ -168,11 +177,13 @@ RECIPES: dict[str, Recipe] = {
         "the same network on binarised digits, trained for its likelihood; it ships as `mnist`",
         _LONG,
         "Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519",
+        "NLL 88.64 nats, 5,000 samples, binarised test part",
     ),
     "mnist-pieces": Recipe(
         "halves, quadrants and scattered pixels explain the rest of the digit: `dreamgen fill`",
         _PIECES,
         "Posterior Matching for Arbitrary Conditioning, 2022, https://arxiv.org/abs/2201.12414",
+        "64.9, 46.4 and 22.4 nats for the rest of a digit given 1, 2 and 3 quadrants",
     ),
     "conv": Recipe(
         "residual convolutions on binarised digits, trained for their likelihood",
@@ -188,11 +199,13 @@ RECIPES: dict[str, Recipe] = {
         "residual convolutions and a Gaussian of one learned scale, for coloured pictures of 64 x 64",
         _FACES,
         "Simple and Effective VAE Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202",
+        "AUC of probes after 24 epochs: Male .947, Smiling .950, Eyeglasses .917",
     ),
     "conditional": Recipe(
         "digits to order: convolutions, a light rate, and dreams from a mixture fitted to the codes of each digit",
         _CONDITIONAL,
         "From Variational to Deterministic Autoencoders, 2019, https://arxiv.org/abs/1903.12436",
+        "99.15% of dreams read as asked; Frechet distance 4.6 (real pictures 4.6, pythae's default VAE 387)",
     ),
     "perceptual": Recipe(
         "reconstructions are also compared in what another frozen network, a reader of digits, sees in them",
@@ -228,10 +241,12 @@ RECIPES: dict[str, Recipe] = {
         "the plain loss, and for the last part of the run a critic beside it: the sharpest dreams of digits",
         _CRITICISED.replace(update={**_CRITIC, "weight": 10.0, "start": 0.6, "both": False}),
         "Autoencoding beyond pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300",
+        "Frechet distance 77 (`mnist` 313), sharpness .98 of real digits",
     ),
     "autoencoder": Recipe(
         "a plain autoencoder: a point for a posterior, and no rate",
         _MNIST.replace(posterior="point", beta=0.0),
+        measured="distortion 67.6 nats on grey pixels",
     ),
     "noisy-autoencoder": Recipe(
         "an autoencoder with the prior's noise on its codes, and no rate",
@@ -241,26 +256,31 @@ RECIPES: dict[str, Recipe] = {
         "a heavier rate: fewer active latents, better separated",
         _MNIST.replace(beta=4.0),
         "beta-VAE, 2017, https://openreview.net/forum?id=Sy2fzU9gl",
+        "9 active latents, loss 123.1 nats",
     ),
     "annealed": Recipe(
         "beta rises from 0 to 1 over the first 1,000 steps, against posterior collapse",
         _MNIST.replace(beta={"kind": "linear", "steps": 1000}),
         "Generating Sentences from a Continuous Space, 2015, https://arxiv.org/abs/1511.06349",
+        "loss 107.1 nats on grey pixels",
     ),
     "cyclical": Recipe(
         "beta rises from 0 to 1 four times",
         _MNIST.replace(beta={"kind": "cyclical", "cycles": 4}),
         "Cyclical Annealing Schedule, 2019, https://arxiv.org/abs/1903.10145",
+        "loss 105.8 nats on grey pixels",
     ),
     "free-bits": Recipe(
         "a quarter of a nat in each latent costs nothing",
         _MNIST.replace(free_bits=0.25),
         "Improved Variational Inference with Inverse Autoregressive Flow, 2016, https://arxiv.org/abs/1606.04934",
+        "loss 105.4 nats on grey pixels",
     ),
     "iwae": Recipe(
         "the importance-weighted bound with five samples, on binarised digits",
         _MNIST.replace(objective={"kind": "iwae", "samples": 5}, binarise="dynamic"),
         "Importance Weighted Autoencoders, 2015, https://arxiv.org/abs/1509.00519",
+        "NLL 96.8 nats after ten epochs, 50 samples",
     ),
     "autoregressive": Recipe(
         "a decoder so strong that the posterior collapses: every pixel knows those before it",
@@ -280,16 +300,19 @@ RECIPES: dict[str, Recipe] = {
         _MNIST.replace(context="labels", epochs=30),
         "Learning Structured Output Representation using Deep Conditional Generative Models, 2015, "
         "https://papers.nips.cc/paper/5775",
+        "one-sample test loss 96.7 nats on grey pixels",
     ),
     "gaussian": Recipe(
         "squared error: a Gaussian of fixed scale around each pixel",
         _MNIST.replace(likelihood={"kind": "gaussian", "scale": 0.2}),
         _KINGMA,
+        "log density 375 nats",
     ),
     "sigma": Recipe(
         "a Gaussian whose one scale is learned, which balances distortion and rate by itself",
         _MNIST.replace(likelihood={"kind": "gaussian", "scale": 0.2, "learned": True}),
         "Simple and Effective VAE Training with Calibrated Decoders, 2020, https://arxiv.org/abs/2006.13202",
+        "log density 581 nats",
     ),
 }
 
@@ -316,6 +339,7 @@ RECIPES["beta-tcvae"] = Recipe(
     "one factor of the data in one latent, by a heavier total correlation: `dreamgen train shapes`",
     _SHAPES.replace(beta=_falling(6.0, 0.4), objective={"kind": "tcvae", "rest": _falling(1.0, 0.4)}, epochs=14),
     "Isolating Sources of Disentanglement in Variational Autoencoders, 2018, https://arxiv.org/abs/1802.04942",
+    "MIG .64 on shapes (.52 with the shape), median of five seeds",
 )
 RECIPES["factor"] = Recipe(
     "the same by a discriminator, which tells codes from codes with shuffled units",
@@ -341,6 +365,7 @@ RECIPES["table"] = Recipe(
     "a table of mixed columns with gaps: a likelihood for each column, and any part explains any other",
     _TABLE,
     "Handling Incomplete Heterogeneous Data using VAEs, 2018, https://arxiv.org/abs/1807.03653",
+    "Adult: trained on its rows, tested on real ones, AUC .907 (real .927)",
 )
 
 # A convolution for each halving, a little of every way in which a digit is written otherwise, and averaged weights.
@@ -360,12 +385,14 @@ RECIPES["judge"] = Recipe(
     "a small classifier, in whose features `compare` measures dreams; it ships as `mnist-judge`",
     _JUDGE,
     "GANs Trained by a Two Time-Scale Update Rule, 2017, https://arxiv.org/abs/1706.08500",
+    "99.52% of test digits",
 )
 RECIPES["sibling"] = Recipe(
     "a second classifier of another architecture, whose features serve in losses and never judge; "
     "it ships as `mnist-sibling`",
     _JUDGE.replace(encoder={"kind": "residual", "channels": [24, 48, 96]}, epochs=14),
     "Deep Feature Consistent Variational Autoencoder, 2016, https://arxiv.org/abs/1610.00291",
+    "99.50% of test digits",
 )
 RECIPES["face-judge"] = Recipe(
     "reads forty attributes off a face; to be trained by whoever has the pictures",
