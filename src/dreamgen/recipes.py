@@ -404,6 +404,7 @@ RECIPES["face-judge"] = Recipe(
         batch_size=100,
     ),
     "Deep Learning Face Attributes in the Wild, 2014, https://arxiv.org/abs/1411.7766",
+    "88.4% of forty attributes read rightly on held-out faces (80.3% by the majority)",
 )
 
 
