@@ -134,8 +134,8 @@ def test_time_that_is_out_of_order_or_has_gaps_is_noted() -> None:
     frame = pd.DataFrame({"t": [0, 1, 2, 4, 3, 20, 21, 22], "v": np.arange(8.0)})
     made = windows(frame, 4, time="t")
     assert made.notes.lines == [
-        "column 't': 1 rows come earlier than the row before; sorted",
-        "column 't': 1 of 7 steps are not the usual 1",
+        "column 't': 1 row comes earlier than the row before; sorted",
+        "column 't': 1 of 7 steps is not the usual 1",
     ]
     assert made.beside.column("gap").to_pylist() == [False, True]
     assert made.table.column("v@3").to_pylist() == [4.0, 7.0]
@@ -145,13 +145,13 @@ def test_rows_of_machines_in_turn_are_in_order() -> None:
     made = windows({"t": [0, 0, 1, 1, 3, 2], "g": list("baabab"), "v": range(6)}, 2, time="t", group="g")
     assert made.groups == ("b", "a")
     assert made.order.tolist() == [0, 3, 5, 1, 2, 4]
-    assert made.notes.lines == ["column 't': 1 of 4 steps are not the usual 1"]
+    assert made.notes.lines == ["column 't': 1 of 4 steps is not the usual 1"]
 
 
 def test_short_groups_are_filled_up() -> None:
     made = windows(pl.DataFrame({"g": ["a", "a", "b", "a"], "v": [1, 2, 3, 4]}), 3, group="g")
     assert made.table.to_pylist() == [{"v@0": 1, "v@1": 2, "v@2": 4}, {"v@0": 3, "v@1": None, "v@2": None}]
-    assert "1 rows are in groups shorter than 3" in str(made.notes)
+    assert "1 row is in groups shorter than 3" in str(made.notes)
     assert unwindow(made).column("v").to_pylist() == [1, 2, 3, 4]
 
 
