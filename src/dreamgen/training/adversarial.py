@@ -20,12 +20,12 @@ from torch.distributions import Distribution
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Noise, derive_seed, draw, each_row
-from dreamgen.errors import DivergedError, SettingsError
+from dreamgen.distributions import Noise, draw, each_row
+from dreamgen.errors import SettingsError
 from dreamgen.models import VAE
 from dreamgen.nn.critic import Critic, hinge_loss
 from dreamgen.objectives import OBJECTIVES, Objective, Terms
-from dreamgen.training.optimizer import OPTIMIZERS
+from dreamgen.training.rival import Rival
 from dreamgen.training.update import UPDATES, PlainUpdate
 
 
@@ -92,14 +92,18 @@ class Adversarial(PlainUpdate):
                 f"update 'adversarial', pixels: expected 1 with the objective {objective!r}, got {pixels}"
             )
         super().__init__(model, settings.replace(gradients="autograd"))
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(derive_seed(seed, "critic"))
-            self._critic = Critic(event_shape, channels, spread).to(next(model.parameters()).device)
+        self._rival = Rival(
+            "critic",
+            lambda: Critic(event_shape, channels, spread),
+            critic_optimizer,
+            seed,
+            next(model.parameters()).device,
+        )
+        self._critic = self._rival.network
         if not -len(self._critic.layers) <= layer < len(self._critic.layers):
             raise SettingsError(
                 f"update 'adversarial', layer: the critic has {len(self._critic.layers)}, got {layer}"
             )
-        self._critic_optimizer = OPTIMIZERS.build(critic_optimizer, parameters=list(self._critic.parameters()))
         self._weight, self._pixels, self._features = weight, pixels, features
         self._start, self._both, self._layer, self._pace = start, both, layer, pace
 
@@ -125,19 +129,13 @@ class Adversarial(PlainUpdate):
 
     def _teach(self, real: Tensor, made: Tensor, step: int, total: int) -> None:
         """The critic's phase."""
-        self._critic.requires_grad_(True)
-        self._critic_optimizer.zero_grad()
-        with torch.autocast(real.device.type, torch.bfloat16, enabled=self._bfloat16):
-            score = self._critic(torch.cat([real, made]), 1 + len(made) // len(real)).score
-        hinge_loss(score[: len(real)], score[len(real) :]).backward()
-        finite = self._critic_optimizer.step(self._pace * self._rate(step, total))
-        # It holds still while it is looked through.
-        self._critic.requires_grad_(False)
-        if real.device.type == "cpu" and not finite:
-            raise DivergedError(
-                f"training diverged at step {step}: a weight of the critic is not finite. "
-                "A lower learning_rate is the usual cure; the last checkpoint is kept."
-            )
+
+        def loss() -> Tensor:
+            with torch.autocast(real.device.type, torch.bfloat16, enabled=self._bfloat16):
+                score = self._critic(torch.cat([real, made]), 1 + len(made) // len(real)).score
+            return hinge_loss(score[: len(real)], score[len(real) :])
+
+        self._rival.teach(loss, self._pace * self._rate(step, total), step)
 
     def _feature_error(self, x: Tensor, p: Distribution) -> Tensor:
         """Half the squared error of the features of reconstructions, (B,), averaged over the samples."""
@@ -151,17 +149,10 @@ class Adversarial(PlainUpdate):
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         own, values = super().state()
-        parts = {"model": own, "critic": self._critic.state_dict(), "optimizer": self._critic_optimizer.state()}
-        return {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}, values
+        return self._rival.beside(own), values
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "critic": {}, "optimizer": {}}
-        for key, value in tensors.items():
-            part, _, name = key.partition(".")
-            parts[part][name] = value
-        super().restore(parts["model"], values)
-        self._critic.load_state_dict(parts["critic"])
-        self._critic_optimizer.restore(parts["optimizer"])
+        super().restore(self._rival.restore(tensors), values)
 
 
 def _dream(model: VAE, batch: Batch, noise: Noise) -> Distribution:
