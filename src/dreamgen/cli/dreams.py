@@ -73,7 +73,8 @@ def dream(
         "mixture": mixture,
         "given": told,
     }
-    say(result, as_json, f"{n} dreams in {path} (seed {seed})")
+    what = f"{n} styles of {columns} dreams" if styles else f"{n} dreams"
+    say(result, as_json, f"{what} in {path} (seed {seed})")
 
 
 @click.command()
