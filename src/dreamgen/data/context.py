@@ -68,6 +68,23 @@ class Field:
         numbers = 2 * numbers - 1 if self.kind == "flag" else (numbers - self.loc) / self.scale
         return torch.from_numpy(numbers.astype(np.float32)).unsqueeze(1)
 
+    def chances(self, h: Tensor) -> Tensor:
+        """A classifier's numbers, (n, width), as chances of a class or flag; of a number, its standardised mean."""
+        return {"class": h.softmax(1), "flag": h.sigmoid(), "number": h}[self.kind]
+
+    def log_prob(self, h: Tensor, told: Tensor) -> Tensor:
+        """log p(told|x), (n,), in nats, of a classifier's numbers (n, width) and what `encode` gave, (n, width).
+
+        A number has unit variance once standardised; its constant is left out.
+        """
+        if self.kind == "class":
+            return (h.log_softmax(1) * told).sum(1)
+        return {"flag": F.logsigmoid(h * told), "number": -0.5 * (h - told).square()}[self.kind].squeeze(1)
+
+    def picked(self, values: Tensor, middle: float) -> Tensor:
+        """Each row's class by number; of a flag 1 where its value exceeds `middle`, else 0: (n, width) to (n,)."""
+        return values.argmax(1) if self.kind == "class" else (values > middle).long().squeeze(1)
+
     def _numbers(self, given: npt.NDArray[Any]) -> Tensor:
         """Classes by number or by name, as numbers."""
         if given.dtype.kind in "US":

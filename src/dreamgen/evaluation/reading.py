@@ -44,14 +44,10 @@ def accuracy(readings: Tensor, told: Tensor, context: Context) -> dict[str, floa
     """
     found = {}
     for field in context.fields:
-        columns = context.columns[field.name]
-        if field.kind == "class":
-            right = readings[:, columns].argmax(1) == told[:, columns].argmax(1)
-        elif field.kind == "flag":
-            right = ((readings[:, columns] > 0.5) == (told[:, columns] > 0)).squeeze(1)
-        else:
-            continue
-        found[field.name] = right.double().mean().item()
+        if field.kind != "number":
+            columns = context.columns[field.name]
+            right = field.picked(readings[:, columns], 0.5) == field.picked(told[:, columns], 0.0)
+            found[field.name] = right.double().mean().item()
     return found
 
 
@@ -59,12 +55,9 @@ def majority(told: Tensor, context: Context) -> dict[str, float]:
     """The accuracy of whoever always says what is commonest in `told`, (n, C), by field; numbers are left out."""
     found = {}
     for field in context.fields:
-        own = told[:, context.columns[field.name]]
-        if field.kind == "class":
-            found[field.name] = own.double().mean(0).max().item()
-        elif field.kind == "flag":
-            yes = (own > 0).double().mean().item()
-            found[field.name] = max(yes, 1 - yes)
+        if field.kind != "number":
+            picked = field.picked(told[:, context.columns[field.name]], 0.0)
+            found[field.name] = picked.bincount().max().item() / len(picked)
     return found
 
 

@@ -5,7 +5,6 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import Context
@@ -69,26 +68,13 @@ class Classifier(nn.Module):
 
     def read(self, x: Tensor) -> Tensor:
         """Examples, (B, *event) floats, to chances of classes and flags and to standardised numbers, (B, C)."""
-        h = self(x)
-        parts = []
-        for field in self.context.fields:
-            own = h[:, self.context.columns[field.name]]
-            parts.append({"class": own.softmax(1), "flag": own.sigmoid(), "number": own}[field.kind])
-        return torch.cat(parts, dim=1)
+        h, columns = self(x), self.context.columns
+        return torch.cat([field.chances(h[:, columns[field.name]]) for field in self.context.fields], dim=1)
 
     def infer(self, batch: Batch, noise: Noise, samples: int = 1) -> Reading:
         """Read a batch, and compare with its context."""
         if batch.context is None:
             raise SettingsError("a classifier learns from the context of its batches: expected one")
-        h = self(batch.x, noise if self.training else None)
-        errors = []
-        for field in self.context.fields:
-            columns = self.context.columns[field.name]
-            own, told = h[:, columns], batch.context[:, columns]
-            if field.kind == "class":
-                errors.append(-(own.log_softmax(1) * told).sum(1))
-            elif field.kind == "flag":
-                errors.append(F.softplus(-own * told).squeeze(1))  # told is -1 or 1
-            else:
-                errors.append(0.5 * (own - told).square().squeeze(1))
-        return Reading(batch, torch.stack(errors).sum(0))
+        h, told, columns = self(batch.x, noise if self.training else None), batch.context, self.context.columns
+        parts = [f.log_prob(h[:, columns[f.name]], told[:, columns[f.name]]) for f in self.context.fields]
+        return Reading(batch, -torch.stack(parts).sum(0))
