@@ -15,8 +15,8 @@ SOURCE = Path(dreamgen.__file__).parent
 # A room may import from its own level and from those before it.
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"registry", "files", "tensors"},
-    {"config", "walks", "estimator", "devices", "privacy"},
+    {"registry", "files", "tensors", "extras"},
+    {"config", "walks", "estimator", "devices", "privacy", "chemistry"},
     {"distributions", "nn", "data"},
     {"tables"},
     {"models", "inputs"},

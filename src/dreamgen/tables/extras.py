@@ -1,19 +1,12 @@
 """The packages that only tables need, imported when a table is met."""
 
-from functools import cache
-from importlib import import_module
 from typing import Any
 
-from dreamgen.errors import SettingsError
+from dreamgen.extras import needed
 
 
-@cache
 def _needed(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
-        raise SettingsError(f"tables need {package}, which is not installed: pip install dreamgen[table]") from error
+    return needed(name, "tables", "table")
 
 
 def arrow() -> Any:
