@@ -20,6 +20,7 @@ from dreamgen import load_data
 from dreamgen.data import decoded, decoding
 from dreamgen.data.celeba import find_celeba
 from dreamgen.data.framing import FACE_SHARE, Framing, bring_to
+from dreamgen.data.reading import silent
 from dreamgen.errors import DataError, SettingsError
 
 Bytes = npt.NDArray[np.uint8]
@@ -441,6 +442,7 @@ KILLED = """
 import os, signal, sys
 from multiprocessing import active_children
 from pathlib import Path
+from dreamgen import workers
 from dreamgen.data import decoded, decoding, load_data
 
 def watch(done, total):
@@ -450,7 +452,7 @@ def watch(done, total):
 
 if __name__ == "__main__":
     decoding.FEW, decoding.PIECE, decoded._BETWEEN = 0, 8, 16
-    decoding._processors = lambda: 2
+    workers.processors = lambda: 2
     load_data(sys.argv[1], watch=watch)
 """
 
@@ -472,7 +474,7 @@ def test_a_kill_leaves_no_workers_and_loses_little(
     told: list[int] = []
     faces = load_data(root, watch=lambda done, total: told.append(done))
     assert told[0] == 32  # the last note before the kill
-    assert (faces.rows.x == decoded.decode_into_memory(sources(root), FRAMING, False, decoded.silent).x).all()
+    assert (faces.rows.x == decoded.decode_into_memory(sources(root), FRAMING, False, silent).x).all()
 
 
 FRAMING = Framing.square(64, FACE_SHARE)

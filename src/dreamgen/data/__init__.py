@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.data.dataset import Dataset, Examples
-from dreamgen.data.decoded import Watch, silent
 from dreamgen.data.files import load_path
 from dreamgen.data.named import NAMED_SETS
-from dreamgen.data.pictures import Reading
+from dreamgen.data.reading import Reading, Watch, silent
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
 

@@ -19,7 +19,7 @@ from dreamgen.data.decoded import decode, facts_of, keep
 from dreamgen.data.decoding import Sources
 from dreamgen.data.framing import FACE_SHARE, Framing
 from dreamgen.data.images import image_files
-from dreamgen.data.pictures import Reading, listed, notes_of
+from dreamgen.data.reading import Reading, listed, notes_of
 from dreamgen.errors import DataError
 
 SIZE = 64

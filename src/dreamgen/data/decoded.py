@@ -8,7 +8,7 @@ on with where it was, and what it had appended since is dropped.
 import hashlib
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,7 @@ from dreamgen.data.dataset import Array
 from dreamgen.data.decoding import Piece, Sources, decode_pieces
 from dreamgen.data.framing import Framing
 from dreamgen.data.images import decode_image
+from dreamgen.data.reading import Watch
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes, writing
 from dreamgen.registry import check_type
@@ -28,9 +29,6 @@ from dreamgen.registry import check_type
 _FORMAT = 1
 _BETWEEN = 4096  # pictures between two notes of what is safe
 _SMALL = 1 << 28  # bytes of pictures that memory may hold where no cache can be written
-
-Watch = Callable[[int, int], None]
-"""Told how many of how many pictures are done."""
 
 
 @dataclass(frozen=True)
@@ -202,7 +200,3 @@ def keep(skipped: dict[int, str], n: int) -> Array:
     kept = np.ones(n, bool)
     kept[list(skipped)] = False
     return kept
-
-
-def silent(done: int, total: int) -> None:
-    """A watch that says nothing."""

@@ -1,15 +1,8 @@
 """Many pictures decoded in their order by worker processes, a piece at a time, so that memory stays flat."""
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +11,10 @@ from dreamgen.data.dataset import Array
 from dreamgen.data.framing import Framing
 from dreamgen.data.images import decode_image, size_of
 from dreamgen.errors import DataError
+from dreamgen.workers import in_order, workers_for
 
 PIECE = 256  # pictures that one task of a worker holds
 FEW = 4096  # pictures that one process decodes before another has started
-_MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -78,28 +71,8 @@ def decode_pieces(
     begins = range(start, len(sources), PIECE)
     tasks = ([(item, sources.name(b + i)) for i, item in enumerate(sources.items[b : b + PIECE])] for b in begins)
     if workers is None:
-        workers = 1 if len(sources) - start <= FEW else min(_processors(), _MOST_WORKERS)
-    if workers < 2:
-        yield from (decode_piece(task, framing, shape) for task in tasks)
-        return
-    # Spawned, since a fork of a process that has threads may hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_follow_parent) as pool:
-        waiting: deque[Future[Piece]] = deque()
-        try:
-            for task in tasks:
-                waiting.append(pool.submit(decode_piece, task, framing, shape))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        except BrokenProcessPool as error:
-            raise DataError(
-                "a process that decoded pictures was killed, for want of memory or by a damaged file; in a script of "
-                'your own, what loads data belongs below `if __name__ == "__main__":`'
-            ) from error
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        workers = workers_for(len(sources) - start, FEW)
+    yield from in_order(partial(decode_piece, framing=framing, shape=shape), tasks, workers, "decoded pictures")
 
 
 def decode_piece(task: Sequence[tuple[Path | bytes, str]], framing: Framing, shape: tuple[int, ...]) -> Piece:
@@ -123,16 +96,3 @@ def _framed(source: Path | bytes, name: str, framing: Framing) -> Array:
         return framing(picture)
     except (ValueError, OSError, MemoryError) as error:
         raise DataError(f"{name}: cannot be brought to {framing.width} x {framing.height}: {error}") from error
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _follow_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and do not outlive it where it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

@@ -8,7 +8,8 @@ from dreamgen.data.arrays import as_examples, pick_array, read_arrays
 from dreamgen.data.celeba import find_celeba, read_celeba
 from dreamgen.data.dataset import Array, Dataset, Labels, split_by_content
 from dreamgen.data.images import read_folder
-from dreamgen.data.pictures import USUAL, Reading, read_sized_folder
+from dreamgen.data.pictures import read_sized_folder
+from dreamgen.data.reading import USUAL, Reading
 from dreamgen.errors import DataError
 
 _LARGEST_LABEL = 10_000

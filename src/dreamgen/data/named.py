@@ -17,7 +17,7 @@ from dreamgen.data.arrays import read_arrays
 from dreamgen.data.cache import cache_folder
 from dreamgen.data.celeba import SIZE, read_packed_faces
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
-from dreamgen.data.pictures import USUAL, Reading
+from dreamgen.data.reading import USUAL, Reading
 from dreamgen.errors import DataError
 from dreamgen.files import check_regular
 

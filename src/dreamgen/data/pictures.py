@@ -1,39 +1,19 @@
 """Pictures of any sizes as one data set: brought to a size, decoded by workers, mapped into memory."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dreamgen.data.dataset import Dataset, Examples, is_for_test
-from dreamgen.data.decoded import Watch, decode, decode_into_memory, facts_of, keep, silent
+from dreamgen.data.decoded import decode, decode_into_memory, facts_of, keep
 from dreamgen.data.decoding import FEW, Sources
 from dreamgen.data.framing import Framing
 from dreamgen.data.images import image_files, labels_by_folder
+from dreamgen.data.reading import Reading, notes_of
 from dreamgen.errors import DataError
 
 _HEAD = 1 << 16  # bytes at the beginning of a file that tell it from others of its size
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How pictures are to be read.
-
-    Attributes:
-        size: side in pixels that they are brought to; None: as they are, or as their set usually is.
-        skip_bad: leave out pictures that cannot be read, and count them, in place of an error.
-        watch: told how many of how many are decoded.
-    """
-
-    size: int | None = None
-    skip_bad: bool = False
-    watch: Watch = silent
-
-
-USUAL = Reading()
-"""As a set usually is; a bad picture is an error."""
 
 
 def read_sized_folder(path: Path, size: int, reading: Reading) -> Dataset:
@@ -69,19 +49,6 @@ def read_sized_folder(path: Path, size: int, reading: Reading) -> Dataset:
         ),
         skipped=tuple(decoded.skipped.values()),
     )
-
-
-def notes_of(skipped: dict[int, str], n: int, shown: int = 3) -> tuple[str, ...]:
-    """What is to be said of pictures that were left out: how many, and the first of them."""
-    if not skipped:
-        return ()
-    first = "; ".join(skipped[number] for number in sorted(skipped)[:shown])
-    return (f"{len(skipped)} of {n} pictures left out: {first}{'; ...' if len(skipped) > shown else ''}",)
-
-
-def listed(names: Sequence[str], shown: int = 5) -> str:
-    """The first of some names, for messages."""
-    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
 
 def _head(file: Path) -> bytes:
