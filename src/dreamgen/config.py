@@ -39,6 +39,7 @@ class Settings:
     prior: Part = "normal"
     decoder: Part = "mlp"
     likelihood: Part = "bernoulli"
+    reader: Part = "mlp"  # reads properties off the codes, where there are any
 
     # The objective
     objective: Part = "elbo"
@@ -47,6 +48,8 @@ class Settings:
 
     # The data
     context: str | list[str] = "none"  # what the model is told: "labels", "attributes", or attributes by name
+    properties: str | list[str] = "none"  # what is read off the codes, named in the same way
+    language: Part = "none"  # of lines of text: how they are cut into tokens; "none": examples are numbers
     augment: Part = "none"  # how a training step changes what it sees, so that little data go farther
     binarise: Literal["none", "dynamic"] = "none"  # dynamic: grey pixels are drawn as 0 or 1, anew each step
     masking: Part = "none"  # which observed elements a training step hides, so that any part explains any other
@@ -76,8 +79,10 @@ class Settings:
             self._need(name, getattr(self, name) >= 1, "1 or more")
             self._need(name, getattr(self, name) <= _LARGEST, f"at most {_LARGEST}")
         self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")
-        told = self.context in ("none", "labels", "attributes") if isinstance(self.context, str) else self.context
-        self._need("context", bool(told), "'none', 'labels', 'attributes', or a list of names")
+        for name in ("context", "properties"):
+            asked = getattr(self, name)
+            known = asked in ("none", "labels", "attributes") if isinstance(asked, str) else asked
+            self._need(name, bool(known), "'none', 'labels', 'attributes', or a list of names")
         self._need("hidden_dim", all(1 <= w <= _LARGEST for w in self.hidden), f"widths from 1 to {_LARGEST}")
         self._need("validation", 0 <= self.validation < 1, "a share, 0 <= share < 1")
         self._need("average", 0 <= self.average < 1, "a decay, 0 <= decay < 1")

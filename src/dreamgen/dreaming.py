@@ -74,14 +74,16 @@ def _whole(context: Tensor) -> Tensor:
 def decode_rows(saved: SavedModel, z: Tensor, context: Tensor | None = None, seed: int | None = None) -> Tensor:
     """Codes (n, D), with their context (n, C) where the model is told one, to examples (n, *event), on the CPU.
 
-    The mean of p(x|z), kept within [0, 1] where the data was; with a seed a draw, a function of (seed, row).
+    The mean of p(x|z), kept within [0, 1] where the data was, or of lines the likeliest tokens; with a seed a draw, a
+    function of (seed, row).
     """
+    typical = saved.model.decoder.likelihood.typical
     device, decoded = _device(saved), torch.empty(len(z), *saved.event_shape)
     for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), _ROWS)):
         told = None if context is None else context[rows.to(context.device)].to(device)
         p = saved.model.decoder(z[rows.to(z.device)].to(device), told)
         names = range(number * _ROWS, (number + 1) * _ROWS)
-        x = p.mean if seed is None else draw(p, RowNoise(f"draw {seed}", names, device), 1)[0]
+        x = typical(p) if seed is None else draw(p, RowNoise(f"draw {seed}", names, device), 1)[0]
         decoded[number * _ROWS :][:real] = (x.clamp_(0, 1) if saved.unit_range else x)[:real]
     return decoded
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamgen.config import Part, Settings
-from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
@@ -24,6 +23,7 @@ from dreamgen.filling import fill_rows
 from dreamgen.inputs import (
     check_range,
     column_of,
+    examples_of,
     labels_of,
     parts_of,
     to_tensor,
@@ -32,7 +32,7 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.training.private import is_private
-from dreamgen.verbs.fitted import Floats, Given
+from dreamgen.verbs.fitted import Floats, Given, Shown
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
 from dreamgen.zoo import find_model
@@ -67,9 +67,12 @@ class DreamGenerator(Walking, Scoring):
         prior: Part = "normal",
         decoder: Part = "mlp",
         likelihood: Part = "bernoulli",
+        reader: Part = "mlp",
         objective: Part = "elbo",
         free_bits: float = 0.0,
         context: str | list[str] = "none",
+        properties: str | list[str] = "none",
+        language: Part = "none",
         augment: Part = "none",
         binarise: str = "none",
         masking: Part = "none",
@@ -98,9 +101,12 @@ class DreamGenerator(Walking, Scoring):
         self.prior = prior
         self.decoder = decoder
         self.likelihood = likelihood
+        self.reader = reader
         self.objective = objective
         self.free_bits = free_bits
         self.context = context
+        self.properties = properties
+        self.language = language
         self.augment = augment
         self.binarise = binarise
         self.masking = masking
@@ -144,9 +150,9 @@ class DreamGenerator(Walking, Scoring):
         """Train on the rows of X.
 
         Args:
-            X: (n, ...), bytes or floats.
+            X: (n, ...), bytes or floats; with a `language`, n lines of text.
             y: labels, (n,), integers; kept to colour maps with, and trained on only where `context` says so.
-            attributes: by name, (n,): flags, 0 or 1, or numbers; for `context`.
+            attributes: by name, (n,): flags, 0 or 1, or numbers; for `context` and `properties`.
             classes: names of the labels; none: their numbers.
             out: folder for checkpoints; None: none are kept.
             resume: go on from the last checkpoint in `out`, if there is one.
@@ -159,26 +165,35 @@ class DreamGenerator(Walking, Scoring):
             DivergedError: a loss that is not finite.
         """
         settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
-        x = as_examples(X, "X")
+        x, vocabulary = examples_of(X, settings.language)
         labels = None if y is None else labels_of(y, len(x))
-        check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=()), x)
+        sizes = {"event_shape": x.shape[1:], "columns": (), "symbols": vocabulary.size if vocabulary else 0}
+        check_range(LIKELIHOODS.build(settings.likelihood, **sizes), x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
         known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
         numbers = None if labels is None else labels.numpy()
-        context = Context.of(settings.context, numbers, classes, known, declared=is_private(settings))
-        told = None
-        if context:
-            told = context.encode({LABEL: y, **known} if LABEL in context.names else known, len(x))
+        private = is_private(settings)
+        context, properties = (
+            Context.of(asked, numbers, classes, known, declared=private)
+            for asked in (settings.context, settings.properties)
+        )
+        given = known if y is None else {LABEL: y, **known}
+        told, read = (
+            fields.encode({name: given[name] for name in fields.names}, len(x)) if fields else None
+            for fields in (context, properties)
+        )
         folder, device = None if out is None else Path(out), find_device(self.device)
         self.seed_: int | None = self._choose_seed(folder if resume else None)
         if len(x) < settings.batch_size:
             warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
-            Batch(to_tensor(x), context=told),
+            Batch(to_tensor(x), context=told, properties=read),
             labels,
             context=context,
+            properties=properties,
+            vocabulary=vocabulary,
             seed=self.seed_,
             device=device,
             out=folder,
@@ -215,7 +230,7 @@ class DreamGenerator(Walking, Scoring):
         seed: int | None = None,
         sample: bool = False,
         mixture: int | None = None,
-    ) -> Floats:
+    ) -> Shown:
         """n new examples: z from the prior, decoded.
 
         Args:
@@ -230,7 +245,7 @@ class DreamGenerator(Walking, Scoring):
                 the prior. 0: the prior; None: as its settings say.
 
         Returns:
-            (n, *event), float32.
+            (n, *event), float32; of a model of lines n texts, (n,): the likeliest, or drawn.
 
         Raises:
             SettingsError: a mixture, of a model that keeps no codes.
@@ -240,9 +255,9 @@ class DreamGenerator(Walking, Scoring):
         seed = chosen_seed(seed)
         told = dream_context(self._dreamer(), n, given or {}, seed)
         mixture = self.saved_.settings.mixture if mixture is None else mixture
-        return self._pictures(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
+        return self._shown(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
 
-    def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Floats:
+    def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
         """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).
 
         One row a style, one column a class. Where codes come from the standard normal, a row shares its code; where
@@ -258,11 +273,11 @@ class DreamGenerator(Walking, Scoring):
 
     def reconstruct(
         self, X: npt.ArrayLike, *, given: Given | None = None, seed: int = 0, sample: bool = False
-    ) -> Floats:
+    ) -> Shown:
         """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
         batch = self.rows(X, given)
         z = encode_rows(self._model, batch).mean
-        return self._pictures(z, seed if sample else None, batch.context)
+        return self._shown(z, seed if sample else None, batch.context)
 
     def fill(
         self,

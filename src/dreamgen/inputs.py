@@ -10,8 +10,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dreamgen.config import Part
 from dreamgen.data.arrays import as_examples
 from dreamgen.data.batch import Batch, as_float
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.distributions import Likelihood
 from dreamgen.errors import DataError, SettingsError
 
@@ -27,6 +29,43 @@ def to_tensor(x: npt.NDArray[Any]) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(np.ascontiguousarray(x))
+
+
+def lines_of(X: Any) -> list[str]:
+    """Lines of text as a list; raises DataError for anything else."""
+    lines = X.tolist() if isinstance(X, np.ndarray) else X
+    if isinstance(lines, str) or not isinstance(lines, Sequence) or not all(isinstance(line, str) for line in lines):
+        raise DataError(f"X: expected lines of text, a sequence of strings, got {type(X).__name__}")
+    if not len(lines):
+        raise DataError("X: expected at least one line")
+    return list(lines)
+
+
+def examples_of(X: Any, language: Part) -> tuple[npt.NDArray[Any], Vocabulary | None]:
+    """What a model is trained on, (n, *event): numbers as they are, lines of a language as its tokens, with those.
+
+    Raises:
+        DataError: not numbers, or not lines; a line that cannot be written in the language, the first of them named.
+    """
+    if language == "none":
+        return as_examples(X, "X"), None
+    lines = lines_of(X)
+    vocabulary = Vocabulary.learn(lines, language)
+    return _written(lines, vocabulary, None), vocabulary
+
+
+def tokens_of(X: Any, vocabulary: Vocabulary, width: int) -> Tensor:
+    """Lines of text as the model takes them, (n, width); raises DataError that names the first which cannot be."""
+    return to_tensor(_written(lines_of(X), vocabulary, width))
+
+
+def _written(lines: list[str], vocabulary: Vocabulary, width: int | None) -> npt.NDArray[Any]:
+    tokens, bad = vocabulary.encode(lines, width)
+    if bad:
+        first = min(bad)
+        others = f"; {len(bad)} of {len(tokens)} lines cannot be written" if len(bad) > 1 else ""
+        raise DataError(f"line {first + 1}: {bad[first]}{others}")
+    return tokens
 
 
 def rows_of(X: npt.ArrayLike, shape: tuple[int, ...], likelihood: Likelihood) -> Tensor:

@@ -24,6 +24,7 @@ from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
 from dreamgen.models import build_model
@@ -52,6 +53,8 @@ class SavedModel:
             not kept.
         columns: the columns, where an example is a row of a table.
         context: what the model is told (of a classifier: what it reads); None: nothing.
+        properties: what is read off the codes; None: nothing.
+        vocabulary: the tokens, where an example is a line of text; None: it is numbers.
         more: further files by name, which whoever keeps them there reads and checks.
         seconds: that the training took, of a model just trained; not written, so that a seed gives the same bytes.
     """
@@ -66,6 +69,8 @@ class SavedModel:
     codes: dict[str, Tensor] = field(default_factory=dict)
     columns: tuple[ColumnShape, ...] = ()
     context: Context | None = None
+    properties: Context | None = None
+    vocabulary: Vocabulary | None = None
     more: dict[str, bytes] = field(default_factory=dict)
     seconds: float | None = None
 
@@ -107,6 +112,10 @@ def model_files(saved: SavedModel, half: bool = False) -> dict[str, bytes]:
         config["columns"] = [asdict(column) for column in saved.columns]
     if saved.context:
         config["context"] = saved.context.to_dict()
+    if saved.properties:
+        config["properties"] = saved.properties.to_dict()
+    if saved.vocabulary:
+        config["vocabulary"] = saved.vocabulary.to_dict()
     contents = {
         "model.safetensors": dump_tensors(weights),
         "config.json": dump_json(config),
@@ -148,8 +157,10 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
         context = Context.from_dict(config["context"]) if "context" in config else None
+        properties = Context.from_dict(config["properties"]) if "properties" in config else None
+        vocabulary = Vocabulary.from_dict(config["vocabulary"]) if "vocabulary" in config else None
         weights = parse_tensors(contents["model.safetensors"], "model.safetensors")
-        model = _rebuild(settings, shape, context, columns, weights)
+        model = _rebuild(settings, shape, weights, context, columns, properties, vocabulary)
     except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
         # Settings from a file can be absurd in ways that only building shows.
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
@@ -169,6 +180,8 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
         codes=_check_codes(codes, settings.latent_dim, context),
         columns=columns,
         context=context,
+        properties=properties,
+        vocabulary=vocabulary,
         more={name: content for name, content in contents.items() if name not in _OWN},
     )
 
@@ -176,19 +189,22 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
 def _rebuild(
     settings: Settings,
     shape: Sequence[int],
+    weights: dict[str, Tensor],
     context: Context | None,
     columns: Sequence[ColumnShape],
-    weights: dict[str, Tensor],
+    properties: Context | None,
+    vocabulary: Vocabulary | None,
 ) -> Any:
+    symbols = vocabulary.size if vocabulary else 0
     # First without memory: settings that promise a giant network are compared with the file before one is made.
     with torch.device("meta"):
-        bare = build_model(settings, shape, context, columns=columns)
+        bare = build_model(settings, shape, context, None, columns, properties, symbols)
         expected = {k: tuple(v.shape) for k, v in bare.state_dict().items()}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if expected != found:
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
-    model = build_model(settings, shape, context, 0, columns)
+    model = build_model(settings, shape, context, 0, columns, properties, symbols)
     model.load_state_dict(weights)  # casts to float32
     for name, value in model.state_dict().items():
         if not weights[name].is_floating_point() or not is_finite(value):

@@ -14,25 +14,25 @@ class Batch:
         x: data, (B, *event).
         mask: which elements of x are observed, bool, (B, *event); None: all.
         context: what the model is conditioned on, (B, C); None: nothing.
-        lengths: lengths of sequences, (B,); None: x is not a sequence.
+        properties: what is read off the codes, (B, P); None: nothing, or not known.
     """
 
     x: Tensor
     mask: Tensor | None = None
     context: Tensor | None = None
-    lengths: Tensor | None = None
+    properties: Tensor | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
 
     def __getitem__(self, rows: Tensor | slice) -> "Batch":
         """The examples of some rows: a slice, a mask, or numbers from 0."""
-        optional = (self.mask, self.context, self.lengths)
+        optional = (self.mask, self.context, self.properties)
         return Batch(_take(self.x, rows), *(value if value is None else _take(value, rows) for value in optional))
 
     def to(self, device: torch.device) -> "Batch":
         """The same examples on a device."""
-        optional = (self.mask, self.context, self.lengths)
+        optional = (self.mask, self.context, self.properties)
         return Batch(self.x.to(device), *(value if value is None else value.to(device) for value in optional))
 
 

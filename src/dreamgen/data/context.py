@@ -3,6 +3,7 @@
 A class is one-hot, a flag is -1 or 1 (and anything between), a number is standardised.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -69,17 +70,20 @@ class Field:
         return torch.from_numpy(numbers.astype(np.float32)).unsqueeze(1)
 
     def chances(self, h: Tensor) -> Tensor:
-        """A classifier's numbers, (n, width), as chances of a class or flag; of a number, its standardised mean."""
-        return {"class": h.softmax(1), "flag": h.sigmoid(), "number": h}[self.kind]
+        """A network's numbers, (..., width), as chances of a class or flag; of a number, its standardised mean."""
+        return {"class": h.softmax(-1), "flag": h.sigmoid(), "number": h}[self.kind]
 
-    def log_prob(self, h: Tensor, told: Tensor) -> Tensor:
-        """log p(told|x), (n,), in nats, of a classifier's numbers (n, width) and what `encode` gave, (n, width).
+    def log_prob(self, h: Tensor, told: Tensor, scale: Tensor | float = 1.0) -> Tensor:
+        """log p(told|h), (..., n), in nats, of a network's numbers (..., n, width) and what `encode` gave.
 
-        A number has unit variance once standardised; its constant is left out.
+        A number, once standardised, is normal around h with a standard deviation of `scale`.
         """
         if self.kind == "class":
-            return (h.log_softmax(1) * told).sum(1)
-        return {"flag": F.logsigmoid(h * told), "number": -0.5 * (h - told).square()}[self.kind].squeeze(1)
+            return (h.log_softmax(-1) * told).sum(-1)
+        if self.kind == "flag":
+            return F.logsigmoid(h * told).squeeze(-1)
+        scale = torch.as_tensor(scale, dtype=h.dtype, device=h.device)
+        return (-0.5 * ((h - told) / scale).square() - scale.log() - 0.5 * math.log(2 * math.pi)).squeeze(-1)
 
     def picked(self, values: Tensor, middle: float) -> Tensor:
         """Each row's class by number; of a flag 1 where its value exceeds `middle`, else 0: (n, width) to (n,)."""

@@ -6,6 +6,7 @@ from dreamgen.distributions.delta import Delta
 from dreamgen.distributions.draw import draw, each_row
 from dreamgen.distributions.fitting import FittedPrior, fit_prior, most_components
 from dreamgen.distributions.likelihoods import LIKELIHOODS, BernoulliLikelihood, GreyBernoulli, Likelihood
+from dreamgen.distributions.lines import Lines
 from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
@@ -26,6 +27,7 @@ __all__ = [
     "GaussianMixture",
     "GreyBernoulli",
     "Likelihood",
+    "Lines",
     "MixturePrior",
     "Noise",
     "PortableNoise",

@@ -38,6 +38,10 @@ class Likelihood(nn.Module):
         """Whether log_prob(x) is the logarithm of a probability or density, and not only a score."""
         return True
 
+    def typical(self, p: Distribution) -> Tensor:
+        """The example, (..., *event), that stands for p(x|z): its mean."""
+        return p.mean
+
     def parameters_shape(self, event_shape: Sequence[int]) -> tuple[int, ...]:
         """The shape of the decoder's output for one example."""
         each = self.parameters_per_element

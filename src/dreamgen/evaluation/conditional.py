@@ -104,7 +104,7 @@ def rows_mask(mask: Tensor, x: Tensor) -> Tensor:
 
 def _score_block(model: VAE, seen: Batch, samples: int, seed: int) -> tuple[Tensor, Tensor]:
     """(bound, ratio) of a block, each (B,)."""
-    whole = Batch(seen.x, None, seen.context, seen.lengths)
+    whole = Batch(seen.x, None, seen.context, seen.properties)
     q_seen, q_whole = model.encoder(seen), model.encoder(whole)
     if isinstance(q_seen, Delta):
         raise DataError("the posterior is a point: an autoencoder has no likelihood")

@@ -62,7 +62,7 @@ def batches(data: Tensor | Batch, rows: int, device: torch.device) -> Iterator[t
     numbers = torch.arange(len(batch))
     for block, real in blocks(numbers, rows):
         part = batch[block].to(device)
-        yield Batch(as_float(part.x), part.mask, part.context, part.lengths), real
+        yield Batch(as_float(part.x), part.mask, part.context, part.properties), real
 
 
 def noise_of(batch: Batch, seed: int | str) -> RowNoise:

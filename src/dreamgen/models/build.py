@@ -13,6 +13,7 @@ from dreamgen.data.context import Context
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
 from dreamgen.errors import SettingsError
 from dreamgen.models.classifier import Classifier
+from dreamgen.models.reader import READERS
 from dreamgen.models.vae import VAE, Decoder, Encoder
 from dreamgen.nn import DECODERS, ENCODERS
 from dreamgen.registry import Registry
@@ -26,6 +27,8 @@ def build_model(
     context: Context | None = None,
     seed: int | None = None,
     columns: Sequence[ColumnShape] = (),
+    properties: Context | None = None,
+    symbols: int = 0,
 ) -> Any:
     """Make a new model.
 
@@ -36,6 +39,8 @@ def build_model(
         seed: the initial weights are a function of it; torch's global generator is left as it was. None: from
             the global generator.
         columns: the columns of a table, where an example is a row of one.
+        properties: what is read off the codes.
+        symbols: how many tokens there are, where an example is a line of them.
 
     Returns:
         What `settings.model` names: a VAE, a Classifier.
@@ -54,6 +59,8 @@ def build_model(
             "latent_dim": settings.latent_dim,
             "hidden": settings.hidden,
             "columns": tuple(columns),
+            "properties": properties,
+            "symbols": symbols,
         }
         return MODELS.build(settings.model, settings=settings, sizes=sizes)
 
@@ -67,7 +74,8 @@ def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
     decoder = DECODERS.build(
         settings.decoder, **sizes, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
     )
-    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood))
+    reader = READERS.build(settings.reader, **{**sizes, "hidden": [128]}) if sizes["properties"] else None
+    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood), reader)
 
 
 @MODELS.register("classifier")

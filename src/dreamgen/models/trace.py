@@ -74,11 +74,13 @@ class Trace:
         batch: the B examples.
         latents: the latents, in the order in which they are generated.
         p: p(x|z), batch shape (K, B, *event).
+        read: log p(properties|z), (K, B), where the batch has properties: then they are explained with x.
     """
 
     batch: Batch
     latents: tuple[Latent, ...]
     p: Distribution
+    read: Tensor | None = None
 
     @property
     def has_bound(self) -> bool:
@@ -87,11 +89,13 @@ class Trace:
 
     @cached_property
     def log_likelihood(self) -> Tensor:
-        """log p(x|z) of the observed elements of each example, (K, B)."""
+        """log p(x|z) of the observed elements of each example, and of its properties, (K, B)."""
         if self.batch.mask is None:
-            return log_prob_sum(self.p, self.batch.x)
-        elements = torch.where(self.batch.mask, self.p.log_prob(self.batch.x), 0.0)  # the unobserved may be NaN
-        return _sum_event(elements, 2)
+            whole = log_prob_sum(self.p, self.batch.x)
+        else:
+            elements = torch.where(self.batch.mask, self.p.log_prob(self.batch.x), 0.0)  # the unobserved may be NaN
+            whole = _sum_event(elements, 2)
+        return whole if self.read is None else whole + self.read
 
     @cached_property
     def distortion(self) -> Tensor:

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Likelihood, Noise, draw
+from dreamgen.models.reader import Reader
 from dreamgen.models.trace import Latent, Trace
 from dreamgen.nn import AbsentEncoder
 
@@ -45,13 +46,14 @@ class Decoder(nn.Module):
 
 
 class VAE(nn.Module):
-    """An encoder, a prior and a decoder."""
+    """An encoder, a prior and a decoder; and a reader, where properties are read off the codes."""
 
-    def __init__(self, encoder: Encoder, prior: nn.Module, decoder: Decoder) -> None:
+    def __init__(self, encoder: Encoder, prior: nn.Module, decoder: Decoder, reader: Reader | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.prior = prior
         self.decoder = decoder
+        self.reader = reader
 
     @property
     def reads(self) -> bool:
@@ -66,4 +68,7 @@ class VAE(nn.Module):
         """The trace of a batch whose posterior is already known, so that many samples cost one encoding."""
         z = draw(q, noise, samples)
         latent = Latent("z", z, q, self.prior(batch.context))
-        return Trace(batch, (latent,), self.decoder(z, batch.context))
+        read = None
+        if self.reader is not None and batch.properties is not None:
+            read = self.reader.log_prob(z, batch.properties)
+        return Trace(batch, (latent,), self.decoder(z, batch.context), read)

@@ -4,6 +4,7 @@ from dreamgen.nn.absent import AbsentEncoder
 from dreamgen.nn.columns import ColumnsEncoder
 from dreamgen.nn.convolution import ConvDecoder, ConvEncoder
 from dreamgen.nn.mlp import ACTIVATIONS, DECODERS, ENCODERS, MLPDecoder
+from dreamgen.nn.recurrent import RecurrentEncoder
 from dreamgen.nn.residual import ResidualDecoder, ResidualEncoder
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "MLPDecoder",
+    "RecurrentEncoder",
     "ResidualDecoder",
     "ResidualEncoder",
 ]

@@ -83,7 +83,8 @@ class GradientsByHand:
             for m in self._modules
         )
         frozen = not all(parameter.requires_grad for parameter in self._parameters)
-        return plain and batch.mask is None and batch.context is None and not watched and not frozen
+        whole = batch.mask is None and batch.context is None and batch.properties is None
+        return plain and whole and not watched and not frozen
 
     @torch.no_grad()
     def __call__(

@@ -14,6 +14,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
@@ -43,6 +44,8 @@ def fit_model(
     device: torch.device,
     columns: Sequence[ColumnShape] = (),
     context: Context | None = None,
+    properties: Context | None = None,
+    vocabulary: Vocabulary | None = None,
     weights: Mapping[str, Tensor] | None = None,
     out: Path | None = None,
     resume: bool = False,
@@ -56,6 +59,8 @@ def fit_model(
         labels: (n,), kept to colour maps with.
         columns: the columns of a table, where an example is a row of one.
         context: what the context of `data` means.
+        properties: what its properties mean.
+        vocabulary: what its tokens mean, where an example is a line of them.
         weights: what the model begins with, in place of random numbers.
     """
     x = data.x
@@ -64,8 +69,9 @@ def fit_model(
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
     event_shape = tuple(x.shape[1:])
-    _check_size(settings, event_shape, context, columns)
-    model = build_model(settings, event_shape, context, seed, columns)
+    symbols = vocabulary.size if vocabulary else 0
+    _check_size(settings, event_shape, context, columns, properties, symbols)
+    model = build_model(settings, event_shape, context, seed, columns, properties, symbols)
     if weights is not None:
         model.load_state_dict(weights)
     check_parts(model, settings)
@@ -90,6 +96,7 @@ def fit_model(
         private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
         if checkpoints and private:
             checkpoints.remove()
+    pictures = not columns and not vocabulary
     blind = private or not isinstance(model, VAE) or not model.reads
     looked, codes = ({}, {}) if blind else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
     return SavedModel(
@@ -98,7 +105,9 @@ def fit_model(
         event_shape=event_shape,
         columns=tuple(columns),
         context=context,
-        unit_range=not columns and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
+        properties=properties,
+        vocabulary=vocabulary,
+        unit_range=pictures and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
             # The seed of a private run is its noise.
             "seed": None if private else seed,
@@ -137,12 +146,11 @@ def _look_at_codes(
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
-def _check_size(
-    settings: Settings, event_shape: tuple[int, ...], context: Context | None, columns: Sequence[ColumnShape]
-) -> None:
+def _check_size(settings: Settings, *sizes: Any) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
     with torch.device("meta"):
-        weights = sum(p.numel() for p in build_model(settings, event_shape, context, columns=columns).parameters())
+        event_shape, context, *more = sizes
+        weights = sum(p.numel() for p in build_model(settings, event_shape, context, None, *more).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
@@ -159,7 +167,7 @@ def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
 def _hash(data: Batch) -> str:
     digest = hashlib.sha256(f"{tuple(data.x.shape)} {data.x.dtype};".encode())
     digest.update(data.x.contiguous().numpy().data)
-    for more in (data.mask, data.context):
+    for more in (data.mask, data.context, data.properties):
         if more is not None:
             digest.update(more.contiguous().numpy().data)
     return digest.hexdigest()

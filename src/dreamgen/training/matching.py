@@ -38,7 +38,7 @@ class PosteriorMatching(PlainUpdate):
         self._weight = weight
 
     def _terms(self, model: VAE, objective: Objective, batch: Batch, noise: Noise, step: int, total: int) -> Terms:
-        whole = Batch(batch.x, None, batch.context, batch.lengths)
+        whole = Batch(batch.x, None, batch.context, batch.properties)
         with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=self._bfloat16):
             trace = model.infer(whole, noise, objective.samples)
             q = model.encoder(batch)

@@ -59,7 +59,7 @@ def row_gradients(
     from torch.func import functional_call, grad, vmap
 
     infer = _Infer(model)
-    names = [name for name in ("x", "mask", "context", "lengths") if getattr(batch, name) is not None]
+    names = [name for name in ("x", "mask", "context", "properties") if getattr(batch, name) is not None]
 
     def loss(weights: dict[str, Tensor], row: dict[str, Tensor], noise: list[Tensor]) -> Tensor:
         alone = Batch(**{name: value.unsqueeze(0) for name, value in row.items()})

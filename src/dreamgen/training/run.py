@@ -173,7 +173,7 @@ class Run:
                 # A comparison turns NaN into 0, and the loss would never tell.
                 raise DivergedError(f"training diverged at step {self.step}: the data holds NaN or infinity")
             x = (noise.uniform((1, *x.shape))[0] < x).float()
-        return Batch(x, self.masking(batch, noise), batch.context, batch.lengths)
+        return Batch(x, self.masking(batch, noise), batch.context, batch.properties)
 
     @torch.no_grad()
     def validation_loss(self) -> float | None:

@@ -16,11 +16,12 @@ from dreamgen.dreaming import decode_rows
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import encode_rows
-from dreamgen.inputs import codes_of, one_of, rows_of
+from dreamgen.inputs import codes_of, one_of, rows_of, tokens_of
 from dreamgen.io import SavedModel
 from dreamgen.models import VAE
 
 Floats = npt.NDArray[np.float32]
+Shown = npt.NDArray[Any]  # examples as numbers, or lines of text
 Given = Mapping[str, Any]
 
 
@@ -65,7 +66,7 @@ class Fitted(Estimator):
     def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
         """The decoder's mean for codes (n, D): (n, *event)."""
         z = codes_of(Z, self._latent_dim)
-        return self._pictures(z, None, self._told(given, len(z)))
+        return self._shown(z, None, self._told(given, len(z)))
 
     # Inside
 
@@ -94,7 +95,9 @@ class Fitted(Estimator):
 
     def _code(self, x: npt.ArrayLike, name: str, context: Tensor | None = None) -> Tensor:
         """The posterior's mean of one example, (D,), which is told `context`, (1, C)."""
-        row = self.prepare(one_of(x, name, self.fitted().event_shape))
+        saved = self.fitted()
+        one: Any = [x] if saved.vocabulary else one_of(x, name, saved.event_shape)
+        row = self.prepare(one)
         self._require_told(context)
         mean: Tensor = encode_rows(self._model, Batch(row, context=context)).mean
         return mean[0]
@@ -106,11 +109,15 @@ class Fitted(Estimator):
     def prepare(self, X: npt.ArrayLike) -> Tensor:
         """Rows as the model takes them, (n, *event), checked.
 
-        Flattened rows, and pictures whose one channel is left out or written out, get their shape back.
+        Flattened rows, and pictures whose one channel is left out or written out, get their shape back. Lines of
+        text become tokens.
 
-        Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range.
+        Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range; for a line that
+        cannot be written with the model's tokens.
         """
         saved = self.fitted()
+        if saved.vocabulary:
+            return tokens_of(X, saved.vocabulary, saved.event_shape[0])
         likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
         return rows_of(X, saved.event_shape, likelihood)
 
@@ -126,10 +133,21 @@ class Fitted(Estimator):
             raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
         return context.encode(given or {}, n) if context else None
 
-    def _pictures(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Floats:
-        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed."""
+    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Shown:
+        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed.
+
+        (n, *event), or of a model of lines, (n,) texts, the likeliest in place of the mean.
+        """
         self._require_told(context)
-        return decode_rows(self._dreamer(), z, context, seed).numpy()
+        saved = self._dreamer()
+        decoded = decode_rows(saved, z, context, seed).numpy()
+        return np.array(saved.vocabulary.decode(decoded), np.str_) if saved.vocabulary else decoded
+
+    @property
+    def _each(self) -> tuple[int, ...]:
+        """The shape of one example as it is shown."""
+        saved = self.fitted()
+        return () if saved.vocabulary else saved.event_shape
 
     def _require_told(self, context: Tensor | None) -> None:
         saved = self.fitted()

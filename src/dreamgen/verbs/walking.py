@@ -9,7 +9,7 @@ from torch import Tensor
 from dreamgen import walks
 from dreamgen.errors import SettingsError
 from dreamgen.inputs import latents_of
-from dreamgen.verbs.fitted import Fitted, Floats, Given
+from dreamgen.verbs.fitted import Fitted, Given, Shown
 
 _MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
 
@@ -25,11 +25,12 @@ class Walking(Fitted):
         *,
         path: str = "linear",
         given: Given | None = None,
-    ) -> Floats:
+    ) -> Shown:
         """Pictures on the way from a to b, (steps, *event).
 
         The path is straight (`linear`) or an arc (`spherical`) between the posterior means. The steps are spaced so
-        that each changes the picture by as much as the others do, which spreads a sudden change over several of them.
+        that each changes the picture by as much as the others do, which spreads a sudden change over several of them;
+        those between lines of text lie evenly.
 
         Args:
             a, b: one example each, (*event).
@@ -46,10 +47,12 @@ class Walking(Fitted):
             for end, (x, name) in enumerate(((a, "a"), (b, "b")))
         )
 
-        def shown(times: Tensor) -> Floats:
+        def shown(times: Tensor) -> Shown:
             between = None if told is None else walks.path_between(told[0], told[1], times)
-            return self._pictures(walks.path_between(start, stop, times, path), context=between)
+            return self._shown(walks.path_between(start, stop, times, path), context=between)
 
+        if self.fitted().vocabulary:
+            return shown(torch.linspace(0, 1, steps))
         film = torch.from_numpy(shown(torch.linspace(0, 1, steps * _MORPH_FRAMES)))
         return shown(walks.even_spacing(film, steps))
 
@@ -61,7 +64,7 @@ class Walking(Fitted):
         span: float = 3.0,
         plane: Sequence[int] | None = None,
         given: Given | None = None,
-    ) -> Floats:
+    ) -> Shown:
         """A plane of the latent space, decoded: (size, size, *event), top row first.
 
         Args:
@@ -75,10 +78,8 @@ class Walking(Fitted):
             raise SettingsError(f"size: expected 2 or more, got {size}")
         plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
         base = torch.zeros(self._latent_dim)
-        pictures = self._pictures(
-            walks.plane_grid(base, plane, size, by, span), context=self._told(given, size * size)
-        )
-        return pictures.reshape(size, size, *self.fitted().event_shape)
+        pictures = self._shown(walks.plane_grid(base, plane, size, by, span), context=self._told(given, size * size))
+        return pictures.reshape(size, size, *self._each)
 
     def traverse(
         self,
@@ -88,7 +89,7 @@ class Walking(Fitted):
         steps: int = 11,
         span: float = 3.0,
         given: Given | None = None,
-    ) -> Floats:
+    ) -> Shown:
         """One latent at a time from -span to span: (latents, steps, *event), the latent that carries most first.
 
         Args:
@@ -102,8 +103,8 @@ class Walking(Fitted):
         base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x", told)
         order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
         z = walks.one_at_a_time(base, order, steps, span).flatten(0, 1)
-        pictures = self._pictures(z, context=None if told is None else told.expand(len(z), -1))
-        return pictures.reshape(len(order), steps, *self.fitted().event_shape)
+        pictures = self._shown(z, context=None if told is None else told.expand(len(z), -1))
+        return pictures.reshape(len(order), steps, *self._each)
 
     @property
     def latent_order(self) -> list[int]:

@@ -1,0 +1,95 @@
+"""Languages: how a line of text is cut into symbols, and put together again."""
+
+import re
+from typing import Protocol
+
+from dreamgen.chemistry.extras import selfies
+from dreamgen.chemistry.smiles import canonical
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.registry import Registry
+
+
+class Language(Protocol):
+    """A way to write lines."""
+
+    pieces: int
+    """How many tokens may stand for several symbols."""
+
+    def split(self, line: str) -> list[str]:
+        """A line to its symbols; raises DataError, with a short reason, where it cannot be written so."""
+
+    def join(self, symbols: list[str]) -> str:
+        """Symbols to a line."""
+
+
+LANGUAGES: Registry[Language] = Registry("language")
+
+_MOST_PIECES = 1 << 13
+
+
+def _checked(pieces: int) -> int:
+    if not 0 <= pieces <= _MOST_PIECES:
+        raise SettingsError(f"language, pieces: expected 0 to {_MOST_PIECES}, got {pieces}")
+    return pieces
+
+
+@LANGUAGES.register("characters")
+class Characters:
+    """Every character is a symbol.
+
+    Args:
+        pieces: how many tokens may stand for several symbols, here and below.
+    """
+
+    def __init__(self, pieces: int = 0) -> None:
+        self.pieces = _checked(pieces)
+
+    def split(self, line: str) -> list[str]:
+        return list(line)
+
+    def join(self, symbols: list[str]) -> str:
+        return "".join(symbols)
+
+
+# A bracket with all that is in it, elements of two letters, rings of two digits; else a character.
+_SMILES = re.compile(r"\[[^\]]*\]|Br|Cl|%\d\d|.")
+
+
+@LANGUAGES.register("smiles")
+class Smiles:
+    """Molecules as SMILES: atoms, bonds, rings and branches. What is put together need not be a molecule.
+
+    SMILES, a chemical language and information system, 1988, https://doi.org/10.1021/ci00057a005.
+    """
+
+    def __init__(self, pieces: int = 500) -> None:
+        self.pieces = _checked(pieces)
+
+    def split(self, line: str) -> list[str]:
+        return _SMILES.findall(line)
+
+    def join(self, symbols: list[str]) -> str:
+        text = "".join(symbols)
+        return canonical(text) or text
+
+
+@LANGUAGES.register("selfies")
+class Selfies:
+    """Molecules as SELFIES, in which every row of symbols is a molecule; written and read as SMILES.
+
+    Self-referencing embedded strings (SELFIES): A 100% robust molecular string representation, 2020,
+    https://arxiv.org/abs/1905.13741.
+    """
+
+    def __init__(self, pieces: int = 500) -> None:
+        self.pieces = _checked(pieces)
+
+    def split(self, line: str) -> list[str]:
+        try:
+            return list(selfies().split_selfies(selfies().encoder(line)))
+        except selfies().EncoderError as error:
+            raise DataError("cannot be written in SELFIES") from error
+
+    def join(self, symbols: list[str]) -> str:
+        text: str = selfies().decoder("".join(symbols))
+        return canonical(text) or text
