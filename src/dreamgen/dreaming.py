@@ -54,6 +54,38 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
     return z.to(_device(saved))
 
 
+_CANDIDATES = 256  # for each dream of which something is wanted
+
+
+@torch.no_grad()
+def wanted_codes(
+    saved: SavedModel, wanted: Mapping[str, Any], n: int, seed: int, context: Tensor | None = None, mixture: int = 0
+) -> Tensor:
+    """n codes of p(z | wanted properties), (n, D): each one of 256 from `dream_codes`, picked by p(wanted | z).
+
+    Args:
+        saved: a model with a reader.
+        wanted: by property one value for all, or n, in its own unit.
+        n, seed, context, mixture: as in `dream_codes`.
+
+    Raises:
+        SettingsError: no such property.
+        DataError: a value that is none.
+    """
+    if saved.properties is None:
+        raise SettingsError(
+            f"no properties are read off this model's codes: it cannot be asked for {next(iter(wanted))}"
+        )
+    told = None if context is None else context.repeat_interleave(_CANDIDATES, 0)
+    z = dream_codes(saved, n * _CANDIDATES, seed, told, mixture).unflatten(0, (n, _CANDIDATES))
+    asked = {name: saved.properties[name].encode(values, n).to(z.device) for name, values in wanted.items()}
+    weights = saved.model.reader.log_prob_of(z.transpose(0, 1), asked).t().softmax(1).cpu()
+    uniform = torch.stack([PortableNoise(seed, "wanted", row).uniform((1,)) for row in range(n)])
+    picked = (weights.cumsum(1) < uniform).sum(1).clamp(max=_CANDIDATES - 1)
+    chosen: Tensor = z[torch.arange(n, device=z.device), picked.to(z.device)]
+    return chosen
+
+
 def _draw_codes(
     prior: nn.Module, n: int, seed: int, context: Tensor | None = None, device: torch.device | str = "cpu"
 ) -> Tensor:

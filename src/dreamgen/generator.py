@@ -14,7 +14,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
-from dreamgen.dreaming import dream_codes, dream_context
+from dreamgen.dreaming import dream_codes, dream_context, wanted_codes
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
@@ -237,6 +237,7 @@ class DreamGenerator(Walking, Scoring):
             n: how many.
             given: what a conditional model is told, by field: one value for all or n; a class by number or name, a
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
+                A property that is read off the codes may be given too: then codes are drawn for which it is likely.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean.
             mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
@@ -253,9 +254,16 @@ class DreamGenerator(Walking, Scoring):
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         seed = chosen_seed(seed)
-        told = dream_context(self._dreamer(), n, given or {}, seed)
-        mixture = self.saved_.settings.mixture if mixture is None else mixture
-        return self._shown(dream_codes(self.saved_, n, seed, told, mixture), seed if sample else None, told)
+        saved, given = self._dreamer(), given or {}
+        read = saved.properties.names if saved.properties else []
+        wanted = {name: value for name, value in given.items() if name in read}
+        told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
+        mixture = saved.settings.mixture if mixture is None else mixture
+        if wanted:
+            z = wanted_codes(saved, wanted, n, seed, told, mixture)
+        else:
+            z = dream_codes(saved, n, seed, told, mixture)
+        return self._shown(z, seed if sample else None, told)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
         """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).

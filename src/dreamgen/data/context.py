@@ -69,6 +69,12 @@ class Field:
         numbers = 2 * numbers - 1 if self.kind == "flag" else (numbers - self.loc) / self.scale
         return torch.from_numpy(numbers.astype(np.float32)).unsqueeze(1)
 
+    def decode(self, values: Tensor) -> npt.NDArray[np.float64]:
+        """What `chances` gave, (n, width), in a person's units: (n,) numbers or chances, (n, classes) chances."""
+        if self.kind == "number":
+            values = values * self.scale + self.loc
+        return (values if self.kind == "class" else values.squeeze(-1)).double().numpy()
+
     def chances(self, h: Tensor) -> Tensor:
         """A network's numbers, (..., width), as chances of a class or flag; of a number, its standardised mean."""
         return {"class": h.softmax(-1), "flag": h.sigmoid(), "number": h}[self.kind]
@@ -154,6 +160,10 @@ class Context:
             if field.name not in known:
                 raise SettingsError(f"this model is told {_listed(self.names)}: {field.name} is not given")
         return torch.cat([known[name] for name in self.names], dim=1)
+
+    def decode(self, values: Tensor) -> dict[str, npt.NDArray[np.float64]]:
+        """What a network reads, (n, C), by field: see `Field.decode`."""
+        return {field.name: field.decode(values[:, self.columns[field.name]]) for field in self.fields}
 
     def to_dict(self) -> list[dict[str, Any]]:
         """Plain values, ready for JSON."""

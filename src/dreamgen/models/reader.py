@@ -5,6 +5,8 @@ The bound is then one of log p(x, properties), and codes of examples with like p
 https://arxiv.org/abs/1610.02415).
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -50,9 +52,15 @@ class Reader(nn.Module):
 
     def log_prob(self, z: Tensor, properties: Tensor) -> Tensor:
         """log p(properties|z), z (..., B, D) and properties (B, P) to (..., B), in nats."""
-        h, columns, scales = self(z), self.properties.columns, self.scale
+        columns = self.properties.columns
+        return self.log_prob_of(z, {name: properties[:, columns[name]] for name in self.properties.names})
+
+    def log_prob_of(self, z: Tensor, some: Mapping[str, Tensor]) -> Tensor:
+        """log p(some properties|z), z (..., B, D) and each property by its name, (B, width), to (..., B), in nats."""
+        h, columns = self(z), self.properties.columns
         parts = [
-            field.log_prob(h[..., columns[field.name]], properties[:, columns[field.name]], scale)
-            for field, scale in zip(self.properties.fields, scales, strict=True)
+            field.log_prob(h[..., columns[field.name]], some[field.name], scale)
+            for field, scale in zip(self.properties.fields, self.scale, strict=True)
+            if field.name in some
         ]
         return torch.stack(parts).sum(0)

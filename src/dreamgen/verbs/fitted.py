@@ -21,6 +21,7 @@ from dreamgen.io import SavedModel
 from dreamgen.models import VAE
 
 Floats = npt.NDArray[np.float32]
+Values = npt.NDArray[np.float64]
 Shown = npt.NDArray[Any]  # examples as numbers, or lines of text
 Given = Mapping[str, Any]
 
@@ -67,6 +68,19 @@ class Fitted(Estimator):
         """The decoder's mean for codes (n, D): (n, *event)."""
         z = codes_of(Z, self._latent_dim)
         return self._shown(z, None, self._told(given, len(z)))
+
+    def read(self, X: npt.ArrayLike, given: Given | None = None) -> dict[str, Values]:
+        """The properties that are read off the codes of X, by name: (n,) numbers in their own units or chances."""
+        return self.read_codes(self.transform(X, given))
+
+    @torch.no_grad()
+    def read_codes(self, Z: npt.ArrayLike) -> dict[str, Values]:
+        """The properties that are read off codes (n, D), as `read` gives them; raises SettingsError without any."""
+        saved = self._dreamer()
+        if saved.properties is None:
+            raise SettingsError("no properties are read off this model's codes: train one with `properties`")
+        z = codes_of(Z, self._latent_dim).to(self._device)
+        return saved.properties.decode(saved.model.reader.read(z).cpu())
 
     # Inside
 
