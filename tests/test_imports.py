@@ -15,7 +15,7 @@ SOURCE = Path(dreamgen.__file__).parent
 # A room may import from its own level and from those before it.
 LEVELS: list[set[str]] = [
     {"errors"},
-    {"registry", "files", "tensors", "extras"},
+    {"registry", "files", "tensors", "extras", "processes"},
     {"config", "walks", "estimator", "devices", "privacy", "chemistry"},
     {"distributions", "nn", "data"},
     {"tables"},

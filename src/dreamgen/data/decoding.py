@@ -2,14 +2,11 @@
 
 import multiprocessing
 import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from dreamgen.data.dataset import Array
 from dreamgen.data.framing import Framing
 from dreamgen.data.images import decode_image, size_of
 from dreamgen.errors import DataError
+from dreamgen.processes import follow_parent
 
 PIECE = 256  # pictures that one task of a worker holds
 FEW = 4096  # pictures that one process decodes before another has started
@@ -84,7 +82,7 @@ def decode_pieces(
         return
     # Spawned, since a fork of a process that has threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_follow_parent) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=follow_parent) as pool:
         waiting: deque[Future[Piece]] = deque()
         try:
             for task in tasks:
@@ -127,12 +125,3 @@ def _framed(source: Path | bytes, name: str, framing: Framing) -> Array:
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _follow_parent() -> None:
-    """In a worker: leave Ctrl-C to the parent, and do not outlive it where it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        sentinel = parent.sentinel
-        threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()
