@@ -5,18 +5,22 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 from typing import TypeVar
 
-from dreamgen.errors import DataError
+from dreamgen.errors import DataError, SettingsError
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
 
+Watch = Callable[[int, int], None]
+"""Told, after each piece, how many items are done and how many there are."""
+
 _MOST = 16
+_PIECE = 100  # items that one task holds
 
 
 def workers_for(n: int, few: int) -> int:
@@ -57,6 +61,40 @@ def in_order(work: Callable[[Task], Done], tasks: Iterable[Task], workers: int, 
             ) from error
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def spread(
+    work: Callable[[Sequence[Task]], Sequence[Done]],
+    items: Sequence[Task],
+    *,
+    workers: int = 1,
+    watch: Watch | None = None,
+    piece: int = _PIECE,
+    doing: str = "worked on items",
+) -> list[Done]:
+    """What `work` finds for each item, in the items' order, whatever the number of processes.
+
+    Args:
+        work: some items to as many results, each found from its item alone.
+        items: any number.
+        workers: processes; 1: this one.
+        watch: told, after each piece, how many items are done and how many there are.
+        piece: items in a task.
+        doing: as in `in_order`.
+
+    Raises:
+        SettingsError: fewer than one worker.
+        DataError: a worker was killed.
+    """
+    if workers < 1:
+        raise SettingsError(f"workers: expected 1 or more, got {workers}")
+    pieces = [items[start : start + piece] for start in range(0, len(items), piece)]
+    found: list[Done] = []
+    for part in in_order(work, pieces, min(workers, len(pieces)), doing):
+        found.extend(part)
+        if watch is not None:
+            watch(len(found), len(items))
+    return found
 
 
 def processors() -> int:
