@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dreamgen.data.dataset import Dataset, Examples
 from dreamgen.data.files import load_path
 from dreamgen.data.named import NAMED_SETS
-from dreamgen.data.reading import Reading, Watch, silent
+from dreamgen.data.reading import Reading, silent
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
+from dreamgen.workers import Watch
 
 if TYPE_CHECKING:
     from dreamgen.data.batch import Batch, as_float

@@ -1,12 +1,10 @@
 """How data is to be read, and what is said of what was left out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dreamgen.errors import DataError
-
-Watch = Callable[[int, int], None]
-"""Told how many of how many pictures or molecules are done."""
+from dreamgen.workers import Watch
 
 
 def silent(done: int, total: int) -> None:
