@@ -15,10 +15,9 @@ from dreamgen.chemistry.extras import rdkit
 from dreamgen.chemistry.smiles import Standard, standardise
 from dreamgen.data.arrays import read_arrays
 from dreamgen.data.cache import cache_folder
-from dreamgen.data.reading import Watch
 from dreamgen.errors import DataError, OutputError
 from dreamgen.files import make_folder, write_bytes, writing
-from dreamgen.workers import in_order, workers_for
+from dreamgen.workers import Watch, in_order, workers_for
 
 FEW = 4000  # molecules that one process reads before another has started
 PIECE = 1000  # molecules that one task of a worker holds
