@@ -185,7 +185,7 @@ def test_canonical_rows_need_not_be_made_so() -> None:
 
 def test_large_sets_are_sampled_by_the_seed() -> None:
     chains = [f"{'C' * k}N{'C' * j}c1ccc2ccccc2c1" for k in range(1, 9) for j in range(1, 9)]
-    a, b, c = (measure(chains, chains, chains, seed=seed, sample=20) for seed in (0, 0, 1))
+    a, b, c = (measure(chains, chains[::2], chains[1::2], seed=seed, sample=20) for seed in (0, 0, 1))
     assert a == b
     assert a["dreams"]["wasserstein"] != c["dreams"]["wasserstein"]
     assert set(a["rows"]["looked_at"].values()) == {20}
