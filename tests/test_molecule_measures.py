@@ -201,6 +201,11 @@ def test_workers_change_nothing() -> None:
     assert seen[-1][0] == seen[-1][1]
 
 
+def test_as_many_training_rows_as_valid_dreams_are_looked_at() -> None:
+    found = measure([ASPIRIN, CAFFEINE, "("], TRAIN, TEST)["rows"]["looked_at"]
+    assert found == {"dreams": 2, "train": 2, "test": 6}
+
+
 def test_a_model_that_writes_no_molecule_has_no_likeness() -> None:
     found = measure(["(", None], TRAIN, TEST)["dreams"]
     assert found.pop("valid") == 0

@@ -57,8 +57,9 @@ def measure(
         raise DataError("expected dreams, got none")
     written = [text for text in canonical_of(dreams, workers=workers) if text is not None]
     known = list(train) if canonical else [s for s in canonical_of(train, workers=workers) if s is not None]
-    samples = [_sample(texts, sample, seed) for texts in (written, known, list(test))]
-    facts = _facts(samples, workers, watch)
+    alike = min(sample, len(written)) if len(written) > 1 else sample  # rows of train, so that figures compare
+    sets = ((written, sample), (known, alike), (list(test), sample))
+    facts = _facts([_sample(texts, size, seed) for texts, size in sets], workers, watch)
     _, ours, theirs = facts
     if not ours or len(theirs) < 2:
         raise DataError(f"expected molecules in train and two or more in test, got {len(ours)} and {len(theirs)}")
