@@ -13,7 +13,7 @@ from dreamgen.chemistry.fingerprints import fingerprints
 from dreamgen.chemistry.molecules import canonical, parse
 from dreamgen.chemistry.properties import PROPERTIES
 from dreamgen.evaluation.molecules.counts import fragments, scaffold
-from dreamgen.processes import Watch, spread
+from dreamgen.workers import Watch, spread
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol

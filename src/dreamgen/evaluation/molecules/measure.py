@@ -9,7 +9,7 @@ from dreamgen.chemistry.extras import rdkit
 from dreamgen.errors import DataError
 from dreamgen.evaluation.molecules.facts import Facts, canonical_of, facts_of
 from dreamgen.evaluation.molecules.likeness import likeness
-from dreamgen.processes import Watch
+from dreamgen.workers import Watch
 
 SAMPLE = 5000  # molecules of each set that are looked at closely
 _FIRST = (1000, 10_000)  # valid dreams among which the unique ones are counted
