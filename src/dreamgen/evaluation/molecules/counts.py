@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from dreamgen.chemistry.extras import rdkit
-from dreamgen.chemistry.molecules import canonical
+from dreamgen.chemistry.molecules import written
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -25,7 +25,7 @@ def fragments(mol: "Mol") -> tuple[str, ...]:
     https://doi.org/10.1002/cmdc.200800178.
     """
     broken = rdkit("Chem.rdmolops").FragmentOnBRICSBonds(mol)
-    return tuple(canonical(broken).split("."))
+    return tuple(written(broken).split("."))
 
 
 def scaffold(mol: "Mol") -> str | None:
@@ -38,7 +38,7 @@ def scaffold(mol: "Mol") -> str | None:
             frame = rdkit("Chem.Scaffolds.MurckoScaffold").GetScaffoldForMol(mol)
         except ValueError:  # a few odd molecules have a frame that cannot be sanitised
             return None
-        return canonical(frame) if frame.GetRingInfo().NumRings() >= _RINGS else None
+        return written(frame) if frame.GetRingInfo().NumRings() >= _RINGS else None
 
 
 def cosine(a: Mapping[str, int], b: Mapping[str, int]) -> float:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dreamgen.chemistry.checks import has_alert
 from dreamgen.chemistry.extras import rdkit
 from dreamgen.chemistry.fingerprints import fingerprints
-from dreamgen.chemistry.molecules import canonical, parse
+from dreamgen.chemistry.molecules import parse, written
 from dreamgen.chemistry.properties import PROPERTIES
 from dreamgen.evaluation.molecules.counts import fragments, scaffold
 from dreamgen.workers import Watch, spread
@@ -95,7 +95,7 @@ def unpacked(facts: Sequence[Facts]) -> Bits:
 
 def _canonical(smiles: Sequence[str | None]) -> list[str | None]:
     mols = map(parse, smiles)
-    return [None if mol is None else canonical(mol) for mol in mols]
+    return [None if mol is None else written(mol) for mol in mols]
 
 
 def _facts(smiles: Sequence[str]) -> list[Facts | None]:
@@ -107,7 +107,7 @@ def _fact(text: str) -> Facts | None:
     if mol is None:
         return None
     return Facts(
-        smiles=canonical(mol),
+        smiles=written(mol),
         values=tuple(PROPERTIES[name](mol) for name in VALUES),
         descriptors=tuple(descriptor(mol) for descriptor in DESCRIPTORS.values()),
         alert=has_alert(mol),
