@@ -1,5 +1,6 @@
 """What the tests share: real digits, a small trained model, and no way out to the network."""
 
+import itertools
 import os
 import shutil
 import socket
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dreamgen import DreamGenerator, load_data
+from dreamgen import DreamGenerator, MoleculeDreamer, load_data
 from dreamgen.data import Dataset
 
 _MNIST = Path(os.environ.get("DREAMGEN_DATA", "/nowhere")) / "mnist" / "train-images-idx3-ubyte.gz"
@@ -55,6 +56,46 @@ def model_folder(trained: DreamGenerator, tmp_path_factory: pytest.TempPathFacto
     """The trained generator, saved; tests that change it copy it first."""
     folder = tmp_path_factory.mktemp("models") / "digits"
     trained.save(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def molecules() -> list[str]:
+    """Small molecules, canonical: every head with every link and tail."""
+    pytest.importorskip("rdkit", reason="needs RDKit")
+    from dreamgen.chemistry.smiles import canonical
+
+    heads = ["c1ccccc1", "C1CCCCC1", "c1ccncc1", "C1CCNCC1", "c1ccsc1", "c1ccoc1"]
+    links = ["", "C", "CC", "C(=O)N", "OC", "NC(=O)", "S", "CO"]
+    tails = ["C", "CC", "CO", "C(=O)O", "N", "F", "Cl", "C#N", "C(C)C", "C(F)(F)F"]
+    written = (canonical("".join(parts)) for parts in itertools.product(heads, links, tails))
+    return list(dict.fromkeys(smiles for smiles in written if smiles))
+
+
+@pytest.fixture(scope="session")
+def dreamer(molecules: list[str]) -> MoleculeDreamer:
+    """A model of those, trained in a few seconds."""
+    generator = DreamGenerator(
+        language={"kind": "selfies", "pieces": 20},
+        encoder={"kind": "recurrent", "units": 24},
+        likelihood={"kind": "recurrent", "units": 48},
+        hidden_dim=[],
+        latent_dim=8,
+        beta=0.05,
+        mixture=3,
+        batch_size=16,
+        learning_rate=1e-2,
+        epochs=10,
+        random_state=0,
+    )
+    return MoleculeDreamer(generator).fit(molecules, ["logP", "QED"])
+
+
+@pytest.fixture(scope="session")
+def molecule_folder(dreamer: MoleculeDreamer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of molecules, saved; tests that change it copy it first."""
+    folder = tmp_path_factory.mktemp("models") / "molecules"
+    dreamer.save(folder)
     return folder
 
 

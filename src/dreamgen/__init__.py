@@ -18,6 +18,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 if TYPE_CHECKING:
     from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.applications.imputation.imputer import Imputer
+    from dreamgen.applications.molecules.dreamer import MoleculeDreamer
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
     from dreamgen.config import Settings
     from dreamgen.data import Batch, load_data
@@ -36,6 +37,7 @@ _HOMES = {
     "DreamGenerator": "generator",
     "DreamgenError": "errors",
     "Imputer": "applications.imputation.imputer",
+    "MoleculeDreamer": "applications.molecules.dreamer",
     "Settings": "config",
     "Synthesizer": "applications.synthesis.synthesizer",
     "Trace": "models",
@@ -53,6 +55,7 @@ __all__ = [
     "DreamGenerator",
     "DreamgenError",
     "Imputer",
+    "MoleculeDreamer",
     "Settings",
     "Synthesizer",
     "Trace",

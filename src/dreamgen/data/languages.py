@@ -14,6 +14,8 @@ class Language(Protocol):
 
     pieces: int
     """How many tokens may stand for several symbols."""
+    holds: str
+    """What its lines are, "lines" of any kind or "molecules"."""
 
     def split(self, line: str) -> list[str]:
         """A line to its symbols; raises DataError, with a short reason, where it cannot be written so."""
@@ -41,6 +43,8 @@ class Characters:
         pieces: how many tokens may stand for several symbols, here and below.
     """
 
+    holds = "lines"
+
     def __init__(self, pieces: int = 0) -> None:
         self.pieces = _checked(pieces)
 
@@ -62,6 +66,8 @@ class Smiles:
     SMILES, a chemical language and information system, 1988, https://doi.org/10.1021/ci00057a005.
     """
 
+    holds = "molecules"
+
     def __init__(self, pieces: int = 500) -> None:
         self.pieces = _checked(pieces)
 
@@ -80,6 +86,8 @@ class Selfies:
     Self-referencing embedded strings (SELFIES): A 100% robust molecular string representation, 2020,
     https://arxiv.org/abs/1905.13741.
     """
+
+    holds = "molecules"
 
     def __init__(self, pieces: int = 500) -> None:
         self.pieces = _checked(pieces)

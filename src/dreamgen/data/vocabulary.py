@@ -50,6 +50,11 @@ class Vocabulary:
         """V, how many tokens there are, the end among them."""
         return 1 + len(self.symbols) + len(self.pieces)
 
+    @property
+    def holds(self) -> str:
+        """What the lines are: "lines" of any kind, or "molecules", written as SMILES."""
+        return LANGUAGES.build(self.language).holds
+
     @classmethod
     def learn(cls, lines: Sequence[str], language: Part) -> "Vocabulary":
         """The symbols of some lines, and the pieces that the language asks for.
