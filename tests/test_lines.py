@@ -169,9 +169,9 @@ def test_pictures_sizes_and_parts_of_mixtures_are_not_for_lines(tmp_path: Path) 
         load_data(path, largest_part=True)
     with pytest.raises(DataError, match="longest: expected 1 character or more, got 0"):
         load_data(path, longest=0)
-    with pytest.raises(DataError, match="longest= is for lines"):
+    with pytest.raises(DataError, match="--longest is for lines"):
         load_data(tmp_path, longest=5)
-    with pytest.raises(DataError, match="mnist has pictures: longest="):
+    with pytest.raises(DataError, match="mnist has pictures: --longest"):
         load_data("mnist", longest=5)
 
 

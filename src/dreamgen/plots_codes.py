@@ -62,6 +62,40 @@ def save_projection(
     save_figure(figure, path)
 
 
+def save_values(
+    path: Path,
+    points: Pictures,
+    values: npt.NDArray[np.floating[Any]] | None,
+    *,
+    colour: str = "",
+    way: Pictures | None = None,
+    axes: tuple[str, str] = ("", ""),
+) -> None:
+    """Draw codes, (n, 2), as dots coloured by a number of each, (n,), with a bar that tells the colours.
+
+    Args:
+        path: an image file.
+        points: the dots.
+        values: None: all are grey. Colours span the middle 98%, so that a few far numbers do not take them all.
+        colour: what the numbers say.
+        way: the points of a morph in their order, (t, 2).
+        axes: what the axes show.
+    """
+    figure, (axis,) = new_figure(_INCHES, _INCHES)
+    if values is None:
+        scatter_codes(axis, points, None, ())
+    else:
+        low, high = np.percentile(values, (1, 99))
+        dots = axis.scatter(*points.T, s=8, c=values, cmap="viridis", vmin=low, vmax=high)
+        figure.colorbar(dots, ax=axis, shrink=0.7, label=colour)
+        axis.set_aspect("equal")
+    axis.set(xlabel=axes[0], ylabel=axes[1])
+    if way is not None and len(way):
+        axis.plot(*way.T, "-", color="crimson", lw=3, zorder=3)
+        axis.plot(*way.T, "-", color="white", lw=1.0, zorder=3)
+    save_figure(figure, path)
+
+
 def _apart(axis: Any, way: Pictures, size: float) -> list[int]:
     """Numbers of points of a way whose pictures do not cover one another, its two ends always among them."""
     inches = axis.transData.transform(way) / axis.figure.dpi

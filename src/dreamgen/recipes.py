@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamgen.config import Settings, read_toml
-from dreamgen.data.named import NAMED_SETS
+from dreamgen.data import NAMED_SETS, holds
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
 
@@ -443,13 +443,18 @@ RECIPES["face-judge"] = Recipe(
 )
 
 
+_USUAL = {"pictures": "default", "lines": "sequence", "molecules": "molecule"}
+
+
 def find_settings(recipe: str | None, data: str = "") -> Settings:
-    """Settings of a recipe by name, or of a TOML file; None: the recipe named like the named set, or the default.
+    """Settings of a recipe by name, or of a TOML file.
+
+    None: the recipe named like the named set; `molecule` or `sequence` for what holds such; or the default.
 
     Raises SettingsError, naming the nearest recipe, if there is none.
     """
     if recipe is None:
-        recipe = data if data in RECIPES and data in NAMED_SETS else "default"
+        recipe = data if data in RECIPES and data in NAMED_SETS else _USUAL[holds(data)]
     if recipe in RECIPES:
         return RECIPES[recipe].settings
     if recipe.endswith(".toml"):

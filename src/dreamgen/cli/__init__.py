@@ -40,6 +40,8 @@ _VERBS = {
     "synthesize": "dreamgen.cli.synthesize:synthesize",
     "impute": "dreamgen.cli.impute:impute",
     "detect": "dreamgen.cli.detect:detect",
+    "neighbours": "dreamgen.cli.neighbours:neighbours",
+    "check": "dreamgen.cli.check:check",
     "demo": "dreamgen.cli.demo:demo",
 }
 _HELP = {
@@ -72,6 +74,8 @@ _HELP = {
     "synthesize": "Make rows like those of a table.",
     "impute": "Fill the gaps of a table or a sensor log.",
     "detect": "Find the odd rows of a table, and say why.",
+    "neighbours": "Find the molecules around one.",
+    "check": "Check molecules: valid, drug-like, easy to make, without alerts.",
     "demo": "Train the Dream Generator and draw its pictures.",
 }
 

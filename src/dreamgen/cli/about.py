@@ -1,15 +1,19 @@
 """`dreamgen info`, `data`, `recipes`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dreamgen.cli.common import common_options, say, table
+from dreamgen.cli.lines import shown_as, write_texts
 from dreamgen.cli.output import check_out, write_examples
 from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json, write_bytes
+
+if TYPE_CHECKING:
+    from dreamgen.data.reading import Reading
 
 
 @click.command()
@@ -93,22 +97,30 @@ def data_list(out: Path | None, seed: int, as_json: bool) -> None:
 @click.option("-n", "n", type=click.IntRange(1), default=100, show_default=True, help="How many examples.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), default="train", show_default=True)
 @reading_options
-@common_options(out="Where to write: .png (a sheet) or .npz; by default data.png.")
-def data_show(
-    name: str, n: int, split: str, size: int | None, skip_bad: bool, out: Path | None, seed: int, as_json: bool
-) -> None:
-    """Draw the first examples of DATA as a sheet."""
-    path = check_out(out, "data.png")
-    x = load_pictures(name, size, skip_bad).part(split).x[:n]
-    write_examples(path, x)
-    say({"out": str(path), "n": len(x), "split": split}, as_json, f"{len(x)} examples in {path}")
+@common_options(out="Where to write: .png (a sheet) or .npz, by default data.png; of lines .txt, .smi, .csv or .png.")
+def data_show(name: str, n: int, split: str, reading: "Reading", out: Path | None, seed: int, as_json: bool) -> None:
+    """Draw the first examples of DATA as a sheet; lines and molecules are printed, unless --out says where to."""
+    from dreamgen.data import holds
+
+    held = holds(name)
+    path = check_out(out, "data.png", shown_as(held)) if out or held == "pictures" else None
+    x = load_pictures(name, reading).part(split).x[:n]
+    result = {"n": len(x), "split": split}
+    if path is None:
+        say({**result, "lines": x.tolist()}, as_json, "\n".join(x.tolist()))
+        return
+    if x.dtype.kind == "U":
+        write_texts(path, x.tolist(), held)
+    else:
+        write_examples(path, x)
+    say({"out": str(path), **result}, as_json, f"{len(x)} examples in {path}")
 
 
 @data.command("check")
 @click.argument("name")
 @reading_options
 @common_options(out="Also write the answer there, as JSON.")
-def data_check(name: str, size: int | None, skip_bad: bool, out: Path | None, seed: int, as_json: bool) -> None:
+def data_check(name: str, reading: "Reading", out: Path | None, seed: int, as_json: bool) -> None:
     """Read DATA and say what it is; for a named set, compare each file's SHA-256 with the published one."""
     from dreamgen.data import NAMED_SETS
     from dreamgen.data.named import sha256_of
@@ -118,7 +130,7 @@ def data_check(name: str, size: int | None, skip_bad: bool, out: Path | None, se
             found = sha256_of(NAMED_SETS[name].path(file))
             if found != expected:
                 raise DataError(f"{file}: expected SHA-256 {expected}, got {found}")
-    dataset = load_pictures(name, size, skip_bad)
+    dataset = load_pictures(name, reading)
     x = dataset.train.x
     result = {
         "name": dataset.name,
@@ -128,7 +140,7 @@ def data_check(name: str, size: int | None, skip_bad: bool, out: Path | None, se
         "official_split": dataset.official_split,
         "shape": list(x.shape[1:]),
         "dtype": str(x.dtype),
-        "range": [float(x.min()), float(x.max())],
+        **_extent(x),
         "classes": list(dataset.classes),
         "attributes": list(dataset.attribute_names),
         "skipped": list(dataset.skipped),
@@ -137,6 +149,14 @@ def data_check(name: str, size: int | None, skip_bad: bool, out: Path | None, se
     }
     _keep(result, out)
     say(result, as_json, table(result))
+
+
+def _extent(x: Any) -> dict[str, Any]:
+    """Between what the numbers lie, or how many characters lines have."""
+    if x.dtype.kind != "U":
+        return {"range": [float(x.min()), float(x.max())]}
+    lengths = [len(line) for line in x.tolist()]
+    return {"characters": [min(lengths), max(lengths)]}
 
 
 def _keep(result: dict[str, Any], out: Path | None) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.output import check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
@@ -86,6 +87,7 @@ def edit(
 
     path, wanted = check_out(out, "edit.png"), _amounts(more)
     generator = load_generator(model, device)
+    require_pictures(generator, "edit")
     known = attributes_in(generator.fitted(), model)
     shift = known.directions.shift(wanted)
     x = one_example(image, generator)

@@ -13,7 +13,8 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
-from dreamgen.cli.output import ARRAYS, check_out, write_arrays, write_examples
+from dreamgen.cli.lines import place_for, write_shown
+from dreamgen.cli.output import ARRAYS, check_out, write_arrays
 from dreamgen.cli.pictures import load_like
 
 
@@ -46,7 +47,10 @@ def encode(model: str, data: str, split: str, device: str, out: Path | None, see
 @click.argument("codes", type=click.Path(path_type=Path))
 @given_option
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default decoded.png.")
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default decoded.png; molecules: .smi, .csv or .png, by default "
+    "decoded.smi; lines: .txt or .csv."
+)
 def decode(
     model: str,
     codes: Path,
@@ -60,9 +64,9 @@ def decode(
     """Turn CODES (.npz with `loc` or `z`, or .npy) back into examples."""
     from dreamgen.data.arrays import pick_array, read_arrays
 
-    path = check_out(out, "decoded.png")
     generator = load_generator(model, device)
+    path = place_for(out, generator, "decoded")
     z = pick_array(codes, read_arrays(codes), ("loc", "z"))
-    pictures = generator.inverse_transform(z, parse_given(given, label))
-    write_examples(path, pictures)
-    say({"out": str(path), "n": len(pictures)}, as_json, f"{len(pictures)} examples in {path}")
+    shown = generator.inverse_transform(z, parse_given(given, label))
+    write_shown(path, shown, generator)
+    say({"out": str(path), "n": len(shown)}, as_json, f"{len(shown)} examples in {path}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, samples_option, say
+from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.watching import watching
 from dreamgen.errors import SettingsError
 
@@ -46,6 +47,8 @@ def compare(
     if len(set(models)) < len(models):
         raise SettingsError("expected each model once")
     generators = {name: load_generator(name, device) for name in models}
+    for generator in generators.values():
+        require_pictures(generator, "compare")
     data = data or _data_of(generators)
     chosen, folder = Judge.load(judge or _judge_for(data), device), out or Path("runs") / "compare"
     with plain_warnings(), watching() as watch:

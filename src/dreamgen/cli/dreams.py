@@ -14,7 +14,9 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
-from dreamgen.cli.output import check_out, is_array, write_examples
+from dreamgen.cli.line_figures import reconstruct_lines
+from dreamgen.cli.lines import counts_of, legends_for, place_for, spoken, write_shown
+from dreamgen.cli.output import is_array, write_examples
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 
@@ -22,7 +24,7 @@ from dreamgen.errors import SettingsError
 @click.command()
 @click.argument("model")
 @click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
-@click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")
 @click.option(
     "--mixture",
     type=click.IntRange(0, 10_000),
@@ -34,7 +36,11 @@ from dreamgen.errors import SettingsError
 @given_option
 @click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default dreams.png.", seed=None)
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default dreams.png; molecules: .smi, .csv (with properties) or "
+    ".png, by default dreams.smi; lines: .txt or .csv.",
+    seed=None,
+)
 def dream(
     model: str,
     n: int,
@@ -49,32 +55,36 @@ def dream(
     as_json: bool,
 ) -> None:
     """Dream up new examples with MODEL, a folder or a model that ships (mnist)."""
-    path = check_out(out, "dreams.png")
     from dreamgen.estimator import chosen_seed
 
     seed, told = chosen_seed(seed), parse_given(given, label)
     generator = load_generator(model, device)
+    path = place_for(out, generator, "dreams")
     if styles:
         if told or sample or mixture:
             raise SettingsError(
                 "--styles has a column for every label: expected no --label, --given, --sample or --mixture"
             )
         sheet = generator.styles(n, seed=seed)
-        pictures, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
+        shown, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
     else:
-        pictures, columns = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture), None
-    write_examples(path, pictures, columns=columns)
+        shown, columns = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture), None
+    texts = shown.tolist() if generator.fitted().vocabulary else []
+    legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix == ".png" else ()
+    write_shown(path, shown, generator, columns, legends)
+    counts = counts_of(generator, texts) if texts else {}
     result = {
         "out": str(path),
         "n": n,
         "seed": seed,
-        "shape": list(pictures.shape),
+        "shape": list(shown.shape),
         "sample": sample,
         "mixture": mixture,
         "given": told,
+        **counts,
     }
     what = f"{n} styles of {columns} dreams" if styles else f"{n} dreams"
-    say(result, as_json, f"{what} in {path} (seed {seed})")
+    say(result, as_json, f"{what} in {path} (seed {seed}){': ' if counts else ''}{spoken(counts)}")
 
 
 @click.command()
@@ -82,9 +92,12 @@ def dream(
 @click.argument("data")
 @click.option("-n", "n", type=click.IntRange(1), default=50, show_default=True, help="How many examples.")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
-@click.option("--sample", is_flag=True, help="Draw each pixel instead of taking its mean.")
+@click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default reconstructions.png.")
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default reconstructions.png; molecules: .smi, .csv or .png, by "
+    "default reconstructions.smi; lines: .txt or .csv."
+)
 def reconstruct(
     model: str,
     data: str,
@@ -96,17 +109,25 @@ def reconstruct(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back."""
+    """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back.
+
+    Of lines and molecules it is said how many come back exactly. A text file has one for each of DATA's, blank where
+    MODEL could not read it; a table has both.
+    """
     import numpy as np
 
     from dreamgen.data import as_float
     from dreamgen.plots import reconstructions, save_image
 
-    path = check_out(out, "reconstructions.png")
     generator = load_generator(model, device)
+    path = place_for(out, generator, "reconstructions")
     dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:n]
+    if generator.fitted().vocabulary:
+        result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample)
+        say({"out": str(path), "split": part, **result}, as_json, text)
+        return
     x = rows.x
     again = generator.reconstruct(x, given=told_of(generator, dataset, rows), seed=seed, sample=sample)
     originals = as_float(generator.prepare(x)).numpy()
@@ -127,7 +148,10 @@ def reconstruct(
 @click.option("--path", "way", default="linear", show_default=True, help="linear or spherical.")
 @given_option
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default morph.png.")
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default morph.png; molecules: .smi, .csv or .png, by default "
+    "morph.smi; lines: .txt or .csv."
+)
 def morph(
     model: str,
     a: str,
@@ -144,18 +168,23 @@ def morph(
     """Turn example A into example B, step by step.
 
     A and B are images, rows of data (mnist:7 is row 7 of the test part, faces.npz:0 a row of a file), or dreams of
-    the model (dream:1).
+    the model (dream:1); of a model of molecules SMILES, and of one of lines a line.
     """
     import torch
 
     from dreamgen.walks import largest_step
 
-    path = check_out(out, "morph.png")
     generator = load_generator(model, device)
+    path = place_for(out, generator, "morph")
     with plain_warnings():
         start, stop = one_example(a, generator), one_example(b, generator)
         film = generator.morph(start, stop, steps, path=way, given=parse_given(given, label))
-    write_examples(path, film, columns=steps)
+    write_shown(path, film, generator, steps)
+    result = {"out": str(path), "steps": steps, "path": way}
+    if generator.fitted().vocabulary:
+        counts = counts_of(generator, film.tolist())
+        say({**result, **counts}, as_json, f"{steps} steps in {path}: {spoken(counts)}")
+        return
     largest = largest_step(torch.from_numpy(film))
-    result = {"out": str(path), "steps": steps, "path": way, "largest_step_over_mean": largest}
+    result |= {"largest_step_over_mean": largest}
     say(result, as_json, f"{steps} steps in {path}; the largest is {largest:.2f} times the mean")

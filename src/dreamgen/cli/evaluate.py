@@ -4,14 +4,21 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table, told_of
+from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
+from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out
-from dreamgen.cli.pictures import load_like
+from dreamgen.cli.pictures import counting, load_like
 from dreamgen.errors import DataError
 from dreamgen.files import dump_json, make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from dreamgen.data import Dataset, Examples
+    from dreamgen.generator import DreamGenerator
 
 
 @click.command()
@@ -24,6 +31,13 @@ from dreamgen.files import dump_json, make_folder, write_bytes
 @click.option(
     "--factors", is_flag=True, help="Compare the latents with DATA's attributes: MIG, DCI, FactorVAE score."
 )
+@click.option(
+    "--dreams",
+    type=click.IntRange(0),
+    default=10_000,
+    show_default=True,
+    help="Dreams of a model of molecules to measure, beside the training part; 0: none.",
+)
 @device_option
 @common_options(out="Also write the report there, as JSON.")
 def evaluate(
@@ -34,6 +48,7 @@ def evaluate(
     split: str | None,
     limit: int | None,
     factors: bool,
+    dreams: int,
     device: str,
     out: Path | None,
     seed: int,
@@ -42,7 +57,9 @@ def evaluate(
     """Measure MODEL on DATA: bound, rate, distortion, likelihood, latents, and whether its dreams are copies; of a
     classifier how often it reads rightly.
 
-    A model that was trained on binarised pixels is measured on binarised pixels without being told.
+    A model that was trained on binarised pixels is measured on binarised pixels without being told. Of lines it is
+    also said how many come back exactly; of molecules how well their properties are read off the codes, and the
+    figures of the field for dreams: valid, unique, novel, and like the test part.
     """
     if out:
         check_out(out, "report.json", (".json",))
@@ -50,6 +67,10 @@ def evaluate(
     dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:limit]
+    lines, unreadable = generator.fitted().vocabulary is not None, 0
+    if lines:
+        rows, readable = readable_part(generator, rows, dataset)
+        unreadable = int((~readable).sum())
     x, told = rows.x, told_of(generator, dataset, rows)
     if factors and rows.attributes is None:
         raise DataError(f"{dataset.name}: --factors expected data with attributes, such as shapes")
@@ -61,10 +82,12 @@ def evaluate(
             seed=seed,
             binarise=True if binarise else None,
             split=part if limit is None else f"{part}, first {len(x)} rows",
-            train=dataset.train.x if part == "test" else None,
+            train=dataset.train.x if part == "test" and not lines else None,
             progress=progress,
         )
     report = {"model": model, "data": dataset.name, **report}
+    if lines:
+        report |= {"unreadable": unreadable, **_of_lines(generator, dataset, rows, dreams, seed)}
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 
@@ -76,6 +99,20 @@ def evaluate(
         make_folder(out.parent)
         write_bytes(out, dump_json(report))
     say(report, as_json, table(report))
+
+
+def _of_lines(
+    generator: "DreamGenerator", dataset: "Dataset", rows: "Examples", dreams: int, seed: int
+) -> dict[str, Any]:
+    """What is asked of lines alone: whether they come back, and, of molecules, readings and dreams."""
+    lines = rows.x.tolist()
+    found: dict[str, Any] = {"exact": exact_share(generator, lines, told_of(generator, dataset, rows))}
+    if errors := reading_errors(generator, rows, dataset):
+        found["mean_absolute_error"] = errors
+    if held_by(generator.fitted()) == "molecules" and dreams:
+        with counting("molecules measured") as watch:
+            found["molecules"] = dream_figures(generator, dreams, dataset, lines, seed, watch)
+    return found
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dreamgen.cli.common import common_options, load_generator, say
+from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.output import check_out
 from dreamgen.errors import SettingsError
 
@@ -49,15 +50,17 @@ def export(
         raise SettingsError("--title goes with --html")
     from dreamgen.export import export_decoder, export_onnx, export_page
 
+    generator = load_generator(model, "cpu")
+    require_pictures(generator, "export")
     if decoder_only:
-        done = export_decoder(load_generator(model, "cpu"), out or Path("decoder"), from_prior)
+        done = export_decoder(generator, out or Path("decoder"), from_prior)
     elif onnx:
         part = part or "decoder"
         path = check_out(out, f"{part}.onnx", (".onnx",))
-        done = export_onnx(load_generator(model, "cpu"), path, part)
+        done = export_onnx(generator, path, part)
     else:
         path = check_out(out, "dreams.html", (".html", ".htm"))
-        done = export_page(load_generator(model, "cpu"), path, title or "Dream Generator", seed, from_prior)
+        done = export_page(generator, path, title or "Dream Generator", seed, from_prior)
     result = {
         "out": str(done.out),
         "bytes": done.size,

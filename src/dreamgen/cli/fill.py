@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
+from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.output import check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 
@@ -56,6 +57,7 @@ def fill(
 
     path = check_out(out, "filled.png")
     generator = load_generator(model, device)
+    require_pictures(generator, "fill")
     examples, told = _examples(data, n, generator)
     x, told = generator.prepare(examples), {**told, **parse_given(given, label)}
     seen = seen_after(hide, x.shape[1:], len(x), seed).numpy()

@@ -4,8 +4,9 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,56 +15,108 @@ from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
     from dreamgen.data import Dataset
+    from dreamgen.data.reading import Reading
     from dreamgen.generator import DreamGenerator
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _DIGITS = 18  # of a row or a seed
 
 
-def reading_options(verb: F) -> F:
-    """--size and --skip-bad."""
-    verb = click.option("--skip-bad", is_flag=True, help="Leave out pictures that cannot be read, and count them.")(
-        verb
+def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """--size, --skip-bad, --longest and --largest-part, which the verb gets as `reading`."""
+
+    @wraps(verb)
+    def told(*, size: int | None, skip_bad: bool, longest: int | None, largest_part: bool, **others: Any) -> Any:
+        from dreamgen.data.reading import Reading
+
+        reading = Reading(size=size, skip_bad=skip_bad, longest=longest, largest_part=largest_part)
+        return verb(reading=reading, **others)
+
+    options = (
+        click.option(
+            "--size",
+            type=click.IntRange(4, 2048),
+            help="Bring pictures of a folder, or faces, to so many pixels a side.",
+        ),
+        click.option(
+            "--skip-bad", is_flag=True, help="Leave out pictures, lines or molecules that are bad, and count them."
+        ),
+        click.option(
+            "--longest",
+            type=click.IntRange(1),
+            help="Characters that a line or a molecule may have; by default any of a line, 120 of a molecule.",
+        ),
+        click.option(
+            "--largest-part",
+            is_flag=True,
+            help="Of a mixture, such as a salt, keep the molecule of most heavy atoms.",
+        ),
     )
-    return click.option(
-        "--size", type=click.IntRange(4, 2048), help="Bring pictures of a folder, or faces, to so many pixels a side."
-    )(verb)
+    for option in reversed(options):
+        told = option(told)
+    return told
 
 
-def load_pictures(data: str, size: int | None = None, skip_bad: bool = False) -> "Dataset":
-    """A data set, with a bar while its pictures are decoded, and what is to be said of it on stderr."""
+def load_pictures(data: str, reading: "Reading") -> "Dataset":
+    """A data set, with a bar while its examples are read, and what is to be said of it on stderr."""
     from dreamgen.data import load_data
 
     with counting("examples read") as watch:
-        dataset = load_data(data, size=size, skip_bad=skip_bad, watch=watch)
-    for note in dataset.notes:
-        click.echo(f"dreamgen: {dataset.name}: {note}", err=True)
+        dataset = load_data(
+            data,
+            size=reading.size,
+            skip_bad=reading.skip_bad,
+            watch=watch,
+            longest=reading.longest,
+            largest_part=reading.largest_part,
+        )
+    say_notes(dataset)
     return dataset
 
 
+def say_notes(dataset: "Dataset", start: int = 0) -> None:
+    """What is to be said of a data set, from one of its notes on, a line each on stderr."""
+    for note in dataset.notes[start:]:
+        click.echo(f"dreamgen: {dataset.name}: {note}", err=True)
+
+
 def load_like(data: str, generator: "DreamGenerator") -> "Dataset":
-    """A data set whose pictures are brought to the size that those of the training were brought to, if they were."""
-    from dreamgen.data import NAMED_SETS, load_data
+    """A data set for a model, brought to what it was trained on.
+
+    Pictures get the size that those of the training were brought to, molecules the properties that the model is told.
+    """
+    from dreamgen.data import NAMED_SETS, holds, load_data
+    from dreamgen.data.described import describe
 
     size = _trained_size(generator)
     named = NAMED_SETS.get(data)
     sized = named.size is not None if named else os.path.isdir(data)  # noqa: PTH112 - any name is answered
+    saved = generator.fitted()
     with counting("examples read") as watch:
-        return load_data(data, size=size if sized else None, watch=watch)
+        dataset = load_data(data, size=size if sized else None, watch=watch)
+    if (dataset.rows.x.dtype.kind == "U") != (saved.vocabulary is not None):
+        expected = saved.vocabulary.holds if saved.vocabulary else "numbers"
+        raise DataError(f"{data} holds {holds(data)}: expected {expected}, which the model was trained on")
+    if saved.context is None:
+        return dataset
+    with counting("molecules described") as watch:  # for what a conditional model is told
+        return describe(dataset, saved.settings.replace(properties="none"), watch)
 
 
 def one_example(text: str, generator: "DreamGenerator") -> Any:
     """An example named on the command line, shape (*event).
 
     An image file, brought to the model's shape with a note; `DATA:ROW`, a row of a named set's test part or of a
-    file; `dream:SEED`, a dream of the model.
+    file; `dream:SEED`, a dream of the model. For a model of lines anything else is a line, or a molecule's SMILES.
     """
     from dreamgen.data import NAMED_SETS
     from dreamgen.data.framing import bring_to
     from dreamgen.data.images import IMAGE_SUFFIXES, read_image
 
     name, colon, row = text.rpartition(":")
+    known = name == "dream" or name in NAMED_SETS or os.path.exists(name)  # noqa: PTH110 - any name is answered
+    vocabulary = generator.fitted().vocabulary
+    if vocabulary and not (row.isdecimal() and len(row) <= _DIGITS and known):
+        return _written(text, vocabulary.holds)
     if Path(text).suffix.lower() in IMAGE_SUFFIXES:
         if not os.path.isfile(text):  # noqa: PTH113 - it answers for names that no file can have
             raise DataError(f"{text}: no such image")
@@ -75,13 +128,24 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
         raise SettingsError(f"{shorten(text)}: expected an image, DATA:ROW (mnist:7, faces.npz:0) or dream:SEED")
     if name == "dream":
         return generator.dream(1, seed=int(row))[0]
-    if name not in NAMED_SETS and not os.path.exists(name):  # noqa: PTH110
+    if not known:
         raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
     dataset = load_like(name, generator)
     x = dataset.test.x if name in NAMED_SETS else dataset.part("all").x
     if int(row) >= len(x):
         raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")
     return x[int(row)]
+
+
+def _written(text: str, held: str) -> str:
+    """A line as it is, or a molecule as its canonical SMILES; raises DataError."""
+    if held != "molecules":
+        return text
+    from dreamgen.chemistry.smiles import canonical
+
+    if (smiles := canonical(text)) is None:
+        raise DataError(f"{shorten(text)} is no molecule: expected SMILES, DATA:ROW (drugs.smi:0) or dream:SEED")
+    return smiles
 
 
 def _trained_size(generator: "DreamGenerator") -> int | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
+from dreamgen.cli.line_figures import number_of, readable_part
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import DataError, SettingsError
@@ -21,7 +22,10 @@ _WAY = 65  # points of a morph's way
 @click.argument("model")
 @click.argument("data")
 @click.option(
-    "--colour", metavar="NAME", help="An attribute, or `label`; by default the labels, where there are any."
+    "--colour",
+    metavar="NAME",
+    help="An attribute, or `label`; by default the labels, where there are any. Of molecules any property, by default "
+    "the first that the model reads.",
 )
 @click.option("--morph", "ends", nargs=2, metavar="A B", help="Two examples (faces:3 mnist:7), and the way between.")
 @click.option("--path", "way", default="linear", show_default=True, help="Of the way: linear or spherical.")
@@ -49,13 +53,16 @@ def project(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Lay the codes of DATA on a plane, with thumbnails, coloured by what is known of them, and a morph drawn in."""
+    """Lay the codes of DATA on a plane, with thumbnails, coloured by what is known of them, and a morph drawn in.
+
+    Lines and molecules are dots, coloured by a number.
+    """
     import numpy as np
     import torch
 
     from dreamgen import walks
     from dreamgen.applications import projection
-    from dreamgen.plots_codes import save_projection
+    from dreamgen.plots_codes import save_projection, save_values
 
     path = check_out(out, "projection.png", (*ARRAYS[:1], ".png", ".jpg", ".jpeg", ".webp"))
     generator = load_generator(model, device)
@@ -63,7 +70,13 @@ def project(
     part = split or ("test" if len(dataset.test) else "train")
     examples = dataset.part(part)
     examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]
-    labels, classes, said = _colours(examples, dataset, colour)
+    lines = generator.fitted().vocabulary is not None
+    values, labels, classes = None, None, ()
+    if lines:
+        examples, _ = readable_part(generator, examples, dataset)
+        values, said = number_of(generator, examples, dataset, colour)
+    else:
+        labels, classes, said = _colours(examples, dataset, colour)
     codes = np.empty((0, generator.fitted().settings.latent_dim), np.float32)
     told = parse_given(given, label)
     if ends:
@@ -78,6 +91,8 @@ def project(
     if is_array(path):
         arrays: dict[str, Any] = {"points": placed.points, "way": placed.path}
         write_arrays(path, **arrays, **({} if labels is None else {"labels": labels}))
+    elif lines:
+        save_values(path, placed.points, values, colour=said, way=placed.path, axes=_axes(placed.explained))
     else:
         shown = projection.spread_out(placed.points, thumbnails, thumbnails) if thumbnails else np.empty(0, np.int64)
         save_projection(

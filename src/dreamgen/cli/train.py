@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.pictures import counting, load_pictures, reading_options
-from dreamgen.errors import Interrupted
+from dreamgen.cli.pictures import counting, load_pictures, reading_options, say_notes
+from dreamgen.errors import DataError, Interrupted
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings
     from dreamgen.data import Dataset
+    from dreamgen.data.reading import Reading
     from dreamgen.generator import DreamGenerator
     from dreamgen.training import Record
 
@@ -35,16 +36,17 @@ def train(
     recipe: str | None,
     overrides: tuple[str, ...],
     epochs: int | None,
-    size: int | None,
-    skip_bad: bool,
+    reading: "Reading",
     resume: bool,
     device: str,
     out: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Train a model on DATA: a named set (mnist, fashion_mnist, omniglot, faces, digits) or a path (.npy, .npz, a
-    folder of images, CelebA's folder). Ctrl-C saves; the same command with --resume goes on."""
+    """Train a model on DATA: a named set (mnist, faces, zinc250k; `dreamgen data list`) or a path (.npy, .npz, a
+    folder of images, CelebA's folder; molecules as .smi, or as .csv with a column smiles; lines as .txt). Ctrl-C
+    saves; the same command with --resume goes on."""
+    from dreamgen.cli.lines import usual_out
     from dreamgen.config import apply_overrides
     from dreamgen.recipes import find_settings
 
@@ -53,9 +55,10 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        generator, result = train_on(load_pictures(data, size, skip_bad), settings, out, seed, device, resume)
-    pictures = len(generator.saved_.event_shape) > 1
-    dreams = f"; next: dreamgen dream {out} -n 64 --out dreams.{'png' if pictures else 'npz'}"
+        generator, result = train_on(load_pictures(data, reading), settings, out, seed, device, resume, reading)
+    saved = generator.saved_
+    rows = not saved.vocabulary and len(saved.event_shape) == 1
+    dreams = f"; next: dreamgen dream {out} -n 64 --out {'dreams.npz' if rows else usual_out(saved, 'dreams')}"
     lines = [
         f"trained {result['epochs']} epochs in {result['seconds']:.1f} s",
         _test_line(result),
@@ -77,14 +80,26 @@ def _test_line(result: dict[str, Any]) -> str:
 
 
 def train_on(
-    dataset: "Dataset", settings: "Settings", out: Path, seed: int, device: str = "auto", resume: bool = False
+    dataset: "Dataset",
+    settings: "Settings",
+    out: Path,
+    seed: int,
+    device: str = "auto",
+    resume: bool = False,
+    reading: "Reading | None" = None,
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
     from dreamgen.data.described import describe
+    from dreamgen.data.reading import USUAL
+    from dreamgen.data.unwritten import leave_unwritten
     from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
 
-    generator = DreamGenerator.from_settings(settings, device, seed)
+    generator, reading = DreamGenerator.from_settings(settings, device, seed), reading or USUAL
+    if settings.language != "none" and reading.skip_bad:
+        before = len(dataset.notes)
+        dataset = leave_unwritten(dataset, settings.language, reading)
+        say_notes(dataset, before)
     with counting("molecules described") as watch:
         dataset = describe(dataset, settings, watch)
     with stop_on_signal() as stop, progress() as on_record:
@@ -102,6 +117,10 @@ def train_on(
             )
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command with --resume goes on from there") from None
+        except DataError:
+            if settings.language != "none":
+                leave_unwritten(dataset, settings.language, reading)  # says which line of the whole set it is
+            raise
         seconds = time.perf_counter() - started
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
@@ -113,6 +132,8 @@ def train_on(
     if dataset.size is not None:
         saved.origin["data"]["size"] = dataset.size
         saved.card["skipped_pictures"] = len(dataset.skipped)
+    if saved.vocabulary:
+        saved.card["skipped_lines"] = len(dataset.skipped)
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"

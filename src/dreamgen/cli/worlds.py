@@ -12,26 +12,33 @@ from dreamgen.cli.common import (
     parse_given,
     say,
 )
-from dreamgen.cli.output import check_out, is_array, write_arrays
+from dreamgen.cli.lines import place_for, write_shown
+from dreamgen.cli.output import is_array, write_arrays
 from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
 
+_ACROSS, _LINES_ACROSS = 20, 8  # cells of a map
 _DIGITS = 10  # of a latent's number, at most
 
 
 @click.command("map")
 @click.argument("model")
-@click.option("--size", type=click.IntRange(2, 100), default=20, show_default=True, help="Cells along each side.")
+@click.option(
+    "--size", type=click.IntRange(2, 100), help="Cells along each side; by default 20, or 8 of lines and molecules."
+)
 @click.option("--by", default="value", show_default=True, help="value: even steps; quantile: where the prior is.")
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
 @click.option("--plane", metavar="I,J", help="The two latents; by default those that carry most.")
 @given_option
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default map.png.")
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default map.png; molecules: .png, .smi or .csv, by default "
+    "map.smi; lines: .txt or .csv."
+)
 def map_(
     model: str,
-    size: int,
+    size: int | None,
     by: str,
     span: float,
     plane: str | None,
@@ -48,12 +55,16 @@ def map_(
     from dreamgen import walks
     from dreamgen.plots import save_map
 
-    path = check_out(out, "map.png")
     generator = load_generator(model, device)
+    path = place_for(out, generator, "map")
+    lines = generator.fitted().vocabulary is not None
+    size = size or (_LINES_ACROSS if lines else _ACROSS)
     latents = _numbers(plane, 2) if plane else generator.main_plane
     grid = generator.map(size, by=by, span=span, plane=latents, given=parse_given(given, label))
     along = walks.ticks(size, by, span).numpy()
-    if is_array(path):
+    if lines:
+        write_shown(path, grid.reshape(-1), generator, size)
+    elif is_array(path):
         flat = grid.reshape(size * size, *grid.shape[2:])
         write_arrays(path, x=flat, ticks=along, plane=np.array(latents))
     else:
@@ -80,7 +91,10 @@ def map_(
 @click.option("--span", type=float, default=3.0, show_default=True, help="How far from the origin.")
 @given_option
 @device_option
-@common_options(out="Where to write: .png (a sheet) or .npz; by default traverse.png.")
+@common_options(
+    out="Where to write: .png (a sheet) or .npz, by default traverse.png; molecules: .png, .smi or .csv, by default "
+    "traverse.smi; lines: .txt or .csv."
+)
 def traverse(
     model: str,
     start: str | None,
@@ -99,14 +113,16 @@ def traverse(
 
     from dreamgen.plots import save_traversal
 
-    path = check_out(out, "traverse.png")
     generator = load_generator(model, device)
+    path = place_for(out, generator, "traverse")
     order = _numbers(latents) if latents else generator.latent_order
     x = one_example(start, generator) if start else None
     pictures = generator.traverse(x, latents=order, steps=steps, span=span, given=parse_given(given, label))
     all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
     rates = [all_rates[latent] for latent in order]
-    if is_array(path):
+    if generator.saved_.vocabulary:
+        write_shown(path, pictures.reshape(-1), generator, steps)
+    elif is_array(path):
         flat = pictures.reshape(-1, *pictures.shape[2:])
         write_arrays(path, x=flat, latents=np.array(order), rates=np.array(rates))
     else:

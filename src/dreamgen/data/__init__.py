@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.data.dataset import Dataset, Examples
-from dreamgen.data.files import load_path
+from dreamgen.data.files import held_by, load_path
 from dreamgen.data.named import NAMED_SETS
 from dreamgen.data.reading import Reading, silent
 from dreamgen.errors import DataError
@@ -15,7 +15,7 @@ from dreamgen.workers import Watch
 if TYPE_CHECKING:
     from dreamgen.data.batch import Batch, as_float
 
-__all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "load_data"]
+__all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "holds", "load_data"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +25,12 @@ def __getattr__(name: str) -> Any:
 
         return getattr(batch, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def holds(name_or_path: str | Path) -> str:
+    """What a named set or a path holds, by its name alone: "pictures", "lines" or "molecules"."""
+    named = NAMED_SETS.get(str(name_or_path))
+    return held_by(Path(name_or_path)) if named is None else named.holds
 
 
 def load_data(

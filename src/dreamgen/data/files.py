@@ -1,5 +1,6 @@
 """A user's own data: arrays, a folder of images, lines of text, or molecules."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,10 @@ def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
 
     Lines and molecules may be gzipped. Raises DataError.
     """
-    texts = kind(path) in (*_LINES, *_MOLECULES) and not path.is_dir()
-    _refuse_options(path, reading, texts)
-    if texts:
-        return read_lines(path, reading) if kind(path) in _LINES else read_molecules(path, reading)
+    held = held_by(path)
+    _refuse_options(path, reading, held)
+    if held != "pictures":
+        return read_lines(path, reading) if held == "lines" else read_molecules(path, reading)
     if path.is_dir():
         if found := find_celeba(path):
             return read_celeba(found, reading)
@@ -53,14 +54,21 @@ def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
     return split_by_content(path.stem, x, labels, classes=classes, source=str(path))
 
 
-def _refuse_options(path: Path, reading: Reading, texts: bool) -> None:
+def held_by(path: Path) -> str:
+    """What a path holds, by its name: "pictures", "lines" or "molecules"."""
+    if os.path.isdir(path):  # noqa: PTH112 - it answers for names that no file can have
+        return "pictures"
+    return "lines" if kind(path) in _LINES else "molecules" if kind(path) in _MOLECULES else "pictures"
+
+
+def _refuse_options(path: Path, reading: Reading, held: str) -> None:
     """Raise DataError for what is asked for and cannot be done to such data."""
-    if texts and reading.size is not None:
+    if held != "pictures" and reading.size is not None:
         raise DataError(f"{path}: --size is for faces and for folders of pictures")
-    if not texts and reading.longest is not None:
-        raise DataError(f"{path}: longest= is for lines and molecules")
-    if reading.largest_part and not (texts and kind(path) in _MOLECULES):
-        raise DataError(f"{path}: largest_part= is for molecules")
+    if held == "pictures" and reading.longest is not None:
+        raise DataError(f"{path}: --longest is for lines and molecules")
+    if reading.largest_part and held != "molecules":
+        raise DataError(f"{path}: --largest-part is for molecules")
 
 
 def _number(labels: Array) -> tuple[Labels, tuple[str, ...]]:

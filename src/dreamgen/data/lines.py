@@ -111,7 +111,7 @@ def as_texts(texts: Sequence[str], name: str) -> "np.ndarray[Any, np.dtype[np.st
     if len(texts) * longest * 4 > _MOST:
         raise DataError(
             f"{name}: {len(texts)} lines, the longest of {longest} characters, need {len(texts) * longest * 4 >> 30} "
-            "GiB; expected shorter ones, which longest= asks for"
+            "GiB; expected shorter ones, which --longest asks for"
         )
     return np.array(texts, np.str_)
 

@@ -55,7 +55,7 @@ class NamedSet:
             has = "pictures of one size" if self.holds == "pictures" else self.holds
             raise DataError(f"{self.name} has {has}: --size is for faces and for folders of pictures")
         if self.holds == "pictures" and (reading.longest is not None or reading.largest_part):
-            raise DataError(f"{self.name} has pictures: longest= and largest_part= are for molecules")
+            raise DataError(f"{self.name} has pictures: --longest and --largest-part are for molecules")
         return self.read(self, reading)
 
     def path(self, file: str) -> Path:

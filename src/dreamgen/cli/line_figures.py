@@ -1,0 +1,133 @@
+"""How well a model of lines gives back what it reads, and what its dreams and readings of molecules are worth."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamgen.cli.common import told_of
+from dreamgen.cli.lines import held_by, write_lines, write_structures, write_table
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.registry import nearest
+
+if TYPE_CHECKING:
+    from dreamgen.data import Dataset, Examples
+    from dreamgen.generator import DreamGenerator
+
+_PAIRS = 5  # beside each other in a picture
+_FEW = 1000  # molecules that one process describes
+
+
+def readable_part(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset") -> tuple["Examples", Any]:
+    """The examples that a model can read, and which these are, (n,) bool; raises DataError where it can read none."""
+    readable = generator.can_read(rows.x)
+    if not readable.any():
+        raise DataError(f"{dataset.name}: none of {len(rows)} lines can be written with the model's tokens")
+    return rows[readable], readable
+
+
+def reconstruct_lines(
+    generator: "DreamGenerator", rows: "Examples", dataset: "Dataset", path: Path, seed: int, sample: bool
+) -> tuple[dict[str, Any], str]:
+    """Write what comes back of lines; the figures, and the same for a person."""
+    read, readable = readable_part(generator, rows, dataset)
+    told = told_of(generator, dataset, read)
+    found = iter(generator.reconstruct(read.x, given=told, seed=seed, sample=sample).tolist())
+    originals: list[str] = rows.x.tolist()
+    again = [next(found) if good else None for good in readable]
+    exact = [one == other for one, other in zip(originals, again, strict=True)]
+    if path.suffix.lower() == ".csv":
+        write_table(path, {"original": originals, "reconstruction": again, "exact": [int(one) for one in exact]})
+    elif path.suffix.lower() == ".png":
+        write_structures(path, *_pairs(originals, again))
+    else:
+        write_lines(path, [line or "" for line in again])
+    share = sum(exact) / len(read)
+    result = {"n": len(rows), "unreadable": len(rows) - len(read), "exact": share}
+    left = f"; {result['unreadable']} could not be read" if result["unreadable"] else ""
+    return result, f"{len(read)} reconstructions in {path}; {share:.1%} are exact{left}"
+
+
+def _pairs(originals: Sequence[str], again: Sequence[str | None]) -> tuple[list[str | None], int, list[str]]:
+    """Structures in rows, each row of originals above what came back of them, how many side by side, and legends."""
+    shown: list[str | None] = []
+    legends: list[str] = []
+    across = min(_PAIRS, len(originals))
+    for start in range(0, len(originals), across):
+        blank = [None] * (across - len(originals[start : start + across]))
+        shown += [*originals[start : start + across], *blank, *again[start : start + across], *blank]
+        pairs = list(zip(originals[start : start + across], again[start : start + across], strict=True))
+        said = ["exact" if a == b else "not read" if b is None else "" for a, b in pairs]
+        legends += [f"{start + place}" for place in range(len(pairs))] + [""] * len(blank)
+        legends += [*said, *[""] * len(blank)]
+    return shown, across, legends
+
+
+def exact_share(generator: "DreamGenerator", lines: Sequence[str], told: dict[str, Any]) -> float:
+    """The share of lines that come back letter by letter."""
+    again: list[str] = generator.reconstruct(list(lines), given=told).tolist()
+    return sum(one == other for one, other in zip(again, lines, strict=True)) / len(again)
+
+
+def reading_errors(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset") -> dict[str, float]:
+    """The mean absolute error of each number that is read off codes of lines, where its true value is known."""
+    import numpy as np
+
+    from dreamgen.chemistry.properties import PROPERTIES, properties_of
+    from dreamgen.workers import workers_for
+
+    saved = generator.fitted()
+    fields = saved.properties.fields if saved.properties else ()
+    numbers = [field.name for field in fields if field.kind == "number"]
+    known: dict[str, Any] = dict(dataset.attributes_of(rows))
+    absent = [name for name in numbers if name not in known and name in PROPERTIES]
+    if absent and held_by(saved) == "molecules":
+        computed = properties_of(rows.x.tolist(), absent, workers=workers_for(len(rows), _FEW))
+        known |= {name: computed[:, column] for column, name in enumerate(absent)}
+    told = told_of(generator, dataset, rows)
+    read = generator.read(rows.x, told) if numbers else {}
+    return {name: float(np.abs(read[name] - known[name]).mean()) for name in numbers if name in known}
+
+
+def number_of(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset", name: str | None) -> tuple[Any, str]:
+    """A number of each line, (n,), to colour by, and its name; None where there is none and none was asked for.
+
+    Raises:
+        SettingsError: neither an attribute of the set nor a property of molecules is called so.
+    """
+    from dreamgen.chemistry.properties import PROPERTIES, properties_of
+    from dreamgen.workers import workers_for
+
+    saved = generator.fitted()
+    own = dataset.attributes_of(rows)
+    computed = PROPERTIES if held_by(saved) == "molecules" else {}
+    read = saved.properties.names if saved.properties else []
+    name = name or next((one for one in read if one in own or one in computed), None)
+    if name is None:
+        return None, ""
+    if name in own:
+        return own[name], name
+    if name not in computed:
+        known = {*own, *computed}
+        raise SettingsError(
+            f"--colour {name}: {nearest(name, known) if known else 'lines have nothing to colour by'}"
+        )
+    return properties_of(rows.x.tolist(), [name], workers=workers_for(len(rows), _FEW))[:, 0], name
+
+
+def dream_figures(
+    generator: "DreamGenerator",
+    dreams: int,
+    dataset: "Dataset",
+    test: Sequence[str],
+    seed: int,
+    watch: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """The figures of dreamt molecules beside those of the training part: `evaluation.molecules.measure`."""
+    from dreamgen.evaluation.molecules import measure
+    from dreamgen.workers import workers_for
+
+    written = generator.dream(dreams, seed=seed).tolist()
+    train = dataset.train.x.tolist()
+    return measure(
+        written, train, test, seed=seed, canonical=True, workers=workers_for(len(written), _FEW), watch=watch
+    )

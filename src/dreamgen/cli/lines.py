@@ -1,0 +1,175 @@
+"""What verbs write of a model of lines in the place of pictures: text, structures drawn, a table of properties."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dreamgen.cli.output import ARRAYS, PICTURES, check_out, write_examples
+from dreamgen.errors import DataError, SettingsError
+from dreamgen.files import make_folder, write_bytes
+
+if TYPE_CHECKING:
+    from dreamgen.generator import DreamGenerator
+    from dreamgen.io import SavedModel
+
+_TEXTS = {"molecules": (".smi", ".txt", ".csv", ".png"), "lines": (".txt", ".csv")}
+_MOST_DRAWN = 1000
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+def held_by(saved: "SavedModel") -> str:
+    """What a model is of: "pictures" (or other numbers), "lines" or "molecules"."""
+    return saved.vocabulary.holds if saved.vocabulary else "pictures"
+
+
+def column_of(held: str) -> str:
+    """The name of a table's column of them."""
+    return "smiles" if held == "molecules" else "line"
+
+
+def usual_out(saved: "SavedModel", stem: str) -> str:
+    """The file that a verb writes where none is asked for."""
+    return stem + {"pictures": ".png", "lines": ".txt", "molecules": ".smi"}[held_by(saved)]
+
+
+def place_for(out: Path | None, generator: "DreamGenerator", stem: str) -> Path:
+    """Where a verb writes, refused before any work is done; see `check_out`."""
+    saved = generator.fitted()
+    return check_out(out, usual_out(saved, stem), shown_as(held_by(saved)))
+
+
+def shown_as(held: str) -> tuple[str, ...]:
+    """The kinds of files that hold such examples."""
+    return _TEXTS.get(held, ARRAYS + PICTURES)
+
+
+def write_shown(
+    path: Path, shown: Any, generator: "DreamGenerator", columns: int | None = None, legends: Sequence[str] = ()
+) -> None:
+    """Examples as a model shows them: (n, *event) numbers, or (n,) texts.
+
+    Args:
+        path: .npz, .npy or a picture for numbers; of texts .smi and .txt have one a line, .csv is a table with
+            `properties_told`, .png shows structures.
+        shown: the examples.
+        generator: whose they are.
+        columns: how many side by side in a picture.
+        legends: a line below each structure.
+    """
+    if shown.dtype.kind != "U":
+        write_examples(path, shown, columns)
+        return
+    lines = shown.tolist()
+    more = properties_told(generator, lines) if path.suffix.lower() == ".csv" else {}
+    write_texts(path, lines, held_by(generator.fitted()), more, columns, legends)
+
+
+def write_texts(
+    path: Path,
+    texts: Sequence[str],
+    held: str,
+    more: Columns | None = None,
+    columns: int | None = None,
+    legends: Sequence[str] = (),
+) -> None:
+    """Lines or molecules, as the file's name asks; `more` are other columns of a table, by name."""
+    if path.suffix.lower() == ".csv":
+        write_table(path, {column_of(held): texts, **(more or {})})
+    elif path.suffix.lower() == ".png":
+        write_structures(path, texts, columns, legends)
+    else:
+        write_lines(path, texts)
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """A text file, one line each, in UTF-8."""
+    make_folder(path.parent)
+    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def write_table(path: Path, columns: Columns) -> None:
+    """A .csv; what is None or not a number has an empty cell."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(columns)
+    table.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
+    make_folder(path.parent)
+    write_bytes(path, buffer.getvalue().encode())
+
+
+def write_structures(
+    path: Path, smiles: Sequence[str | None], columns: int | None = None, legends: Sequence[str] = ()
+) -> None:
+    """Structures in a grid, as .png; raises DataError for more than a picture can hold."""
+    from dreamgen.chemistry.drawing import draw_png
+
+    if len(smiles) > _MOST_DRAWN:
+        raise DataError(f"{path}: a picture holds {_MOST_DRAWN} structures, got {len(smiles)}; a .smi or .csv any")
+    picture = draw_png(smiles, legends, columns or math.ceil(math.sqrt(len(smiles))))
+    make_folder(path.parent)
+    write_bytes(path, picture)
+
+
+def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Columns:
+    """What is known of lines, by name, (n,): each property of the model computed, if it can be, and as it is read.
+
+    NaN where a line is no molecule, or one that the model cannot read.
+    """
+    import numpy as np
+
+    from dreamgen.chemistry.properties import PROPERTIES, properties_of
+
+    saved = generator.fitted()
+    names = saved.properties.names if saved.properties else []
+    known = [name for name in names if name in PROPERTIES] if held_by(saved) == "molecules" else []
+    computed = properties_of(lines, known)
+    told: dict[str, Any] = {name: computed[:, column].tolist() for column, name in enumerate(known)}
+    readable = generator.can_read(list(lines)) if names else np.zeros(len(lines), bool)
+    if readable.any():
+        for name, values in generator.read(
+            [line for line, good in zip(lines, readable, strict=True) if good]
+        ).items():
+            if values.ndim == 1:
+                column = np.full(len(lines), np.nan)
+                column[readable] = values
+                told[f"{name}_read"] = column.tolist()
+    return told
+
+
+def legends_for(generator: "DreamGenerator", lines: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Below each structure the properties of some names: "logP 3.1"."""
+    told = {name: values for name, values in properties_told(generator, lines).items() if name in names}
+    return [", ".join(f"{name} {values[row]:.3g}" for name, values in told.items()) for row in range(len(lines))]
+
+
+def counts_of(generator: "DreamGenerator", lines: Sequence[str]) -> dict[str, int]:
+    """How many of some lines are different, and, of molecules, how many are valid."""
+    if held_by(generator.fitted()) != "molecules":
+        return {"lines": len(lines), "different": len(set(lines))}
+    from dreamgen.chemistry.smiles import canonical
+
+    found = [smiles for smiles in map(canonical, lines) if smiles]
+    return {"molecules": len(found), "different": len(set(found))}
+
+
+def spoken(counts: Mapping[str, int]) -> str:
+    """`counts_of` for a person: "1,000 molecules, 998 different"."""
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
+
+
+def require_pictures(generator: "DreamGenerator", verb: str) -> None:
+    """Raise SettingsError for a verb that has no meaning for lines."""
+    held = held_by(generator.fitted())
+    if held != "pictures":
+        raise SettingsError(f"{verb} is for models of pictures: this one is of {held}")
+
+
+def _cell(value: Any) -> Any:
+    """Numbers to six digits."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
