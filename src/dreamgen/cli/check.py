@@ -91,7 +91,5 @@ def _plain(value: Any) -> Any:
 
 def _text(result: dict[str, Any]) -> str:
     found = f"{result['n']:,} molecules in {result['out']}: {result['valid']:,} valid"
-    speed = (
-        f"{result['molecules_per_hour']:,.0f} molecules checked and {result['candidates_per_hour']:,.0f} candidates"
-    )
-    return f"{found}, {result['candidates']:,} candidates\n{result['seconds']:.1f} s: {speed} found an hour"
+    hourly = [f"{result[f'{what}_per_hour']:,.0f} {what}" for what in ("molecules", "candidates")]
+    return f"{found}, {result['candidates']:,} candidates\n{result['seconds']:.1f} s: {' and '.join(hourly)} an hour"
