@@ -108,9 +108,8 @@ def number_of(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset",
         return own[name], name
     if name not in computed:
         known = {*own, *computed}
-        raise SettingsError(
-            f"--colour {name}: {nearest(name, known) if known else 'lines have nothing to colour by'}"
-        )
+        hint = nearest(name, known) if known else f"{dataset.name} has nothing to colour by"
+        raise SettingsError(f"--colour {name}: {hint}")
     return properties_of(rows.x.tolist(), [name], workers=workers_for(len(rows), _FEW))[:, 0], name
 
 

@@ -24,8 +24,8 @@ _WAY = 65  # points of a morph's way
 @click.option(
     "--colour",
     metavar="NAME",
-    help="An attribute, or `label`; by default the labels, where there are any. Of molecules any property, by default "
-    "the first that the model reads.",
+    help="An attribute, or `label`; by default the labels, where there are any. Of molecules any property, by "
+    "default the first that the model reads.",
 )
 @click.option("--morph", "ends", nargs=2, metavar="A B", help="Two examples (faces:3 mnist:7), and the way between.")
 @click.option("--path", "way", default="linear", show_default=True, help="Of the way: linear or spherical.")
@@ -71,7 +71,8 @@ def project(
     examples = dataset.part(part)
     examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]
     lines = generator.fitted().vocabulary is not None
-    values, labels, classes = None, None, ()
+    values, labels = None, None
+    classes: tuple[str, ...] = ()
     if lines:
         examples, _ = readable_part(generator, examples, dataset)
         values, said = number_of(generator, examples, dataset, colour)
