@@ -377,6 +377,7 @@ _LINES = Settings(
     hidden_dim=[],
     latent_dim=64,
     beta={"kind": "linear", "stop": 0.1, "steps": 3000},
+    blur="levels",
     mixture=50,
     validation=0.01,
     batch_size=128,
