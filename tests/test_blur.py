@@ -100,7 +100,7 @@ def test_a_model_with_levels_is_saved_with_them(generator: DreamGenerator, tmp_p
 
 
 def test_pictures_may_be_dreamt_from_blurred_codes_too() -> None:
-    x = np.random.default_rng(0).random((60, 3, 3))
+    x = (np.random.default_rng(0).random((60, 3, 3)) < 0.5).astype(np.float32)
     made = DreamGenerator(3, 16, blur="levels", mixture=2, batch_size=20, epochs=2, random_state=0).fit(x)
     dreams = made.dream(5, seed=1)
     assert dreams.shape == (5, 3, 3)
