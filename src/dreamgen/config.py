@@ -40,6 +40,7 @@ class Settings:
     decoder: Part = "mlp"
     likelihood: Part = "bernoulli"
     reader: Part = "mlp"  # reads properties off the codes, where there are any
+    blur: Part = "none"  # levels to which codes are blurred in training, of which the decoder is told
 
     # The objective
     objective: Part = "elbo"

@@ -16,6 +16,7 @@ from dreamgen.errors import SettingsError
 from dreamgen.evaluation.aggregated import TOLD_APART, fit_codes, rows_told
 from dreamgen.evaluation.likelihood import blocks
 from dreamgen.io import SavedModel
+from dreamgen.models.blur import Blur
 
 _ROWS = 256  # decoded at once
 
@@ -24,9 +25,15 @@ def _device(saved: SavedModel) -> torch.device:
     return next(saved.model.parameters()).device  # type: ignore[no-any-return]
 
 
+def dream_level(saved: SavedModel) -> float:
+    """How blurred the codes of dreams are: 0 unless levels of blur were asked for."""
+    blur: Blur | None = saved.model.blur
+    return blur.dream if blur is not None else 0.0
+
+
 @torch.no_grad()
 def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int = 0) -> Tensor:
-    """n codes from the prior, (n, D), on the model's device.
+    """n codes from the prior, (n, D), on the model's device, as blurred as `dream_level` says.
 
     Args:
         saved: the model.
@@ -41,16 +48,17 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
     """
     if not mixture:
         return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
+    level = dream_level(saved)
     if context is None:
-        return _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed).to(_device(saved))
+        return _draw_codes(fit_codes(saved.codes, saved.card, mixture, level=level), n, seed).to(_device(saved))
     z, left = torch.empty(n, saved.settings.latent_dim), torch.ones(n, dtype=torch.bool)
     for told in context.unique(dim=0):
         if rows_told(saved.codes, told).sum() >= TOLD_APART:
             rows = (context == told).all(1)
-            z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told), n, seed)[rows]
+            z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told, level), n, seed)[rows]
             left &= ~rows
     if left.any():
-        z[left] = _draw_codes(fit_codes(saved.codes, saved.card, mixture), n, seed)[left]
+        z[left] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, level=level), n, seed)[left]
     return z.to(_device(saved))
 
 
@@ -79,7 +87,8 @@ def wanted_codes(
     told = None if context is None else context.repeat_interleave(_CANDIDATES, 0)
     z = dream_codes(saved, n * _CANDIDATES, seed, told, mixture).unflatten(0, (n, _CANDIDATES))
     asked = {name: saved.properties[name].encode(values, n).to(z.device) for name, values in wanted.items()}
-    weights = saved.model.reader.log_prob_of(z.transpose(0, 1), asked).t().softmax(1).cpu()
+    level = torch.full((n, 1), dream_level(saved), device=z.device)
+    weights = saved.model.reader.log_prob_of(z.transpose(0, 1), asked, level).t().softmax(1).cpu()
     uniform = torch.stack([PortableNoise(seed, "wanted", row).uniform((1,)) for row in range(n)])
     picked = (weights.cumsum(1) < uniform).sum(1).clamp(max=_CANDIDATES - 1)
     chosen: Tensor = z[torch.arange(n, device=z.device), picked.to(z.device)]
@@ -103,17 +112,20 @@ def _whole(context: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def decode_rows(saved: SavedModel, z: Tensor, context: Tensor | None = None, seed: int | None = None) -> Tensor:
+def decode_rows(
+    saved: SavedModel, z: Tensor, context: Tensor | None = None, seed: int | None = None, level: float = 0.0
+) -> Tensor:
     """Codes (n, D), with their context (n, C) where the model is told one, to examples (n, *event), on the CPU.
 
     The mean of p(x|z), kept within [0, 1] where the data was, or of lines the likeliest tokens; with a seed a draw, a
-    function of (seed, row).
+    function of (seed, row). `level` is how blurred the codes are, for a decoder that is told.
     """
     typical = saved.model.decoder.likelihood.typical
     device, decoded = _device(saved), torch.empty(len(z), *saved.event_shape)
     for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), _ROWS)):
         told = None if context is None else context[rows.to(context.device)].to(device)
-        p = saved.model.decoder(z[rows.to(z.device)].to(device), told)
+        blur = torch.full((len(rows), 1), level, device=device)
+        p = saved.model.decoder(z[rows.to(z.device)].to(device), told, blur)
         names = range(number * _ROWS, (number + 1) * _ROWS)
         x = typical(p) if seed is None else draw(p, RowNoise(f"draw {seed}", names, device), 1)[0]
         decoded[number * _ROWS :][:real] = (x.clamp_(0, 1) if saved.unit_range else x)[:real]

@@ -14,7 +14,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
-from dreamgen.dreaming import dream_codes, dream_context, wanted_codes
+from dreamgen.dreaming import dream_codes, dream_context, dream_level, wanted_codes
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
@@ -68,6 +68,7 @@ class DreamGenerator(Walking, Scoring):
         decoder: Part = "mlp",
         likelihood: Part = "bernoulli",
         reader: Part = "mlp",
+        blur: Part = "none",
         objective: Part = "elbo",
         free_bits: float = 0.0,
         context: str | list[str] = "none",
@@ -102,6 +103,7 @@ class DreamGenerator(Walking, Scoring):
         self.decoder = decoder
         self.likelihood = likelihood
         self.reader = reader
+        self.blur = blur
         self.objective = objective
         self.free_bits = free_bits
         self.context = context
@@ -228,7 +230,7 @@ class DreamGenerator(Walking, Scoring):
         *,
         given: Given | None = None,
         seed: int | None = None,
-        sample: bool = False,
+        sample: bool | None = None,
         mixture: int | None = None,
     ) -> Shown:
         """n new examples: z from the prior, decoded.
@@ -239,7 +241,8 @@ class DreamGenerator(Walking, Scoring):
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
                 A property that is read off the codes may be given too: then codes are drawn for which it is likely.
             seed: dream i is a function of (seed, i); None: new ones at every call.
-            sample: draw from p(x|z) instead of taking its mean.
+            sample: draw from p(x|z) instead of taking its mean; None: of lines from blurred codes only, which leave
+                much to be drawn.
             mixture: take z from that many Gaussians of full covariance instead, fitted to the codes that are kept
                 with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
                 context, or that of all codes where too few rows were told it. It helps most where codes do not fill
@@ -263,7 +266,10 @@ class DreamGenerator(Walking, Scoring):
             z = wanted_codes(saved, wanted, n, seed, told, mixture)
         else:
             z = dream_codes(saved, n, seed, told, mixture)
-        return self._shown(z, seed if sample else None, told)
+        level = dream_level(saved)
+        if sample is None:
+            sample = level > 0 and saved.vocabulary is not None
+        return self._shown(z, seed if sample else None, told, level)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
         """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).

@@ -230,8 +230,10 @@ RECIPES: dict[str, Recipe] = {
         _CRITICISED.replace(
             encoder="absent",
             posterior="absent",
+            decoder={"kind": "conv", "channels": [64, 32], "dense": [256]},
+            start="random",  # at the mean its pixels are so sure of the background that no critic moves them
             update={**_CRITIC, "spread": True},
-            learning_rate=6e-4,
+            learning_rate=3e-4,
             batch_size=100,
             epochs=10,
         ),
@@ -377,6 +379,7 @@ _LINES = Settings(
     hidden_dim=[],
     latent_dim=64,
     beta={"kind": "linear", "stop": 0.1, "steps": 3000},
+    blur="levels",
     mixture=50,
     validation=0.01,
     batch_size=128,

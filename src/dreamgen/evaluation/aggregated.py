@@ -14,6 +14,7 @@ from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import MixturePrior, fit_prior, most_components
 from dreamgen.errors import SettingsError
+from dreamgen.models.blur import blurred
 
 KEPT, KEPT_TO_FIT = 2000, 10_000  # training rows whose codes are kept with a model; where dreams are drawn from them
 TOLD_APART = 20  # rows that were told the same, for a mixture of their own: it is to describe no single one
@@ -84,7 +85,11 @@ def rows_told(codes: Mapping[str, Tensor], told: Tensor) -> Tensor:
 
 
 def fit_codes(
-    codes: Mapping[str, Tensor], card: Mapping[str, Any], components: int = 10, told: Tensor | None = None
+    codes: Mapping[str, Tensor],
+    card: Mapping[str, Any],
+    components: int = 10,
+    told: Tensor | None = None,
+    level: float = 0.0,
 ) -> MixturePrior:
     """A mixture of full covariance fitted to the kept codes of a model, posterior noise and all; takes a second.
 
@@ -95,6 +100,7 @@ def fit_codes(
         card: as `SavedModel.card`.
         components: how many; fewer where there are too few codes for so many covariances.
         told: (C,), only codes of rows that a conditional model was told this of; None: all.
+        level: to which the codes are blurred first.
 
     Raises:
         SettingsError: there are no codes, or too few of rows that were told this.
@@ -108,5 +114,7 @@ def fit_codes(
             many = int(rows.sum())
             raise SettingsError(f"mixture: expected {_FEWEST} kept codes of rows that were told the same, got {many}")
         q = Normal(q.loc[rows], q.scale[rows], validate_args=False)
+    if level:
+        q = blurred(q, torch.tensor(level))
     n, d = q.loc.shape
     return fit_prior(q, (min(components, most_components(n, d)),)).prior

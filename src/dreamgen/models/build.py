@@ -12,6 +12,7 @@ from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
 from dreamgen.errors import SettingsError
+from dreamgen.models.blur import BLURS
 from dreamgen.models.classifier import Classifier
 from dreamgen.models.reader import READERS
 from dreamgen.models.vae import VAE, Decoder, Encoder
@@ -71,11 +72,15 @@ def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
     posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
     prior = PRIORS.build(settings.prior, **sizes)
     likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
+    blur = BLURS.build(settings.blur)
+    told = {**sizes, "context_dim": sizes["context_dim"] + (blur is not None)}
     decoder = DECODERS.build(
-        settings.decoder, **sizes, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
+        settings.decoder, **told, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
     )
-    reader = READERS.build(settings.reader, **{**sizes, "hidden": [128]}) if sizes["properties"] else None
-    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood), reader)
+    reader = None
+    if sizes["properties"]:
+        reader = READERS.build(settings.reader, **{**sizes, "hidden": [128]}, told_level=blur is not None)
+    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood, blur is not None), reader, blur)
 
 
 @MODELS.register("classifier")

@@ -7,11 +7,13 @@
 Auto-Encoding Variational Bayes, 2013, https://arxiv.org/abs/1312.6114.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Likelihood, Noise, draw
+from dreamgen.models.blur import Blur, blurred
 from dreamgen.models.reader import Reader
 from dreamgen.models.trace import Latent, Trace
 from dreamgen.nn import AbsentEncoder
@@ -32,28 +34,43 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A network that reads latents, and a head that turns its output into p(x|z)."""
+    """A network that reads latents, and a head that turns its output into p(x|z).
 
-    def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
+    One that is told how blurred a code is takes the level as one more number of context.
+    """
+
+    def __init__(self, network: nn.Module, likelihood: Likelihood, told_level: bool = False) -> None:
         super().__init__()
         self.network = network
         self.likelihood = likelihood
+        self.told_level = told_level
 
-    def forward(self, z: Tensor, context: Tensor | None = None) -> Distribution:
-        """z (K, B, D) to p(x|z), batch shape (K, B, *event)."""
+    def forward(self, z: Tensor, context: Tensor | None = None, level: Tensor | None = None) -> Distribution:
+        """z (K, B, D), blurred to `level` (B, 1), 0 by default, to p(x|z), batch shape (K, B, *event)."""
+        if self.told_level:
+            level = z.new_zeros(z.shape[-2], 1) if level is None else level
+            context = level if context is None else torch.cat([context, level], dim=-1)
         p: Distribution = self.likelihood(self.network(z, context))
         return p
 
 
 class VAE(nn.Module):
-    """An encoder, a prior and a decoder; and a reader, where properties are read off the codes."""
+    """An encoder, a prior and a decoder; a reader, where properties are read off the codes; levels of blur."""
 
-    def __init__(self, encoder: Encoder, prior: nn.Module, decoder: Decoder, reader: Reader | None = None) -> None:
+    def __init__(
+        self,
+        encoder: Encoder,
+        prior: nn.Module,
+        decoder: Decoder,
+        reader: Reader | None = None,
+        blur: Blur | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.prior = prior
         self.decoder = decoder
         self.reader = reader
+        self.blur = blur
 
     @property
     def reads(self) -> bool:
@@ -65,10 +82,17 @@ class VAE(nn.Module):
         return self.explain(batch, self.encoder(batch), noise, samples)
 
     def explain(self, batch: Batch, q: Distribution, noise: Noise, samples: int) -> Trace:
-        """The trace of a batch whose posterior is already known, so that many samples cost one encoding."""
+        """The trace of a batch whose posterior is already known, so that many samples cost one encoding.
+
+        In training codes are blurred, where levels of blur were asked for.
+        """
+        level = None
+        if self.blur is not None and self.training:
+            level = self.blur.levels(len(batch), noise)
+            q = blurred(q, level)
         z = draw(q, noise, samples)
         latent = Latent("z", z, q, self.prior(batch.context))
         read = None
         if self.reader is not None and batch.properties is not None:
-            read = self.reader.log_prob(z, batch.properties)
-        return Trace(batch, (latent,), self.decoder(z, batch.context), read)
+            read = self.reader.log_prob(z, batch.properties, level)
+        return Trace(batch, (latent,), self.decoder(z, batch.context, level), read)

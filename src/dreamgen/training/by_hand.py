@@ -59,7 +59,7 @@ class GradientsByHand:
     @staticmethod
     def fit(model: VAE) -> bool:
         """Whether the model has only parts that are written out here."""
-        if type(model) is not VAE:
+        if type(model) is not VAE or model.reader is not None or model.blur is not None:
             return False
         parts = (
             (model.encoder.network, MLPEncoder),

@@ -157,14 +157,14 @@ class Fitted(Estimator):
             raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
         return context.encode(given or {}, n) if context else None
 
-    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Shown:
-        """Decode codes, (n, D): the mean, or a draw, a function of (seed, row), where there is a seed.
+    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None, level: float = 0.0) -> Shown:
+        """Decode codes, (n, D), blurred to a level: the mean, or with a seed a draw, a function of (seed, row).
 
         (n, *event), or of a model of lines, (n,) texts, the likeliest in place of the mean.
         """
         self._require_told(context)
         saved = self._dreamer()
-        decoded = decode_rows(saved, z, context, seed).numpy()
+        decoded = decode_rows(saved, z, context, seed, level).numpy()
         return np.array(saved.vocabulary.decode(decoded), np.str_) if saved.vocabulary else decoded
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Delta
-from dreamgen.dreaming import decode_rows, dream_codes
+from dreamgen.dreaming import decode_rows, dream_codes, dream_level
 from dreamgen.errors import DataError
 from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
 from dreamgen.evaluation.reading import reading_report
@@ -92,4 +92,4 @@ class Scoring(Fitted):
         if told is not None:
             told = told[torch.arange(COMPARED) % len(told)]
         z = dream_codes(saved, COMPARED, seed, told, saved.settings.mixture)
-        return decode_rows(saved, z, told, seed if drawn else None)
+        return decode_rows(saved, z, told, seed if drawn else None, dream_level(saved))

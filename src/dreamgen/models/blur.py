@@ -1,0 +1,56 @@
+"""Blurred codes: one model at every rate, from all that a code says of an example down to nothing.
+
+    q_t(z|x) = N(√(1 - t²) loc, (1 - t²) scale² + t²),   0 <= t <= 1
+
+At t = 0 it is the posterior itself, at t = 1 the standard normal, and in between each level gives a bound of log p(x)
+with a rate of its own. The decoder is told the level. A code that says everything comes back exactly, but such codes
+fill so little of the latent space that no prior finds them; a blurred one leaves the details to the decoder, and is
+easily found. Multi-Rate VAE: Train Once, Get the Full Rate-Distortion Curve, 2022, https://arxiv.org/abs/2212.03905,
+has one network for many weights of the rate; the noise is that of Denoising Diffusion Probabilistic Models, 2020,
+https://arxiv.org/abs/2006.11239.
+"""
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+from dreamgen.distributions import Noise
+from dreamgen.errors import SettingsError
+from dreamgen.registry import Registry
+
+BLURS: Registry["Blur | None"] = Registry("blur")
+
+
+@BLURS.register("none")
+def _none() -> None:
+    """Codes as they are."""
+
+
+@BLURS.register("levels")
+class Blur:
+    """Levels of blur.
+
+    Args:
+        share: of the rows of a training step whose codes are blurred, each to a level of its own.
+        dream: the level of the codes that dreams are written from.
+    """
+
+    def __init__(self, share: float = 0.5, dream: float = 0.8) -> None:
+        for name, value in (("share", share), ("dream", dream)):
+            if not 0 <= value <= 1:
+                raise SettingsError(f"blur, {name}: expected 0 to 1, got {value}")
+        self.share, self.dream = share, dream
+
+    def levels(self, rows: int, noise: Noise) -> Tensor:
+        """Levels for the rows of a training step, (rows, 1)."""
+        uniform = noise.uniform((1, rows, 1))[0]
+        return (1 - (1 - uniform) / self.share).clamp(min=0) if self.share else torch.zeros_like(uniform)
+
+
+def blurred(q: Distribution, level: Tensor) -> Normal:
+    """q_t of a normal posterior, batch shape (B, D), at levels (B, 1); raises SettingsError for another posterior."""
+    if not isinstance(q, Normal):
+        raise SettingsError("blur: expected a normal posterior, such as 'gaussian'")
+    kept = 1 - level.square()
+    scale = (kept * q.scale.square() + level.square()).sqrt()
+    return Normal(kept.sqrt() * q.loc, scale, validate_args=False)

@@ -1,0 +1,115 @@
+"""Codes blurred to a level, and the decoder that is told it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Normal, kl_divergence
+
+from dreamgen import Batch, DreamGenerator, Settings, build_model
+from dreamgen.distributions import Delta, StepNoise
+from dreamgen.dreaming import dream_codes, dream_level
+from dreamgen.errors import SettingsError
+from dreamgen.models.blur import Blur, blurred
+
+LINES = [f"{word} {number}" for number in range(30) for word in ("alpha", "beta", "gamma")]
+SETTINGS = {
+    "language": "characters",
+    "encoder": {"kind": "recurrent", "units": 12},
+    "likelihood": {"kind": "recurrent", "units": 12},
+    "hidden_dim": [],
+    "latent_dim": 3,
+    "batch_size": 30,
+    "epochs": 2,
+    "random_state": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def generator() -> DreamGenerator:
+    return DreamGenerator(**SETTINGS, blur={"kind": "levels", "dream": 0.6}, mixture=2).fit(LINES)
+
+
+def test_the_rate_falls_with_the_level_from_that_of_the_posterior_to_nothing() -> None:
+    q, p = Normal(torch.randn(5, 4), torch.rand(5, 4) + 0.1), Normal(torch.zeros(4), torch.ones(4))
+    levels = torch.linspace(0, 1, 11)
+    rates = torch.stack([kl_divergence(blurred(q, level.expand(5, 1)), p).sum(1) for level in levels])
+    torch.testing.assert_close(rates[0], kl_divergence(q, p).sum(1))
+    torch.testing.assert_close(rates[-1], torch.zeros(5), atol=1e-6, rtol=0)
+    assert (rates.diff(dim=0) < 0).all()
+
+
+def test_a_blurred_code_is_the_code_and_noise() -> None:
+    q, noise = Normal(torch.tensor([[1.5]]), torch.tensor([[0.3]])), StepNoise(0)
+    z = q.loc + q.scale * noise.normal((100_000, 1, 1))
+    both = 0.8 * z + 0.6 * noise.normal((100_000, 1, 1))
+    found = blurred(q, torch.tensor([[0.6]]))
+    assert found.loc.item() == pytest.approx(both.mean().item(), abs=0.01)
+    assert found.scale.item() == pytest.approx(both.std().item(), abs=0.01)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_a_share_of_the_rows_is_blurred_evenly_over_the_levels(share: float) -> None:
+    levels = Blur(share).levels(50_000, StepNoise(0))
+    assert levels.shape == (50_000, 1)
+    assert (levels > 0).float().mean().item() == pytest.approx(share, abs=0.01)
+    if share:
+        above = levels[levels > 0]
+        assert above.mean().item() == pytest.approx(0.5, abs=0.01)
+        assert 0 <= above.min() < 0.01 < 0.99 < above.max() <= 1
+
+
+def test_training_blurs_and_evaluation_does_not() -> None:
+    settings = Settings(latent_dim=3, hidden_dim=8, blur={"kind": "levels", "share": 1.0})
+    model = build_model(settings, (2, 2), seed=0)
+    batch = Batch(torch.rand(4, 2, 2))
+    assert torch.equal(model.eval().infer(batch, StepNoise(0)).latents[0].q.mean, model.encoder(batch).mean)
+    assert not torch.equal(model.train().infer(batch, StepNoise(0)).latents[0].q.mean, model.encoder(batch).mean)
+
+
+def test_the_decoder_is_told_the_level() -> None:
+    model = build_model(Settings(latent_dim=3, hidden_dim=8, blur="levels"), (2, 2), seed=0)
+    z = torch.randn(1, 4, 3)
+    plain = model.decoder(z).mean
+    torch.testing.assert_close(plain, model.decoder(z, level=torch.zeros(4, 1)).mean)
+    assert not torch.allclose(plain, model.decoder(z, level=torch.ones(4, 1)).mean)
+
+
+def test_dreams_are_drawn_from_blurred_codes(generator: DreamGenerator) -> None:
+    saved = generator.saved_
+    assert dream_level(saved) == 0.6
+    sharp = Normal(saved.codes["loc"].float(), saved.codes["scale"].float())
+    z = dream_codes(saved, 4000, 0, mixture=1)
+    expected = blurred(sharp, torch.tensor(0.6))
+    torch.testing.assert_close(z.mean(0), expected.loc.mean(0), atol=0.25, rtol=0)
+    spread = (expected.loc.var(0) + expected.scale.square().mean(0)).sqrt()
+    torch.testing.assert_close(z.std(0), spread, atol=0.2, rtol=0)
+
+
+def test_lines_from_blurred_codes_are_drawn(generator: DreamGenerator) -> None:
+    drawn, likeliest = generator.dream(30, seed=1, sample=True), generator.dream(30, seed=1, sample=False)
+    np.testing.assert_array_equal(generator.dream(30, seed=1), drawn)
+    assert (drawn != likeliest).any()
+
+
+def test_a_model_with_levels_is_saved_with_them(generator: DreamGenerator, tmp_path: Path) -> None:
+    generator.save(tmp_path / "model")
+    again = DreamGenerator.load(tmp_path / "model")
+    np.testing.assert_array_equal(again.dream(9, seed=2), generator.dream(9, seed=2))
+
+
+def test_pictures_may_be_dreamt_from_blurred_codes_too() -> None:
+    x = (np.random.default_rng(0).random((60, 3, 3)) < 0.5).astype(np.float32)
+    made = DreamGenerator(3, 16, blur="levels", mixture=2, batch_size=20, epochs=2, random_state=0).fit(x)
+    dreams = made.dream(5, seed=1)
+    assert dreams.shape == (5, 3, 3)
+    assert np.isfinite(made.evaluate(x, train=x)["nll"])
+
+
+def test_bad_levels_are_refused() -> None:
+    for bad in ({"share": 1.5}, {"dream": -0.1}):
+        with pytest.raises(SettingsError, match="expected 0 to 1"):
+            build_model(Settings(blur={"kind": "levels", **bad}), (2, 2))
+    with pytest.raises(SettingsError, match="normal posterior"):
+        blurred(Delta(torch.zeros(2, 3)), torch.ones(2, 1))
