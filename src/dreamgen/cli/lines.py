@@ -143,11 +143,9 @@ def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Column
 def legends_for(generator: "DreamGenerator", lines: Sequence[str], names: Sequence[str]) -> list[str]:
     """Below each structure the properties of some names: "logP 3.1"."""
     told = properties_told(generator, lines)
-    shown = {name: told.get(name, told.get(f"{name}_read")) for name in names}
-    return [
-        ", ".join(f"{name} {values[row]:.3g}" for name, values in shown.items() if values)
-        for row in range(len(lines))
-    ]
+    shown = {name: told.get(name) or told.get(f"{name}_read") for name in names}
+    known = {name: values for name, values in shown.items() if values}
+    return [", ".join(f"{name} {values[row]:.3g}" for name, values in known.items()) for row in range(len(lines))]
 
 
 def counts_of(generator: "DreamGenerator", lines: Sequence[str]) -> dict[str, int]:
