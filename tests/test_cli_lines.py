@@ -221,12 +221,15 @@ def test_reconstructions_are_counted_and_keep_their_places(
     run: Run, molecule_folder: Path, dreamer: MoleculeDreamer, molecules: list[str]
 ) -> None:
     given = [*molecules[:40], "C[Si](C)C", *molecules[40:60]]
-    Path("drugs.smi").write_text("\n".join(given))
+    Path("drugs.smi").write_text("\n".join(["C1CC", *given]))
     expected = dreamer.reconstruct(given)
     exact = np.mean([a == b for a, b in zip(given, expected, strict=True) if b is not None])
-    asked = ("reconstruct", molecule_folder, "drugs.smi", "--split", "all", "-n", 100)
-    result = ok(run(*asked, "--json"))
-    assert (result["n"], result["unreadable"], result["exact"]) == (61, 1, pytest.approx(exact))
+    asked = ("reconstruct", molecule_folder, "drugs.smi")
+    code, out, err = run(*asked, "--json")
+    result = json.loads(out)
+    assert (code, "1 of 62 molecules left out: drugs.smi, line 1" in err) == (0, True)
+    assert (result["split"], result["n"], result["unreadable"], result["skipped"]) == ("all", 61, 1, 1)
+    assert result["exact"] == pytest.approx(exact)
     assert lines_in("reconstructions.smi") == [line or "" for line in expected]
     _, out, _ = run(*asked, "--out", "r.csv")
     assert f"{exact:.1%} are exact; 1 could not be read" in out
@@ -234,7 +237,7 @@ def test_reconstructions_are_counted_and_keep_their_places(
     assert [row["original"] for row in rows] == given
     assert [row["reconstruction"] for row in rows] == [line or "" for line in expected]
     assert sum(int(row["exact"]) for row in rows) == round(exact * 60)
-    ok(run(*asked, "--out", "r.png", "--json"))
+    assert run(*asked, "--out", "r.png", "-n", 12)[0] == 0
     assert is_drawn("r.png")
 
 
@@ -262,6 +265,9 @@ def test_codes_go_out_and_come_back(run: Run, molecule_folder: Path, dreamer: Mo
     Path("odd.smi").write_text("CCc1ccccc1\nC[Si](C)C\n")
     code, _, err = run("encode", molecule_folder, "odd.smi")
     assert (code, "line 2: holds '[Si" in err) == (3, True)
+    result = ok(run("encode", molecule_folder, "odd.smi", "--skip-bad", "--json"))
+    assert (result["n"], result["left_out"]) == (1, 1)
+    assert np.load("codes.npz")["lines"].tolist() == ["CCc1ccccc1"]
 
 
 def test_worlds_are_drawn_or_written(run: Run, molecule_folder: Path, word_folder: Path) -> None:

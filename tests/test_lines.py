@@ -165,7 +165,7 @@ def test_pictures_sizes_and_parts_of_mixtures_are_not_for_lines(tmp_path: Path) 
     path = write(tmp_path / "a.txt", "one\n")
     with pytest.raises(DataError, match="--size is for faces"):
         load_data(path, size=64)
-    with pytest.raises(DataError, match="largest_part= is for molecules"):
+    with pytest.raises(DataError, match="--largest-part is for molecules"):
         load_data(path, largest_part=True)
     with pytest.raises(DataError, match="longest: expected 1 character or more, got 0"):
         load_data(path, longest=0)

@@ -13,6 +13,7 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
+from dreamgen.cli.line_figures import readable_part
 from dreamgen.cli.lines import place_for, write_shown
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays
 from dreamgen.cli.pictures import load_like
@@ -22,24 +23,35 @@ from dreamgen.cli.pictures import load_like
 @click.argument("model")
 @click.argument("data")
 @click.option("--split", type=click.Choice(["test", "train", "all"]), default="all", show_default=True)
+@click.option("--skip-bad", is_flag=True, help="Leave out lines or molecules that MODEL cannot read, and count them.")
 @device_option
 @common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc; by default codes.npz.")
-def encode(model: str, data: str, split: str, device: str, out: Path | None, seed: int, as_json: bool) -> None:
-    """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any."""
+def encode(
+    model: str, data: str, split: str, skip_bad: bool, device: str, out: Path | None, seed: int, as_json: bool
+) -> None:
+    """Write the posterior of each example of DATA: `loc` and `scale`, (n, latents), and `labels` if it has any.
+
+    Of lines and molecules the .npz has the `lines` too, in the same order.
+    """
     path = check_out(out, "codes.npz", ARRAYS)
     generator = load_generator(model, device)
-    dataset = load_like(data, generator)
+    lines = generator.fitted().vocabulary is not None
+    dataset = load_like(data, generator, skip_bad)
     part = dataset.part(split)
+    left = len(dataset.skipped)
+    if lines and skip_bad:
+        part, readable = readable_part(generator, part, dataset)
+        left += int((~readable).sum())
     q = generator.encode(part.x, told_of(generator, dataset, part))
     arrays = {"loc": q.mean.numpy(), "scale": q.stddev.numpy()}
     if part.labels is not None:
         arrays["labels"] = part.labels
+    if lines:
+        arrays["lines"] = part.x
     write_arrays(path, **arrays)
-    say(
-        {"out": str(path), "n": len(part), "latent_dim": arrays["loc"].shape[1]},
-        as_json,
-        f"{len(part)} codes in {path}",
-    )
+    result = {"out": str(path), "n": len(part), "latent_dim": arrays["loc"].shape[1]}
+    said = f"; {left} left out" if left else ""
+    say(result | ({"left_out": left} if lines else {}), as_json, f"{len(part)} codes in {path}{said}")
 
 
 @click.command()

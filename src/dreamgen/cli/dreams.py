@@ -20,6 +20,8 @@ from dreamgen.cli.output import is_array, write_examples
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 
+_SHOWN = 50  # pictures that are reconstructed, where no number is asked for
+
 
 @click.command()
 @click.argument("model")
@@ -90,8 +92,12 @@ def dream(
 @click.command()
 @click.argument("model")
 @click.argument("data")
-@click.option("-n", "n", type=click.IntRange(1), default=50, show_default=True, help="How many examples.")
-@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@click.option("-n", "n", type=click.IntRange(1), help="How many examples; by default 50, of lines and molecules all.")
+@click.option(
+    "--split",
+    type=click.Choice(["test", "train", "all"]),
+    help="Which part; by default test, if any; of a file of lines or molecules all.",
+)
 @click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")
 @device_option
 @common_options(
@@ -101,7 +107,7 @@ def dream(
 def reconstruct(
     model: str,
     data: str,
-    n: int,
+    n: int | None,
     split: str | None,
     sample: bool,
     device: str,
@@ -111,8 +117,8 @@ def reconstruct(
 ) -> None:
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back.
 
-    Of lines and molecules it is said how many come back exactly. A text file has one for each of DATA's, blank where
-    MODEL could not read it; a table has both.
+    Of lines and molecules it is said how many come back exactly; what is no molecule is left out and counted. A text
+    file has a line for each of the others, blank where MODEL could not read it; a table has both.
     """
     import numpy as np
 
@@ -121,10 +127,12 @@ def reconstruct(
 
     generator = load_generator(model, device)
     path = place_for(out, generator, "reconstructions")
-    dataset = load_like(data, generator)
-    part = split or ("test" if len(dataset.test) else "train")
-    rows = dataset.part(part)[:n]
-    if generator.fitted().vocabulary:
+    lines = generator.fitted().vocabulary is not None
+    dataset = load_like(data, generator, skip_bad=lines)
+    whole = lines and not dataset.official_split
+    part = split or ("all" if whole else "test" if len(dataset.test) else "train")
+    rows = dataset.part(part)[: n if lines else n or _SHOWN]
+    if lines:
         result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample)
         say({"out": str(path), "split": part, **result}, as_json, text)
         return

@@ -64,10 +64,10 @@ def evaluate(
     if out:
         check_out(out, "report.json", (".json",))
     generator = load_generator(model, device)
-    dataset = load_like(data, generator)
+    lines, unreadable = generator.fitted().vocabulary is not None, 0
+    dataset = load_like(data, generator, skip_bad=lines)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:limit]
-    lines, unreadable = generator.fitted().vocabulary is not None, 0
     if lines:
         rows, readable = readable_part(generator, rows, dataset)
         unreadable = int((~readable).sum())
@@ -87,7 +87,11 @@ def evaluate(
         )
     report = {"model": model, "data": dataset.name, **report}
     if lines:
-        report |= {"unreadable": unreadable, **_of_lines(generator, dataset, rows, dreams, seed)}
+        report |= {"unreadable": unreadable, "skipped": len(dataset.skipped), **_of_lines(generator, dataset, rows)}
+        if dreams and held_by(generator.fitted()) == "molecules":
+            with counting("molecules measured") as watch:
+                real = dataset.part(part).x.tolist()  # also those beyond --limit: likeness depends on their number
+                report["molecules"] = dream_figures(generator, dreams, dataset, real, seed, watch)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 
@@ -101,18 +105,11 @@ def evaluate(
     say(report, as_json, table(report))
 
 
-def _of_lines(
-    generator: "DreamGenerator", dataset: "Dataset", rows: "Examples", dreams: int, seed: int
-) -> dict[str, Any]:
-    """What is asked of lines alone: whether they come back, and, of molecules, readings and dreams."""
-    lines = rows.x.tolist()
-    found: dict[str, Any] = {"exact": exact_share(generator, lines, told_of(generator, dataset, rows))}
-    if errors := reading_errors(generator, rows, dataset):
-        found["mean_absolute_error"] = errors
-    if held_by(generator.fitted()) == "molecules" and dreams:
-        with counting("molecules measured") as watch:
-            found["molecules"] = dream_figures(generator, dreams, dataset, lines, seed, watch)
-    return found
+def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples") -> dict[str, Any]:
+    """What is asked of lines alone: whether they come back, and how well properties are read off their codes."""
+    found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told_of(generator, dataset, rows))}
+    errors = reading_errors(generator, rows, dataset)
+    return found | ({"mean_absolute_error": errors} if errors else {})
 
 
 @contextlib.contextmanager

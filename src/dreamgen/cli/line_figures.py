@@ -42,7 +42,7 @@ def reconstruct_lines(
     else:
         write_lines(path, [line or "" for line in again])
     share = sum(exact) / len(read)
-    result = {"n": len(rows), "unreadable": len(rows) - len(read), "exact": share}
+    result = {"n": len(rows), "unreadable": len(rows) - len(read), "skipped": len(dataset.skipped), "exact": share}
     left = f"; {result['unreadable']} could not be read" if result["unreadable"] else ""
     return result, f"{len(read)} reconstructions in {path}; {share:.1%} are exact{left}"
 

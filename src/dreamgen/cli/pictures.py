@@ -79,10 +79,11 @@ def say_notes(dataset: "Dataset", start: int = 0) -> None:
         click.echo(f"dreamgen: {dataset.name}: {note}", err=True)
 
 
-def load_like(data: str, generator: "DreamGenerator") -> "Dataset":
+def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) -> "Dataset":
     """A data set for a model, brought to what it was trained on.
 
     Pictures get the size that those of the training were brought to, molecules the properties that the model is told.
+    With `skip_bad`, lines and molecules that are bad are left out, which is said on stderr.
     """
     from dreamgen.data import NAMED_SETS, holds, load_data
     from dreamgen.data.described import describe
@@ -91,8 +92,11 @@ def load_like(data: str, generator: "DreamGenerator") -> "Dataset":
     named = NAMED_SETS.get(data)
     sized = named.size is not None if named else os.path.isdir(data)  # noqa: PTH112 - any name is answered
     saved = generator.fitted()
+    lines = saved.vocabulary is not None and holds(data) != "pictures"
     with counting("examples read") as watch:
-        dataset = load_data(data, size=size if sized else None, watch=watch)
+        dataset = load_data(data, size=size if sized else None, skip_bad=skip_bad and lines, watch=watch)
+    if skip_bad and lines:
+        say_notes(dataset)
     if (dataset.rows.x.dtype.kind == "U") != (saved.vocabulary is not None):
         expected = saved.vocabulary.holds if saved.vocabulary else "numbers"
         raise DataError(f"{data} holds {holds(data)}: expected {expected}, which the model was trained on")

@@ -66,11 +66,11 @@ def project(
 
     path = check_out(out, "projection.png", (*ARRAYS[:1], ".png", ".jpg", ".jpeg", ".webp"))
     generator = load_generator(model, device)
-    dataset = load_like(data, generator)
+    lines = generator.fitted().vocabulary is not None
+    dataset = load_like(data, generator, skip_bad=lines)
     part = split or ("test" if len(dataset.test) else "train")
     examples = dataset.part(part)
     examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]
-    lines = generator.fitted().vocabulary is not None
     values, labels = None, None
     classes: tuple[str, ...] = ()
     if lines:
