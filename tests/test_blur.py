@@ -50,12 +50,12 @@ def test_a_blurred_code_is_the_code_and_noise() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_a_share_of_the_rows_is_blurred_evenly_over_the_levels(share: float) -> None:
+def test_a_share_of_the_rows_is_blurred_and_the_noise_is_even(share: float) -> None:
     levels = Blur(share).levels(50_000, StepNoise(0))
     assert levels.shape == (50_000, 1)
     assert (levels > 0).float().mean().item() == pytest.approx(share, abs=0.01)
     if share:
-        above = levels[levels > 0]
+        above = levels[levels > 0].square()
         assert above.mean().item() == pytest.approx(0.5, abs=0.01)
         assert 0 <= above.min() < 0.01 < 0.99 < above.max() <= 1
 

@@ -42,9 +42,9 @@ class Blur:
         self.share, self.dream = share, dream
 
     def levels(self, rows: int, noise: Noise) -> Tensor:
-        """Levels for the rows of a training step, (rows, 1)."""
+        """Levels for the rows of a training step, (rows, 1): the noise's share t² of a code is even over 0 to 1."""
         uniform = noise.uniform((1, rows, 1))[0]
-        return (1 - (1 - uniform) / self.share).clamp(min=0) if self.share else torch.zeros_like(uniform)
+        return (1 - (1 - uniform) / self.share).clamp(min=0).sqrt() if self.share else torch.zeros_like(uniform)
 
 
 def blurred(q: Distribution, level: Tensor) -> Normal:
