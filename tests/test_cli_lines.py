@@ -205,6 +205,18 @@ def test_dreams_of_what_is_given(run: Run, molecule_folder: Path) -> None:
     assert "expected a number" in run("dream", molecule_folder, "--given", "logP=high")[2]
 
 
+def test_a_conditional_model_is_told_what_is_computed(run: Run, molecules: list[str]) -> None:
+    Path("drugs.smi").write_text("\n".join(molecules[:100]))
+    ok(run("train", "drugs.smi", *SMALL, "--epochs", 1, "-o", 'context=["logP"]', "--out", "RUN", "--json"))
+    ok(run("dream", "RUN", "-n", 3, "--given", "logP=1", "--out", "d.csv", "--json"))
+    assert "logP" in rows_in("d.csv")[0]
+    assert ok(run("reconstruct", "RUN", "drugs.smi", "--json"))["n"] == 100
+    report = ok(run("evaluate", "RUN", "drugs.smi", "--samples", 1, "--dreams", 0, "--json"))
+    assert report["mean_absolute_error"]["logP"] > 0
+    assert "logP is not given" in run("morph", "RUN", "CCO", "CCN")[2]
+    assert ok(run("morph", "RUN", molecules[0], molecules[1], "--given", "logP=1", "--json"))["steps"] == 11
+
+
 def test_words_are_dreamt_as_lines(run: Run, word_folder: Path) -> None:
     assert ok(run("dream", word_folder, "-n", 5, "--seed", 1, "--json"))["out"] == "dreams.txt"
     assert len(lines_in("dreams.txt")) == 5

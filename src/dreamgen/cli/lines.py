@@ -117,7 +117,7 @@ def write_structures(
 def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Columns:
     """What is known of lines, by name, (n,): each property of the model computed, if it can be, and as it is read.
 
-    NaN where a line is no molecule, or one that the model cannot read.
+    NaN where a line is no molecule, or one that the model cannot read. A conditional model reads nothing here.
     """
     import numpy as np
 
@@ -128,7 +128,8 @@ def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Column
     known = [name for name in names if name in PROPERTIES] if held_by(saved) == "molecules" else []
     computed = properties_of(lines, known)
     told: dict[str, Any] = {name: computed[:, column].tolist() for column, name in enumerate(known)}
-    readable = generator.can_read(list(lines)) if names else np.zeros(len(lines), bool)
+    asked = names and not saved.context  # what a conditional model would be told of its dreams is not at hand
+    readable = generator.can_read(list(lines)) if asked else np.zeros(len(lines), bool)
     if readable.any():
         for name, values in generator.read(
             [line for line, good in zip(lines, readable, strict=True) if good]
