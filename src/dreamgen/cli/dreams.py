@@ -26,7 +26,11 @@ _SHOWN = 50  # pictures that are reconstructed, where no number is asked for
 @click.command()
 @click.argument("model")
 @click.option("-n", "n", type=click.IntRange(1), default=64, show_default=True, help="How many.")
-@click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")
+@click.option(
+    "--sample/--likeliest",
+    default=None,
+    help="Draw each pixel or token, or take the mean or likeliest; lines from blurred codes are drawn by default.",
+)
 @click.option(
     "--mixture",
     type=click.IntRange(0, 10_000),
@@ -46,7 +50,7 @@ _SHOWN = 50  # pictures that are reconstructed, where no number is asked for
 def dream(
     model: str,
     n: int,
-    sample: bool,
+    sample: bool | None,
     mixture: int | None,
     given: tuple[str, ...],
     label: str | None,

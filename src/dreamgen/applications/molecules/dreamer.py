@@ -100,7 +100,7 @@ class MoleculeDreamer:
         *,
         seed: int | None = None,
         given: Given | None = None,
-        sample: bool = False,
+        sample: bool | None = None,
         unique: bool = False,
     ) -> list[str]:
         """n new molecules as SMILES.
@@ -109,7 +109,7 @@ class MoleculeDreamer:
             n: how many.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             given: properties that they are likely to have, such as {"logP": 3}, and what a conditional model is told.
-            sample: draw each token instead of taking the likeliest.
+            sample: draw each token instead of taking the likeliest; None: only from blurred codes.
             unique: different molecules only, and nothing that is none, as may be of a model that writes SMILES
                 letter by letter; dreams go on until there are n.
 
