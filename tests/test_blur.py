@@ -11,7 +11,7 @@ from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.dreaming import dream_codes, dream_level
 from dreamgen.errors import SettingsError
-from dreamgen.models.blur import Blur, blurred
+from dreamgen.models.blur import Blur, blurred, sharpened
 
 LINES = [f"{word} {number}" for number in range(30) for word in ("alpha", "beta", "gamma")]
 SETTINGS = {
@@ -74,6 +74,15 @@ def test_the_decoder_is_told_the_level() -> None:
     plain = model.decoder(z).mean
     torch.testing.assert_close(plain, model.decoder(z, level=torch.zeros(4, 1)).mean)
     assert not torch.allclose(plain, model.decoder(z, level=torch.ones(4, 1)).mean)
+
+
+def test_the_best_guess_of_a_sharp_code_has_the_least_error() -> None:
+    noise, level = StepNoise(0), torch.tensor([[0.6]])
+    z = noise.normal((50_000, 1, 1))
+    seen = 0.8 * z + 0.6 * noise.normal((50_000, 1, 1))
+    slope = (z * seen).mean() / seen.square().mean()
+    torch.testing.assert_close(sharpened(seen, level), slope * seen, atol=0.02, rtol=0.02)
+    assert (sharpened(seen, torch.ones(1, 1)) == 0).all()
 
 
 def test_dreams_are_drawn_from_blurred_codes(generator: DreamGenerator) -> None:

@@ -54,3 +54,11 @@ def blurred(q: Distribution, level: Tensor) -> Normal:
     kept = 1 - level.square()
     scale = (kept * q.scale.square() + level.square()).sqrt()
     return Normal(kept.sqrt() * q.loc, scale, validate_args=False)
+
+
+def sharpened(z: Tensor, level: Tensor) -> Tensor:
+    """The mean of a code z_0 given z_t (..., B, D) at levels (B, 1), where codes are standard normal: √(1 - t²) z_t.
+
+    What a blurred code does not say is no noise to whoever reads it then, and at level 1 there is nothing to read.
+    """
+    return (1 - level.square()).clamp(min=0).sqrt() * z

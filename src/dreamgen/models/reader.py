@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from dreamgen.data.context import Context
 from dreamgen.distributions.bounded import at_least_float32, bound_log_variance
+from dreamgen.models.blur import sharpened
 from dreamgen.nn.mlp import trunk
 from dreamgen.registry import Registry
 
@@ -50,7 +51,7 @@ class Reader(nn.Module):
         """z (..., B, D), blurred to `level` (B, 1), to numbers (..., B, P) and deviations (..., B, fields)."""
         if self.told_level:
             level = z.new_zeros(z.shape[-2], 1) if level is None else level
-            z = torch.cat([z, level.expand(*z.shape[:-1], 1)], dim=-1)
+            z = torch.cat([sharpened(z, level), level.expand(*z.shape[:-1], 1)], dim=-1)
         h, log_variance = at_least_float32(self.out(self.layers(z))).split(
             [self.properties.width, len(self.properties.fields)], dim=-1
         )

@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Likelihood, Noise, draw
-from dreamgen.models.blur import Blur, blurred
+from dreamgen.models.blur import Blur, blurred, sharpened
 from dreamgen.models.reader import Reader
 from dreamgen.models.trace import Latent, Trace
 from dreamgen.nn import AbsentEncoder
@@ -36,7 +36,8 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """A network that reads latents, and a head that turns its output into p(x|z).
 
-    One that is told how blurred a code is takes the level as one more number of context.
+    One that is told how blurred a code is takes the level as one more number of context, and the code as it is best
+    guessed to have been.
     """
 
     def __init__(self, network: nn.Module, likelihood: Likelihood, told_level: bool = False) -> None:
@@ -49,6 +50,7 @@ class Decoder(nn.Module):
         """z (K, B, D), blurred to `level` (B, 1), 0 by default, to p(x|z), batch shape (K, B, *event)."""
         if self.told_level:
             level = z.new_zeros(z.shape[-2], 1) if level is None else level
+            z = sharpened(z, level)
             context = level if context is None else torch.cat([context, level], dim=-1)
         p: Distribution = self.likelihood(self.network(z, context))
         return p
