@@ -122,3 +122,13 @@ def test_bad_levels_are_refused() -> None:
             build_model(Settings(blur={"kind": "levels", **bad}), (2, 2))
     with pytest.raises(SettingsError, match="normal posterior"):
         blurred(Delta(torch.zeros(2, 3)), torch.ones(2, 1))
+
+
+def test_a_decoder_leaves_with_its_levels(tmp_path: Path) -> None:
+    from dreamgen.export import export_decoder
+
+    x = (np.random.default_rng(0).random((60, 3, 3)) < 0.5).astype(np.float32)
+    made = DreamGenerator(3, 16, blur="levels", batch_size=20, epochs=2, random_state=0).fit(x)
+    export_decoder(made, tmp_path / "decoder")
+    again = DreamGenerator.load(tmp_path / "decoder")
+    np.testing.assert_array_equal(again.dream(9, seed=2), made.dream(9, seed=2))

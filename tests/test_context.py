@@ -293,5 +293,5 @@ def test_a_classifiers_loss_is_the_cross_entropy_of_its_fields() -> None:
     for i in range(6):
         expected = log_loss([given["label"][i]], p[i : i + 1, :3] / p[i, :3].sum(), labels=[0, 1, 2])
         expected += log_loss([given["Smiling"][i]], [[1 - p[i, 3], p[i, 3]]], labels=[0, 1])
-        expected += 0.5 * (h[i, 4].item() - told[i, 4].item()) ** 2
+        expected += 0.5 * (h[i, 4].item() - told[i, 4].item()) ** 2 + 0.5 * np.log(2 * np.pi)
         assert found[i].item() == pytest.approx(expected, abs=1e-5)

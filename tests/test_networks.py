@@ -34,8 +34,10 @@ SMALL: dict[str, dict[str, Any]] = {
     "columns": {"hidden": [7]},
     "conv": {"channels": [4, 6, 8]},
     "residual": {"channels": [4, 6, 8]},
+    "recurrent": {"units": 4, "embedding": 3},
 }
-MASKED = [name for name in ENCODERS if name not in ("absent", "columns")]
+MASKED = [name for name in ENCODERS if name not in ("absent", "columns", "recurrent")]
+SYMBOLS = 5
 PICTURES = ["conv", "residual"]
 
 every_encoder = pytest.mark.parametrize("kind", [name for name in ENCODERS if name != "absent"])
@@ -44,12 +46,12 @@ of_pictures = pytest.mark.parametrize("kind", PICTURES)
 
 
 def shape_for(kind: str) -> tuple[int, ...]:
-    return (len(COLUMNS),) if kind == "columns" else (9, 6, 3)
+    return {"columns": (len(COLUMNS),), "recurrent": (9,)}.get(kind, (9, 6, 3))
 
 
 def encoder(kind: str, shape: tuple[int, ...], context_dim: int = C, **arguments: Any) -> Any:
     torch.manual_seed(0)
-    given = {"event_shape": shape, "context_dim": context_dim, "hidden": [7], "columns": COLUMNS}
+    given = {"event_shape": shape, "context_dim": context_dim, "hidden": [7], "columns": COLUMNS, "symbols": SYMBOLS}
     return ENCODERS.build({"kind": kind, **SMALL[kind], **arguments}, **given)
 
 
@@ -69,6 +71,8 @@ def pictures(shape: tuple[int, ...], context_dim: int = C, n: int = B) -> Batch:
 def test_an_encoder(kind: str) -> None:
     shape = shape_for(kind)
     network, batch = encoder(kind, shape), pictures(shape)
+    if kind == "recurrent":
+        batch = dataclasses.replace(batch, x=(SYMBOLS * batch.x).floor())
     features = network(batch)
     assert features.shape == (B, network.features)
     assert torch.equal(network(batch), features)

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dreamgen.data import Batch
 from dreamgen.distributions import StepNoise, draw
+from dreamgen.dreaming import dream_level
 from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel
 
@@ -26,10 +27,11 @@ class DecoderMean(Part):
         _need_no_context(saved)
         self.decoder = saved.model.decoder
         self.unit_range = saved.unit_range
+        self.level = dream_level(saved)
 
     def forward(self, z: Tensor) -> Tensor:
-        """z (B, D) to (B, *event)."""
-        mean: Tensor = self.decoder(z).mean
+        """z (B, D), as blurred as those of dreams, to (B, *event)."""
+        mean: Tensor = self.decoder(z, None, self.level * torch.ones_like(z[:, :1]) if self.level else None).mean
         return mean.clamp(0, 1) if self.unit_range else mean
 
 

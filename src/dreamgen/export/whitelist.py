@@ -42,6 +42,7 @@ MAY_LEAVE = {
     "settings.binarise": "whether the decoder's means are chances of 0 or 1",
     "settings.model": "which shape of model it is",
     "settings.context": "what the decoder is told",
+    "settings.blur": "how blurred the codes of dreams are, which the decoder is told",
     "settings.augment": "how the decoder was trained",
     "settings.masking": "how the decoder was trained",
     "settings.validation": "how the decoder was trained: a share, not which rows",
