@@ -1,0 +1,1 @@
+"""What a model of molecules is for: to improve them."""
