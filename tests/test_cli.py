@@ -223,7 +223,7 @@ BAD = [
     (("train", "folder"), 3, "holds no images"),
     (("train", "bright.npy"), 3, "expected values in [0, 1], got [0, 300]"),
     (("train", "nan.npy"), 3, "NaN or infinity in 1 of 30 rows, the first is row 7"),
-    (("train", "text.txt"), 3, "expected .npy, .npz or a folder of images"),
+    (("train", "text.doc"), 3, "expected .npy, .npz, .txt, .smi, .csv with a column smiles, or a folder"),
     (("train", "pickled.npz"), 3, "pickled objects"),
     (("reconstruct", "MODEL", "bytes.npy"), 3, "expected rows of shape (8, 8), got (4, 4)"),
     (("morph", "MODEL", "digits:0", "digits:99999"), 3, "expected a row from 0 to"),
@@ -253,7 +253,7 @@ def test_bad_input_is_one_line_and_an_exit_code(
 ) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.npy").touch()
-    (tmp_path / "text.txt").write_text("hello")
+    (tmp_path / "text.doc").write_text("hello")
     bright = np.zeros((30, 4, 4))
     bright[0, 0, 0] = 300
     np.save(tmp_path / "bright.npy", bright)

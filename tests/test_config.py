@@ -22,7 +22,7 @@ from dreamgen.nn import DECODERS, ENCODERS
 from dreamgen.objectives.schedules import SCHEDULES
 from dreamgen.recipes import RECIPES, find_settings
 from dreamgen.registry import Registry, nearest
-from told import context_of
+from told import context_of, read_of
 
 # Settings
 
@@ -228,7 +228,9 @@ def test_every_recipe_names_parts_that_exist(name: str) -> None:
     recipe = RECIPES[name]
     columns = (ColumnShape(levels=3), ColumnShape()) if recipe.settings.likelihood == "columns" else ()
     shape = (len(columns),) if columns else (16, 16)
-    model = build_model(recipe.settings, shape, context_of(recipe.settings), 0, columns)
+    lines = recipe.settings.language != "none"
+    told, read, symbols = context_of(recipe.settings), read_of(recipe.settings), 5 if lines else 0
+    model = build_model(recipe.settings, (9,) if lines else shape, told, 0, columns, read, symbols)
     assert sum(p.numel() for p in model.parameters()) > 0
     assert recipe.about
     assert not recipe.paper or "https://" in recipe.paper

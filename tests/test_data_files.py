@@ -401,10 +401,10 @@ def test_a_name_longer_than_any_file_is_refused() -> None:
         load_data("a" * 5000)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a", "a.pkl", "a.pt"])
+@pytest.mark.parametrize("name", ["a.tsv", "a", "a.pkl", "a.pt"])
 def test_unknown_kind_of_file_is_refused_with_what_is_expected(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        DataError, match=r"expected \.npy, \.npz or a folder of images, got (\.csv|no suffix|\.pkl|\.pt)"
+        DataError, match=r"expected \.npy, .*\.smi.* or a folder of images, got (\.tsv|no suffix|\.pkl|\.pt)"
     ):
         load_path(write(tmp_path / name, b"1,2,3\n"))
 

@@ -403,14 +403,18 @@ def test_digits_always_load(data: Path, cache: Path) -> None:
 
 
 def test_every_named_set_says_what_it_is_and_where_it_comes_from() -> None:
-    assert NAMED_SETS.keys() == {"mnist", "fashion_mnist", "omniglot", "faces", "digits", "shapes"}
+    pictures = {"mnist", "fashion_mnist", "omniglot", "faces", "digits", "shapes"}
+    pools = {"chembl", "qm9", "moleculenet_hiv", "moleculenet_muv", "drd2_pool", "zinc_qed_pool"}
+    assert NAMED_SETS.keys() == {*pictures, "zinc250k", *pools}
+    assert {name for name, known in NAMED_SETS.items() if known.holds == "pictures"} == pictures
     for name, known in NAMED_SETS.items():
         assert known.name == name
         assert known.about
         assert "\n" not in known.about
         assert all(len(sha) == 64 and int(sha, 16) for sha in known.files.values())
         assert known.mirror is None or known.mirror.endswith("/")
-        assert all(file.startswith(f"{name}/") for file in known.files)
+        folder = name if known.holds == "pictures" else known.holds
+        assert all(file.startswith(f"{folder}/") for file in known.files)
 
 
 # The real sets, where they are

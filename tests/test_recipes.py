@@ -18,9 +18,10 @@ from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.objectives import build_objective
 from dreamgen.recipes import find_settings
 from dreamgen.training.fit import fit_model
-from told import DREAMERS, PICTURES, READERS, context_of, fit_arguments, given_of, told
+from told import DREAMERS, LINES, PICTURES, READERS, context_of, fit_arguments, given_of, read_of, told
 
 B, SHAPE = 6, (8, 8)
+PLACES, SYMBOLS = 9, 7  # of lines
 
 OF_PICTURES = ("conv", "residual")
 
@@ -42,15 +43,21 @@ def of_table(name: str) -> bool:
 
 
 def shape_of(name: str) -> tuple[int, ...]:
-    return (len(COLUMNS),) if of_table(name) else SHAPE
+    return (len(COLUMNS),) if of_table(name) else (PLACES,) if name in LINES else SHAPE
 
 
 def build(name: str, settings: Settings) -> VAE:
-    return build_model(settings, shape_of(name), context_of(settings), 0, COLUMNS if of_table(name) else ())
+    columns, symbols = COLUMNS if of_table(name) else (), SYMBOLS if name in LINES else 0
+    return build_model(settings, shape_of(name), context_of(settings), 0, columns, read_of(settings), symbols)
 
 
 def rows(name: str, digits: Dataset, n: int = B) -> Batch:
-    """Pictures, or rows of a table with gaps whose columns have to do with each other."""
+    """Pictures, lines, or rows of a table with gaps whose columns have to do with each other."""
+    if name in LINES:
+        tokens = (StepNoise("tokens").uniform((1, n, PLACES))[0] * SYMBOLS).floor()
+        read = read_of(RECIPES[name].settings)
+        known = None if read is None else tokens[:, :1].expand(n, read.width) / SYMBOLS
+        return Batch(torch.cat([tokens[:, :-1], torch.zeros(n, 1)], dim=1), properties=known)
     if not of_table(name):
         pictures = as_float(torch.from_numpy(digits.train.x[:n].copy()))
         return Batch(pictures, context=told(RECIPES[name].settings, n))
@@ -79,6 +86,7 @@ def small(name: str) -> Settings:
     settings = RECIPES[name].settings
     return settings.replace(
         hidden_dim=16,
+        likelihood=thin(settings.likelihood),
         latent_dim=3,
         epochs=2,
         batch_size=32,
@@ -91,7 +99,9 @@ def small(name: str) -> Settings:
 def thin(part: Part) -> Part:
     """A network whose width `hidden_dim` does not set, made small."""
     named = part if isinstance(part, dict) else {"kind": part}
-    return {**named, "channels": [24, 32]} if named["kind"] in OF_PICTURES else part
+    if named["kind"] in OF_PICTURES:
+        return {**named, "channels": [24, 32]}
+    return {**named, "units": 12} if named["kind"] == "recurrent" else part
 
 
 def binary(x: torch.Tensor) -> torch.Tensor:
@@ -159,6 +169,27 @@ def test_training_lowers_the_loss_and_a_saved_model_is_the_same(name: str, digit
     given = given_of(settings, len(digits.test))
     np.testing.assert_array_equal(again.transform(digits.test.x, given), generator.transform(digits.test.x, given))
     assert again.get_params() == {**generator.get_params(), "epochs": 4}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_training_on_lines_lowers_the_loss_and_a_saved_model_is_the_same(name: str, tmp_path: Path) -> None:
+    settings = small(name).replace(epochs=6, language="characters", mixture=2)
+    lines = [f"{word} {number}" for number in range(30) for word in ("CCO", "c1ccccc1", "CC(=O)N")]
+    read = (
+        {}
+        if settings.properties == "none"
+        else {p: [float(len(line)) for line in lines] for p in settings.properties}
+    )
+    generator = DreamGenerator.from_settings(settings, random_state=3).fit(lines, attributes=read)
+    losses = [record["distortion"] for record in generator.history]
+    assert losses[-1] < losses[0]
+    generator.save(tmp_path / "model")
+    again = DreamGenerator.load(tmp_path / "model")
+    for sample in (True, False):
+        dreams = again.dream(5, seed=1, sample=sample)
+        assert dreams.dtype.kind == "U"
+        np.testing.assert_array_equal(dreams, generator.dream(5, seed=1, sample=sample))
+    np.testing.assert_array_equal(again.transform(lines[:9]), generator.transform(lines[:9]))
 
 
 @every_recipe

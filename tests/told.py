@@ -38,6 +38,13 @@ def fit_arguments(settings: Settings, n: int) -> dict[str, Any]:
     return {"y": given.pop("label", None), "attributes": given}
 
 
+def read_of(settings: Settings) -> Context | None:
+    """The properties that are read off codes: each a number."""
+    if settings.properties == "none":
+        return None
+    return Context(tuple(Field(name, "number") for name in settings.properties))
+
+
 def _is_dreamer(settings: Settings) -> bool:
     kind = settings.model["kind"] if isinstance(settings.model, dict) else settings.model
     return kind != "classifier"
@@ -49,5 +56,8 @@ READERS = [name for name, recipe in RECIPES.items() if recipe.settings.encoder !
 DREAMERS = [name for name in READERS if _is_dreamer(RECIPES[name].settings)]
 """Recipes of models that read and dream, tables among them."""
 
-PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns"]
+LINES = [name for name in DREAMERS if RECIPES[name].settings.language != "none"]
+"""Those of lines of text."""
+
+PICTURES = [name for name in DREAMERS if RECIPES[name].settings.likelihood != "columns" and name not in LINES]
 """Those of pictures."""

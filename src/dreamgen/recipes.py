@@ -368,6 +368,41 @@ RECIPES["table"] = Recipe(
     "Adult: trained on its rows, tested on real ones, AUC .907 (real .927)",
 )
 
+# Lines of text: read in both directions, written one token after another with the code beside every step. Small
+# batches and a high rate; a light rate leaves room in the codes for every token, and a mixture finds where they lie.
+_LINES = Settings(
+    language="characters",
+    encoder={"kind": "recurrent", "units": 256},
+    likelihood={"kind": "recurrent", "units": 512},
+    hidden_dim=[],
+    latent_dim=64,
+    beta={"kind": "linear", "stop": 0.1, "steps": 3000},
+    mixture=50,
+    validation=0.01,
+    batch_size=128,
+    learning_rate=4e-3,
+    optimizer={"kind": "adam", "beta2": 0.98, "clip": 5.0},
+    epochs=20,
+    precision="auto",
+)
+RECIPES["sequence"] = Recipe(
+    "any file of lines, letter by letter: names, tunes, words",
+    _LINES,
+    "Generating Sentences from a Continuous Space, 2015, https://arxiv.org/abs/1511.06349",
+)
+RECIPES["molecule"] = Recipe(
+    "molecules in SELFIES, and properties read off their codes: `dreamgen train zinc250k`",
+    _LINES.replace(language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"]),
+    "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
+    "https://arxiv.org/abs/1610.02415",
+)
+RECIPES["molecule-smiles"] = Recipe(
+    "the same in SMILES, where not every row of symbols is a molecule",
+    RECIPES["molecule"].settings.replace(language="smiles"),
+    "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models, 2018, "
+    "https://arxiv.org/abs/1811.12823",
+)
+
 # A convolution for each halving, a little of every way in which a digit is written otherwise, and averaged weights.
 _JUDGE = Settings(
     model="classifier",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dreamgen.chemistry.conformers import shape_of
 from dreamgen.chemistry.extras import rdkit
-from dreamgen.chemistry.molecules import canonical, parse
+from dreamgen.chemistry.molecules import parse, written
 from dreamgen.chemistry.properties import qed, sa
 from dreamgen.workers import Watch, spread
 
@@ -132,7 +132,7 @@ def _check(text: str | None, conformer: bool) -> Check:
     alerts = alerts_of(mol)
     shape = shape_of(mol) if conformer else None
     return Check(
-        smiles=canonical(mol),
+        smiles=written(mol),
         valid=True,
         QED=qed(mol),
         SA=sa(mol),

@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
 
+LONGEST_PARSED = 4000
+"""Characters; on chains some times longer RDKit's search for the canonical order overflows the stack."""
+
+
 def parse(smiles: str | None) -> "Mol | None":
     """The molecule of a SMILES; None where there is none, and nothing is printed.
 
     A molecule has at least one atom, balanced rings and brackets, and passes RDKit's sanitisation: valences,
     kekulisation. A name behind the SMILES makes it none, for a model that writes "CCO )" wrote no molecule.
     """
-    if smiles is None:
+    if smiles is None or len(smiles) > LONGEST_PARSED:
         return None
     chem = rdkit("Chem")
     settings = chem.SmilesParserParams()
@@ -30,7 +34,7 @@ def parse_all(smiles: Iterable[str | None]) -> "list[Mol | None]":
     return [parse(text) for text in smiles]
 
 
-def canonical(mol: "Mol") -> str:
+def written(mol: "Mol") -> str:
     """RDKit's canonical SMILES, with stereochemistry."""
     text: str = rdkit("Chem").MolToSmiles(mol)
     return text

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dreamgen.chemistry.extras import rdkit
+from dreamgen.chemistry.molecules import LONGEST_PARSED, parse, written
 from dreamgen.errors import DataError, SettingsError
 
 LONGEST = 120
 """Characters of a molecule that a model learns, where no other number is asked for."""
-
-_PARSED = 4000  # characters; on chains some times longer RDKit's search for the canonical order overflows the stack
 
 
 def canonical(smiles: str) -> str | None:
@@ -22,8 +21,8 @@ def canonical(smiles: str) -> str | None:
 
     Equal molecules get equal texts, with the same RDKit. A mixture stays one.
     """
-    molecule = _parse(smiles)
-    return None if molecule is None else str(rdkit("Chem").MolToSmiles(molecule)) or None
+    molecule = parse(smiles)
+    return None if molecule is None else written(molecule)
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,10 @@ class Standard:
     largest_part: bool = False
 
     def __post_init__(self) -> None:
-        if not 1 <= self.longest <= _PARSED:
-            raise SettingsError(f"longest: expected from 1 to {_PARSED} characters of a molecule, got {self.longest}")
+        if not 1 <= self.longest <= LONGEST_PARSED:
+            raise SettingsError(
+                f"longest: expected from 1 to {LONGEST_PARSED} characters of a molecule, got {self.longest}"
+            )
 
     def __call__(self, text: str) -> str:
         """The canonical isomeric SMILES.
@@ -50,14 +51,12 @@ class Standard:
             DataError: the reason alone: "no molecule", "no atoms", "an atom that is not named (*)", "a mixture of 2
                 parts" or "longer than 120 characters".
         """
-        if len(text) > _PARSED:
+        if len(text) > LONGEST_PARSED:
             raise self._too_long()
-        molecule = _parse(text)
+        molecule = parse(text)
         if molecule is None:
-            raise DataError("no molecule")
-        if not molecule.GetNumAtoms():
-            raise DataError("no atoms")
-        smiles = str(rdkit("Chem").MolToSmiles(self._one_of(molecule)))
+            raise DataError("no molecule" if text else "no atoms")
+        smiles = written(self._one_of(molecule))
         if "*" in smiles:
             raise DataError("an atom that is not named (*)")
         if len(smiles) > self.longest:
@@ -73,8 +72,8 @@ class Standard:
         if not self.largest_part:
             raise DataError(f"a mixture of {n} parts")
         parts = chem.GetMolFrags(molecule, asMols=True)
-        written = [(-part.GetNumHeavyAtoms(), str(chem.MolToSmiles(part))) for part in parts]
-        return _parse(min(written, key=lambda one: (one[0], -len(one[1]), one[1]))[1])
+        found = [(-part.GetNumHeavyAtoms(), written(part)) for part in parts]
+        return parse(min(found, key=lambda one: (one[0], -len(one[1]), one[1]))[1])
 
     def _too_long(self) -> DataError:
         return DataError(f"longer than {self.longest} characters")
@@ -90,11 +89,3 @@ def _either(text: str, standard: Standard) -> tuple[str, str]:
         return standard(text), ""
     except DataError as error:
         return "", str(error)
-
-
-def _parse(text: str) -> Any:
-    """RDKit's molecule, sanitised, or None; without a word on stderr."""
-    if len(text) > _PARSED or not text.isascii() or any(character.isspace() for character in text):
-        return None  # RDKit takes what follows a space for a name
-    with rdkit("rdBase").BlockLogs():
-        return rdkit("Chem").MolFromSmiles(text)

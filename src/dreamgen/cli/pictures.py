@@ -35,7 +35,7 @@ def load_pictures(data: str, size: int | None = None, skip_bad: bool = False) ->
     """A data set, with a bar while its pictures are decoded, and what is to be said of it on stderr."""
     from dreamgen.data import load_data
 
-    with _decoding() as watch:
+    with counting("examples read") as watch:
         dataset = load_data(data, size=size, skip_bad=skip_bad, watch=watch)
     for note in dataset.notes:
         click.echo(f"dreamgen: {dataset.name}: {note}", err=True)
@@ -49,7 +49,7 @@ def load_like(data: str, generator: "DreamGenerator") -> "Dataset":
     size = _trained_size(generator)
     named = NAMED_SETS.get(data)
     sized = named.size is not None if named else os.path.isdir(data)  # noqa: PTH112 - any name is answered
-    with _decoding() as watch:
+    with counting("examples read") as watch:
         return load_data(data, size=size if sized else None, watch=watch)
 
 
@@ -90,15 +90,15 @@ def _trained_size(generator: "DreamGenerator") -> int | None:
 
 
 @contextlib.contextmanager
-def _decoding() -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr while pictures are decoded; silent where that is no terminal."""
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr of how many of how many are done; silent where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("decoding pictures"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, visible=False)
         yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

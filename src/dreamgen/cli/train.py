@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.pictures import load_pictures, reading_options
+from dreamgen.cli.pictures import counting, load_pictures, reading_options
 from dreamgen.errors import Interrupted
 
 if TYPE_CHECKING:
@@ -80,10 +80,13 @@ def train_on(
     dataset: "Dataset", settings: "Settings", out: Path, seed: int, device: str = "auto", resume: bool = False
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
+    from dreamgen.data.described import describe
     from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
 
     generator = DreamGenerator.from_settings(settings, device, seed)
+    with counting("molecules described") as watch:
+        dataset = describe(dataset, settings, watch)
     with stop_on_signal() as stop, progress() as on_record:
         started = time.perf_counter()
         try:
@@ -102,8 +105,9 @@ def train_on(
         seconds = time.perf_counter() - started
     saved = generator.saved_
     test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
-    if len(dataset.test) and saved.model.reads:
-        rows = generator.rows(dataset.test.x, told_of(generator, dataset, dataset.test))
+    tested = dataset.test[generator.can_read(dataset.test.x)] if len(dataset.test) else dataset.test
+    if len(tested) and saved.model.reads:
+        rows = generator.rows(tested.x, told_of(generator, dataset, tested))
         test = figures_of_test(saved.model, rows, generator.sees_binary)
     saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
     if dataset.size is not None:
@@ -114,7 +118,7 @@ def train_on(
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
     if saved.seconds is not None:
         saved.card["seconds"] = round(saved.seconds, 3)
-    saved.card |= {**test, "test_rows": len(dataset.test), "test_binarisation": binarisation}
+    saved.card |= {**test, "test_rows": len(tested), "test_binarisation": binarisation}
     generator.save(out)
     result = {
         "out": str(out),

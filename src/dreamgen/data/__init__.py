@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from dreamgen.data.dataset import Dataset, Examples
 from dreamgen.data.files import load_path
 from dreamgen.data.named import NAMED_SETS
-from dreamgen.data.reading import Reading, Watch, silent
+from dreamgen.data.reading import Reading, silent
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
+from dreamgen.workers import Watch
 
 if TYPE_CHECKING:
     from dreamgen.data.batch import Batch, as_float
@@ -27,22 +28,34 @@ def __getattr__(name: str) -> Any:
 
 
 def load_data(
-    name_or_path: str | Path, *, size: int | None = None, skip_bad: bool = False, watch: Watch = silent
+    name_or_path: str | Path,
+    *,
+    size: int | None = None,
+    skip_bad: bool = False,
+    watch: Watch = silent,
+    longest: int | None = None,
+    largest_part: bool = False,
 ) -> Dataset:
     """Load a data set.
 
     Args:
-        name_or_path: a named set (`mnist`, `fashion_mnist`, `omniglot`, `faces`, `digits`), or a path: .npy, .npz, a
-            folder of images, or one of CelebA (`img_align_celeba` with `list_attr_celeba.txt`).
+        name_or_path: a named set (`mnist`, `fashion_mnist`, `omniglot`, `faces`, `digits`, `zinc250k`, ...), or a
+            path: .npy, .npz, a folder of images, or one of CelebA (`img_align_celeba` with `list_attr_celeba.txt`);
+            lines of text (.txt, .abc); molecules (.smi, or .csv with a column `smiles` and properties beside it).
+            Lines and molecules may be gzipped (.smi.gz).
         size: side in pixels that the pictures of a folder, or faces, are brought to; None: they have one size, or 64
             for faces.
-        skip_bad: leave out pictures of theirs that cannot be read, and count them, in place of an error.
-        watch: told how many of how many pictures are decoded, as `watch(done, total)`.
+        skip_bad: leave out pictures, lines or molecules that are bad, and count them, in place of an error; named
+            sets of molecules are read so always.
+        watch: told how many of how many pictures or molecules are done, as `watch(done, total)`.
+        longest: characters that a line or a molecule may have; None: any of a line, 120 of a molecule.
+        largest_part: of a mixture, such as a salt, keep the molecule of most heavy atoms, in place of an error.
 
     Raises:
         DataError: it does not exist, cannot be read, or is not data; the text says expected and got.
+        SettingsError: molecules need RDKit, which is not installed.
     """
-    reading = Reading(size, skip_bad, watch)
+    reading = Reading(size, skip_bad, watch, longest, largest_part)
     if str(name_or_path) in NAMED_SETS:
         return NAMED_SETS[str(name_or_path)].load(reading)
     path = Path(name_or_path)

@@ -24,7 +24,7 @@ class Examples:
     """Examples and their labels.
 
     Attributes:
-        x: (n, *event), bytes 0..255 or float32.
+        x: (n, *event), bytes 0..255 or float32; or texts, (n,).
         labels: (n,) integers, or None.
         attributes: (n, A) numbers, 0 and 1 for no and yes, or None; their names are the data set's.
     """
@@ -58,7 +58,9 @@ class Dataset:
         attribute_names: names of the attributes, by column.
         size: side in pixels that pictures were brought to; None: they are as they were.
         notes: what was done to it, for a person.
-        skipped: what is wrong with each picture that was left out.
+        skipped: what is wrong with each picture, line or molecule that was left out.
+        is_validation: which rows the publisher set aside to choose between models by, (n,), none of the test part;
+            None: it set none aside.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Dataset:
     size: int | None = None
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    is_validation: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of_parts(cls, name: str, train: Examples, test: Examples, **facts: Any) -> "Dataset":
@@ -86,8 +89,16 @@ class Dataset:
 
     @cached_property
     def train(self) -> Examples:
-        """The rows to train on."""
-        return self.rows[_places(~self.is_test)]
+        """The rows to train on: neither of the test part nor of the validation part."""
+        apart = self.is_test if self.is_validation is None else self.is_test | self.is_validation
+        return self.rows[_places(~apart)]
+
+    @cached_property
+    def validation(self) -> Examples:
+        """The rows that the publisher set aside to choose between models by; empty for most sets."""
+        return self.rows[
+            np.zeros(len(self.rows), bool) if self.is_validation is None else _places(self.is_validation)
+        ]
 
     @cached_property
     def test(self) -> Examples:
@@ -109,8 +120,9 @@ class Dataset:
         return {name: known[name] for name in context.names}
 
     def part(self, split: str) -> Examples:
-        """`train`, `test` or `all`; raises DataError if that part is empty."""
-        part = {"all": self.rows, "train": self.train, "test": self.test}[split]
+        """`train`, `validation`, `test` or `all`; raises DataError if that part is empty."""
+        parts = {"all": self.rows, "train": self.train, "validation": self.validation, "test": self.test}
+        part = parts[split]
         if not len(part):
             raise DataError(f"{self.name} has {len(self.rows)} rows, too few for a {split} part")
         return part
@@ -121,6 +133,8 @@ class Dataset:
         digest = hashlib.sha256(f"{self.rows.x.shape} {self.rows.x.dtype.str};".encode())
         digest.update(np.ascontiguousarray(self.rows.x).data)
         digest.update(np.packbits(self.is_test).data)
+        if self.is_validation is not None:
+            digest.update(np.packbits(self.is_validation).data)
         return digest.hexdigest()
 
 

@@ -21,10 +21,10 @@ from dreamgen.data.dataset import Array
 from dreamgen.data.decoding import Piece, Sources, decode_pieces
 from dreamgen.data.framing import Framing
 from dreamgen.data.images import decode_image
-from dreamgen.data.reading import Watch
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes, writing
 from dreamgen.registry import check_type
+from dreamgen.workers import Watch
 
 _FORMAT = 1
 _BETWEEN = 4096  # pictures between two notes of what is safe

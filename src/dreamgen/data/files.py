@@ -1,4 +1,4 @@
-"""A user's own data: .npy, .npz, or a folder of images."""
+"""A user's own data: arrays, a folder of images, lines of text, or molecules."""
 
 from pathlib import Path
 
@@ -8,15 +8,27 @@ from dreamgen.data.arrays import as_examples, pick_array, read_arrays
 from dreamgen.data.celeba import find_celeba, read_celeba
 from dreamgen.data.dataset import Array, Dataset, Labels, split_by_content
 from dreamgen.data.images import read_folder
+from dreamgen.data.lines import kind, read_lines
+from dreamgen.data.molecules import read_molecules
 from dreamgen.data.pictures import read_sized_folder
 from dreamgen.data.reading import USUAL, Reading
 from dreamgen.errors import DataError
 
 _LARGEST_LABEL = 10_000
+_LINES = (".txt", ".abc")
+_MOLECULES = (".smi", ".smiles", ".csv")
+_KINDS = ".npy, .npz, .txt, .smi, .csv with a column smiles, or a folder of images"
 
 
 def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
-    """Load .npy, .npz, a folder of images, or one of CelebA; raises DataError."""
+    """Load .npy, .npz, lines (.txt, .abc), molecules (.smi, .csv), a folder of images, or one of CelebA.
+
+    Lines and molecules may be gzipped. Raises DataError.
+    """
+    texts = kind(path) in (*_LINES, *_MOLECULES) and not path.is_dir()
+    _refuse_options(path, reading, texts)
+    if texts:
+        return read_lines(path, reading) if kind(path) in _LINES else read_molecules(path, reading)
     if path.is_dir():
         if found := find_celeba(path):
             return read_celeba(found, reading)
@@ -29,7 +41,7 @@ def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
     if reading.size is not None or reading.skip_bad:
         raise DataError(f"{path}: --size and --skip-bad are for faces and for folders of pictures")
     if path.suffix not in (".npy", ".npz"):
-        raise DataError(f"{path}: expected .npy, .npz or a folder of images, got {path.suffix or 'no suffix'}")
+        raise DataError(f"{path}: expected {_KINDS}, got {path.suffix or 'no suffix'}")
     arrays = read_arrays(path)
     given = next((arrays.pop(name) for name in ("labels", "y", "label") if name in arrays), None)
     x = as_examples(pick_array(path, arrays, ("x", "images", "data", "X")), str(path))
@@ -39,6 +51,16 @@ def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
         raise DataError(f"{path}: expected {len(x)} labels, got shape {given.shape}")
     labels, classes = _number(given)
     return split_by_content(path.stem, x, labels, classes=classes, source=str(path))
+
+
+def _refuse_options(path: Path, reading: Reading, texts: bool) -> None:
+    """Raise DataError for what is asked for and cannot be done to such data."""
+    if texts and reading.size is not None:
+        raise DataError(f"{path}: --size is for faces and for folders of pictures")
+    if not texts and reading.longest is not None:
+        raise DataError(f"{path}: longest= is for lines and molecules")
+    if reading.largest_part and not (texts and kind(path) in _MOLECULES):
+        raise DataError(f"{path}: largest_part= is for molecules")
 
 
 def _number(labels: Array) -> tuple[Labels, tuple[str, ...]]:

@@ -17,6 +17,7 @@ from dreamgen.data.arrays import read_arrays
 from dreamgen.data.cache import cache_folder
 from dreamgen.data.celeba import SIZE, read_packed_faces
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
+from dreamgen.data.named_molecules import FILES, ZINC, read_pool, read_zinc
 from dreamgen.data.reading import USUAL, Reading
 from dreamgen.errors import DataError
 from dreamgen.files import check_regular
@@ -37,6 +38,7 @@ class NamedSet:
         mirror: where the files can be downloaded, without the folder; None: nowhere.
         read: makes the data set from the files' places.
         size: side in pixels that its pictures are brought to unless another is asked for; None: they have one.
+        holds: what its examples are, "pictures" or "molecules".
     """
 
     name: str
@@ -45,11 +47,15 @@ class NamedSet:
     mirror: str | None
     read: Callable[["NamedSet", Reading], Dataset]
     size: int | None = None
+    holds: str = "pictures"
 
     def load(self, reading: Reading = USUAL) -> Dataset:
         """Read the set; raises DataError with what to do if its files cannot be had, or have a size already."""
         if reading.size is not None and self.size is None:
-            raise DataError(f"{self.name} has pictures of one size: --size is for faces and for folders of pictures")
+            has = "pictures of one size" if self.holds == "pictures" else self.holds
+            raise DataError(f"{self.name} has {has}: --size is for faces and for folders of pictures")
+        if self.holds == "pictures" and (reading.longest is not None or reading.largest_part):
+            raise DataError(f"{self.name} has pictures: longest= and largest_part= are for molecules")
         return self.read(self, reading)
 
     def path(self, file: str) -> Path:
@@ -221,6 +227,15 @@ _ALL = (
     ),
     NamedSet("digits", "handwritten digits, 8x8 grey, 1,797, inside scikit-learn", {}, None, _read_digits),
     NamedSet("shapes", "squares, ellipses, hearts, drawn, 64x64 binary, 50,000 + 10,000", {}, None, _draw_shapes),
+    NamedSet(
+        "zinc250k",
+        "molecules for sale, up to 38 heavy atoms, 249,455 in three parts",
+        ZINC,
+        None,
+        read_zinc,
+        holds="molecules",
+    ),
+    *(NamedSet(name, about, {file: sha}, None, read_pool, holds="molecules") for name, about, file, sha in FILES),
 )
 
 NAMED_SETS: dict[str, NamedSet] = {named.name: named for named in _ALL}

@@ -1,12 +1,10 @@
 """How data is to be read, and what is said of what was left out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dreamgen.errors import DataError
-
-Watch = Callable[[int, int], None]
-"""Told how many of how many pictures or molecules are done."""
+from dreamgen.workers import Watch
 
 
 def silent(done: int, total: int) -> None:
@@ -46,6 +44,21 @@ def notes_of(skipped: Mapping[int, str], n: int, shown: int = 3, what: str = "pi
         return ()
     first = "; ".join(skipped[number] for number in sorted(skipped)[:shown])
     return (f"{len(skipped)} of {n} {what} left out: {first}{'; ...' if len(skipped) > shown else ''}",)
+
+
+def leave_out(bad: Mapping[int, str], n: int, reading: Reading, what: str) -> tuple[str, ...]:
+    """What is to be said of the bad ones of n lines or molecules, by number.
+
+    Raises:
+        DataError: there are some and they are not to be skipped, or there are no others; the first is named.
+    """
+    if bad and not reading.skip_bad:
+        raise DataError(
+            f"{bad[min(bad)]} ({len(bad)} of {n} {what} are bad); --skip-bad leaves such {what} out and counts them"
+        )
+    if len(bad) == n:
+        raise DataError(f"none of {n} {what} can be learnt from, the first because: {bad[min(bad)]}")
+    return notes_of(bad, n, what=what)
 
 
 def listed(names: Sequence[str], shown: int = 5) -> str:

@@ -16,7 +16,7 @@ from dreamgen.dreaming import decode_rows
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import encode_rows
-from dreamgen.inputs import codes_of, one_of, rows_of, tokens_of
+from dreamgen.inputs import codes_of, lines_of, one_of, rows_of, tokens_of
 from dreamgen.io import SavedModel
 from dreamgen.models import VAE
 
@@ -134,6 +134,16 @@ class Fitted(Estimator):
             return tokens_of(X, saved.vocabulary, saved.event_shape[0])
         likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
         return rows_of(X, saved.event_shape, likelihood)
+
+    def can_read(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Which rows of X the model can take, (n,): of lines, those that its tokens can write; of numbers all."""
+        saved = self.fitted()
+        if not saved.vocabulary:
+            return np.ones(len(np.asarray(X)), bool)
+        lines = lines_of(X)
+        readable = np.ones(len(lines), bool)
+        readable[list(saved.vocabulary.encode(lines, saved.event_shape[0])[1])] = False
+        return readable
 
     def rows(self, X: npt.ArrayLike, given: Given | None = None) -> Batch:
         """Rows as `prepare` gives them, with what a conditional model is told of them."""

@@ -1,0 +1,149 @@
+"""What codes of molecules are good for: reconstruction, dreams, properties, beside what is published.
+
+    python benchmarks/molecules.py                       the model that ships, a quarter of an hour
+    python benchmarks/molecules.py --quick               the same of fewer molecules, minutes
+    python benchmarks/molecules.py --model RUN --smiles RUN
+
+The published figures come from their papers and not from this run: chemical VAE and JT-VAE on ZINC250k (Junction Tree
+Variational Autoencoder for Molecular Graph Generation, 2018, https://arxiv.org/abs/1802.04364), the VAE of Molecular
+Sets (2018, https://arxiv.org/abs/1811.12823). What is measured here has the same for real molecules beside it.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dreamgen import DreamGenerator, load_data
+from dreamgen.chemistry.molecules import parse
+from dreamgen.chemistry.properties import properties_of
+from dreamgen.evaluation.molecules import measure
+
+LONGEST = 60  # characters of a molecule of ChEMBL
+PUBLISHED = {
+    "reconstructed": "44.6% chemical VAE, 76.7% JT-VAE",
+    "valid": "0.977 (MOSES VAE)",
+    "unique@10000": "0.998 (MOSES VAE)",
+    "novel": "0.695 (MOSES VAE)",
+}
+
+
+def reconstruction(generator: DreamGenerator, lines: list[str]) -> dict[str, float]:
+    """The share of molecules that come back from the posterior's mean; one that cannot be written does not."""
+    readable = [line for line, can in zip(lines, generator.can_read(lines), strict=True) if can]
+    again = generator.reconstruct(readable).tolist() if readable else []
+    exact = sum(a == b for a, b in zip(readable, again, strict=True))
+    share = exact / len(lines)
+    return {
+        "reconstructed": share,
+        "stderr": (share * (1 - share) / len(lines)) ** 0.5,
+        "molecules": len(lines),
+        "unwritable": len(lines) - len(readable),
+    }
+
+
+def property_errors(generator: DreamGenerator, lines: list[str]) -> dict[str, float]:
+    """The mean absolute error of each property that is read off the code, in its own unit."""
+    lines = [line for line, can in zip(lines, generator.can_read(lines), strict=True) if can]
+    read = generator.read(lines)
+    true = properties_of(lines, list(read))
+    return {name: float(np.abs(values - true[:, i]).mean()) for i, (name, values) in enumerate(read.items())}
+
+
+def wanted(generator: DreamGenerator, n: int) -> list[dict[str, float]]:
+    """Dreams of which a property is wanted: what they have."""
+    found = []
+    for name, values in {"logP": (0.0, 2.0, 4.0), "QED": (0.5, 0.9)}.items():
+        for value in values:
+            dreams = generator.dream(n, given={name: value}, seed=1).tolist()
+            has = properties_of(dreams, [name])[:, 0]
+            found.append({"property": name, "wanted": value, "mean": np.nanmean(has), "sd": np.nanstd(has)})
+    return found
+
+
+def run(model: str, smiles: str | None, quick: bool) -> dict[str, Any]:
+    """All figures, by section."""
+    generator, zinc, chembl = DreamGenerator.load(model), load_data("zinc250k"), load_data("chembl")
+    known, most = set(zinc.train.x.tolist()), 1000 if quick else None
+    test = zinc.test.x.tolist()[:most]
+    foreign = [s for s in chembl.rows.x.tolist() if len(s) <= LONGEST and s not in known][:most]
+    card = generator.saved_.card
+    seconds = card.get("seconds")
+    report: dict[str, Any] = {
+        "model": model,
+        "training": {
+            "epochs": card["epochs"],
+            "seconds": seconds,
+            "molecules_per_second": len(known) * card["epochs"] / seconds if seconds else None,
+            "rate": sum(card["rate_per_unit"]),
+            "active_units": card["active_units"],
+            "latent_dim": generator.saved_.settings.latent_dim,
+        },
+        "zinc_test": reconstruction(generator, test),
+        "chembl": reconstruction(generator, foreign),
+        "property_errors": property_errors(generator, test),
+        "wanted": wanted(generator, 50 if quick else 500),
+    }
+    started = time.perf_counter()
+    dreams = generator.dream(2000 if quick else 10_000, seed=1).tolist()
+    report["dreams_per_second"] = len(dreams) / (time.perf_counter() - started)
+    sample = 1000 if quick else 5000
+    report["dreams"] = measure(dreams, zinc.train.x.tolist(), zinc.test.x.tolist(), sample=sample, canonical=True)
+    if smiles is not None:
+        written = DreamGenerator.load(smiles).dream(len(dreams), seed=1).tolist()
+        report["smiles_valid"] = sum(parse(text) is not None for text in written) / len(written)
+    return report
+
+
+def table(report: dict[str, Any]) -> str:
+    """The same for a person."""
+    training, dreams, train = report["training"], report["dreams"]["dreams"], report["dreams"]["train"]
+    rows = [
+        ("ZINC test, reconstructed", f"{report['zinc_test']['reconstructed']:.1%}", PUBLISHED["reconstructed"]),
+        (f"ChEMBL to {LONGEST} characters, reconstructed", f"{report['chembl']['reconstructed']:.1%}", ""),
+        *((f"dreams, {name}", f"{dreams[name]:.4f}", PUBLISHED[name]) for name in ("valid", "unique@10000", "novel")),
+        *(
+            (f"dreams, {name}", f"{dreams[name]:.3f}", f"{train[name]:.3f} real")
+            for name in ("IntDiv1", "filters", "SNN", "Frag", "Scaf", "frechet")
+        ),
+        *(
+            (f"dreams, Wasserstein of {name}", f"{value:.3f}", f"{train['wasserstein'][name]:.3f} real")
+            for name, value in dreams["wasserstein"].items()
+        ),
+        *((f"{name} from the code, error", f"{value:.3f}", "") for name, value in report["property_errors"].items()),
+        *(
+            (f"{one['property']} {one['wanted']:g} wanted", f"{one['mean']:.2f} ± {one['sd']:.2f}", "")
+            for one in report["wanted"]
+        ),
+        ("rate, nats", f"{training['rate']:.1f}", ""),
+        ("active units", f"{training['active_units']} of {training['latent_dim']}", ""),
+        ("dreams a second", f"{report['dreams_per_second']:.0f}", ""),
+    ]
+    if training["seconds"]:
+        speed = f"{training['molecules_per_second']:.0f} molecules a second"
+        rows.append(("training", f"{training['seconds'] / 60:.0f} min", f"{training['epochs']} epochs, {speed}"))
+    if "smiles_valid" in report:
+        rows.append(("in SMILES, valid", f"{report['smiles_valid']:.4f}", "0.007 chemical VAE"))
+    width = max(len(name) for name, _, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value:>14}  {beside}".rstrip() for name, value, beside in rows)
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="zinc250k", help="a folder, or the model that ships")
+    parser.add_argument("--smiles", help="a model of recipe molecule-smiles, whose validity is asked")
+    parser.add_argument("--quick", action="store_true", help="fewer molecules")
+    parser.add_argument("--out", type=Path, help="also write the figures there, as JSON")
+    arguments = parser.parse_args()
+    report = run(arguments.model, arguments.smiles, arguments.quick)
+    if arguments.out:
+        arguments.out.write_text(json.dumps(report, indent=1))
+    print(table(report))
+
+
+if __name__ == "__main__":
+    main()
