@@ -19,7 +19,7 @@ from rdkit.Chem import AllChem
 
 from dreamgen.applications.molecules.oracle import Oracle
 from dreamgen.chemistry.fingerprints import fingerprints, similarities
-from dreamgen.chemistry.molecules import canonical, parse
+from dreamgen.chemistry.molecules import parse, written
 
 T = TypeVar("T")
 
@@ -30,7 +30,6 @@ PRESSURE = 0.25  # of the ranks: a parent of rank r has the chance ~ exp(-r / (P
 GENERATION = 20  # children that the oracle is asked for before the population is chosen anew
 _ATTEMPTS = 40  # children made for one that is new and within the wall, before the search is given up
 _TRIES = 10
-
 
 
 @dataclass
@@ -74,14 +73,14 @@ def search(start: str, oracle: Oracle, *, similarity: float, calls: int, atoms: 
     mol = parse(start)
     assert mol is not None
     most = max(atoms, mol.GetNumHeavyAtoms())
-    bits, first = fingerprints([mol]), canonical(mol)
+    bits, first = fingerprints([mol]), written(mol)
     population, seen = _Population([(sign * oracle(first), first, 1.0)]), {first}
     stale = 0
     while oracle.calls < calls and stale < _ATTEMPTS * GENERATION:
         asked = 0
         while asked < GENERATION and oracle.calls < calls and stale < _ATTEMPTS * GENERATION:
             child = _child(population, rng)
-            name = None if child is None else canonical(child)
+            name = None if child is None else written(child)
             if child is None or name is None or name in seen:
                 stale += 1
                 continue

@@ -43,7 +43,9 @@ class Guide:
         for name, weight in self.terms.items():
             field, values = properties[name], read[:, properties.columns[name]]
             # Of a class the number of the likeliest has no slope: the mean number has.
-            one = values @ torch.arange(values.shape[1], dtype=values.dtype) if field.kind == "class" else values[:, 0]
+            one = (
+                values @ torch.arange(values.shape[1], dtype=values.dtype) if field.kind == "class" else values[:, 0]
+            )
             total = total + weight * (one * field.scale if field.kind == "number" else one)
         return total
 

@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dreamgen.chemistry.molecules import canonical, parse
+from dreamgen.chemistry.molecules import parse, written
 from dreamgen.chemistry.properties import PROPERTIES
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
-
-PENALISED = ("penalised_logP", "penalised_logP_normalised")
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,10 @@ class Oracle:
         mol = parse(smiles)
         if mol is None:
             raise DataError(f"{smiles!r} is no molecule")
-        name = canonical(mol)
+        name = written(mol)
         if name not in self.answers:
-            self.answers[name] = self.goal.value(mol)
+            # A sum over atoms depends, in its last digits, on their order: that of the canonical text counts.
+            self.answers[name] = self.goal.value(mol if name == smiles else parse(name) or mol)
         return self.answers[name]
 
     def ask(self, several: Iterable[str]) -> list[float]:
