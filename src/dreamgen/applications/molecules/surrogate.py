@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 COUNTS = 512
+_ENVIRONMENTS = 20.0  # that two molecules may differ in before the linear kernel outweighs Tanimoto's
 _NOISE = 0.02  # of the residual, in units of its variance: what the kernel cannot tell apart
 
 
@@ -57,13 +58,14 @@ class Surrogate:
 
     def _kernel(self, a: Floats, b: Floats) -> Floats:
         near = _tanimoto(a > 0, b > 0)
-        return (a - self._centre) @ (b - self._centre).T / 20.0 + near
+        kernel: Floats = (a - self._centre) @ (b - self._centre).T / _ENVIRONMENTS + near
+        return kernel
 
     def expect(self, x: npt.ArrayLike, read: Floats) -> tuple[Floats, Floats]:
         """Means and standard deviations, (m,), of molecules with counts (m, F) and what the reader tells, (m,)."""
         a = np.asarray(x, np.float64)
         across = self._kernel(a, self._x)
-        own = np.square(a - self._centre).sum(1) / 20.0 + 1.0
+        own = np.square(a - self._centre).sum(1) / _ENVIRONMENTS + 1.0
         left = own - np.einsum("ij,jk,ik->i", across, self._inverse, across, optimize=True)
         deviation = np.sqrt(self._variance * np.maximum(left, 1e-9))
         return read + self._level + across @ self._weights, deviation
@@ -73,4 +75,5 @@ def _tanimoto(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> Floats:
     a, b = a.astype(np.float32), b.astype(np.float32)
     both = a @ b.T
     either = a.sum(1, keepdims=True) + b.sum(1) - both
-    return np.divide(both, either, out=np.ones_like(both), where=either > 0).astype(np.float64)
+    alike: Floats = np.divide(both, either, out=np.ones_like(both), where=either > 0).astype(np.float64)
+    return alike
