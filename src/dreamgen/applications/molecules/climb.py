@@ -32,7 +32,7 @@ from dreamgen.workers import Watch
 SIMILARITY, CALLS, ATOMS = 0.4, 500, 38
 
 _CALLS = 20  # of a start in each round
-_PATIENCE = 5  # rounds that find nothing new, after which a climb ends
+_PATIENCE = 10  # rounds that find nothing new, after which a climb ends
 _TOGETHER = 40  # starts that climb side by side, so that the networks see large batches
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Line = npt.NDArray[np.int64]
 Code = npt.NDArray[np.float32]
 
-PARENTS = 5  # molecules that a round goes on from
+_PARENTS = 8  # molecules that a round goes on from
+_EAGER = 6.0  # ranks over which the chance to be one of them falls by e; more where rounds found nothing new
 _POOL = 120  # candidates that wait for a call
 _BOLD = 0.5  # standard deviations that are added to what is expected
 
@@ -105,8 +106,13 @@ class Room:
                 raise DataError(f"{self.start} has no {self.oracle.goal.name} to improve")
 
     def parents(self) -> list[Candidate]:
-        """The best so far, the best first."""
-        return [self.asked[row] for row in np.argsort(-np.array(self.values), kind="stable")[:PARENTS]]
+        """The best so far, and others drawn by their ranks: the best alone soon have no new neighbours."""
+        ranked = np.argsort(-np.array(self.values), kind="stable")
+        chance = np.exp(-np.arange(len(ranked)) / (_EAGER * (1 + self.idle) ** 2))
+        # Of numbers -log(u) / p the smallest are a draw without repetition, where a chance may be as good as none.
+        drawn = self.rng.exponential(size=len(ranked)) / np.maximum(chance, 1e-300)
+        drawn[0] = -1
+        return [self.asked[row] for row in ranked[np.argsort(drawn, kind="stable")[:_PARENTS]]]
 
     def chosen(self, many: int) -> list[Candidate]:
         """Those of the pool that promise most, taken out of it."""
