@@ -32,7 +32,7 @@ from dreamgen.workers import Watch
 SIMILARITY, CALLS, ATOMS = 0.4, 500, 38
 
 _CALLS = 20  # of a start in each round
-_PATIENCE = 10  # rounds that find nothing new, after which a climb ends
+_PATIENCE = 10  # rounds in a row that find nothing new, after which a climb ends
 _TOGETHER = 40  # starts that climb side by side, so that the networks see large batches
 
 
@@ -124,9 +124,7 @@ def _round(saved: SavedModel, guide: Guide, rooms: Sequence[Room], calls: int) -
     found = _candidates(saved, guide, rooms, [[next(texts) for _ in lines] for lines in proposed])
     for room, new in zip(rooms, found, strict=True):
         room.pool += new
-        chosen = room.chosen(min(_CALLS, calls - room.oracle.calls))
-        room.idle = 0 if chosen else room.idle + 1
-        room.ask(chosen)
+        room.ask(room.chosen(min(_CALLS, calls - room.oracle.calls)))
 
 
 def _candidates(

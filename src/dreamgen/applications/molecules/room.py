@@ -22,7 +22,8 @@ Line = npt.NDArray[np.int64]
 Code = npt.NDArray[np.float32]
 
 _PARENTS = 8  # molecules that a round goes on from
-_EAGER = 6.0  # ranks over which the chance to be one of them falls by e; more where rounds found nothing new
+_EAGER = 2.0  # ranks over which the chance to be one of them falls by e; as many more for each round without a gain
+_SHARE = 2  # of the candidates that wait one in so many is asked for in a round, at most
 _POOL = 120  # candidates that wait for a call
 _BOLD = 0.5  # standard deviations that are added to what is expected
 
@@ -62,7 +63,8 @@ class Room:
         seen: molecules that were met, within the wall or not.
         asked: those with a value, and `values`, higher is better.
         pool: those that wait.
-        idle: rounds in a row that found nothing new.
+        idle: rounds in a row that had nobody to ask for.
+        stale: rounds in a row without a better molecule.
     """
 
     start: str
@@ -76,6 +78,7 @@ class Room:
     values: list[float] = field(default_factory=list)
     pool: list[Candidate] = field(default_factory=list)
     idle: int = 0
+    stale: int = 0
 
     @classmethod
     def at(cls, smiles: str, goal: Goal, wall: float, atoms: int, seed: int) -> "Room":
@@ -96,7 +99,8 @@ class Room:
         return [(text, mol, alike) for (text, mol), alike in zip(mols, near, strict=True) if alike >= self.wall]
 
     def ask(self, candidates: Sequence[Candidate]) -> None:
-        """Ask the oracle of each; raises DataError where the start itself has no value."""
+        """A round's calls of the oracle; raises DataError where the start itself has no value."""
+        before = max(self.values, default=-math.inf)
         for candidate in candidates:
             value = self.oracle(candidate.smiles) * self.oracle.goal.sign
             if math.isfinite(value):
@@ -104,20 +108,23 @@ class Room:
                 self.values.append(value)
             elif candidate.smiles == self.start:
                 raise DataError(f"{self.start} has no {self.oracle.goal.name} to improve")
+        self.idle = 0 if candidates else self.idle + 1
+        self.stale = 0 if max(self.values) > before else self.stale + 1
 
     def parents(self) -> list[Candidate]:
         """The best so far, and others drawn by their ranks: the best alone soon have no new neighbours."""
         ranked = np.argsort(-np.array(self.values), kind="stable")
-        chance = np.exp(-np.arange(len(ranked)) / (_EAGER * (1 + self.idle) ** 2))
+        chance = np.exp(-np.arange(len(ranked)) / (_EAGER * (1 + self.stale)))
         # Of numbers -log(u) / p the smallest are a draw without repetition, where a chance may be as good as none.
         drawn = self.rng.exponential(size=len(ranked)) / np.maximum(chance, 1e-300)
         drawn[0] = -1
         return [self.asked[row] for row in ranked[np.argsort(drawn, kind="stable")[:_PARENTS]]]
 
     def chosen(self, many: int) -> list[Candidate]:
-        """Those of the pool that promise most, taken out of it."""
+        """Those of the pool that promise most, at most so many, taken out of it."""
         if not self.pool:
             return []
+        many = min(many, -(-len(self.pool) // _SHARE))
         known = Surrogate(*_table(self.asked), np.array(self.values))
         mean, deviation = known.expect(*_table(self.pool))
         order = np.argsort(-(mean + _BOLD * deviation), kind="stable").tolist()
