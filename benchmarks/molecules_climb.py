@@ -121,6 +121,7 @@ def main() -> None:
     }.items():
         began = time.perf_counter()
         report[side] = summary(run(), time.perf_counter() - began)
+        print(table({side: report[side]}), file=sys.stderr)
     print(json.dumps(report) if arguments.json else table(report))
 
 
