@@ -74,14 +74,28 @@ class Lines(Distribution):
             value: (..., T), broadcast against the batch shape.
         """
         shape = torch.broadcast_shapes(value.shape, self.batch_shape)
-        lines, told = value.expand(shape).reshape(-1, self.width), self.told.expand(*shape[:-1], -1)
+        packed, logits = self._logits(value.expand(shape))
+        log_prob = -F.cross_entropy(logits, packed.pack(packed.tokens), reduction="none")
+        return packed.unpack(log_prob, self.width).reshape(shape)
+
+    def chances(self, value: Tensor) -> Tensor:
+        """p(x_t | x_<t, z) of every token at each place of some lines, (..., T, V), 0 after the end.
+
+        Args:
+            value: (..., T), broadcast against the batch shape.
+        """
+        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        packed, logits = self._logits(value.expand(shape))
+        return packed.unpack(logits.softmax(-1), self.width).reshape(*shape, -1)
+
+    def _logits(self, value: Tensor) -> tuple[Packed, Tensor]:
+        """Lines (..., T) packed, and the logits of each of their tokens, (N, V)."""
+        lines, told = value.reshape(-1, self.width), self.told.expand(*value.shape[:-1], -1)
         packed = Packed.of(lines)
-        tokens = packed.pack(packed.tokens)
         before = packed.pack(F.pad(packed.tokens, (1, -1)))
         with self._mixed(value.device):
             logits, _ = self.writer(before, told.reshape(len(lines), -1)[packed.order], packed.alive)
-        log_prob = -F.cross_entropy(logits, tokens, reduction="none")
-        return packed.unpack(log_prob, self.width).reshape(shape)
+        return packed, logits
 
     @property
     def mean(self) -> Tensor:

@@ -54,11 +54,11 @@ class Packed:
         return values.transpose(0, 1)[self.there]
 
     def unpack(self, values: Tensor, width: int) -> Tensor:
-        """(N,) back to (B, width) in the lines' old order, 0 where there is no token."""
-        table = values.new_zeros(self.there.shape)
+        """(N, ...) back to (B, width, ...) in the lines' old order, 0 where there is no token."""
+        table = values.new_zeros(*self.there.shape, *values.shape[1:])
         table[self.there] = values
-        lines = values.new_zeros(len(self.order), width)
-        lines[self.order, : len(table)] = table.t()
+        lines = values.new_zeros(len(self.order), width, *values.shape[1:])
+        lines[self.order, : len(table)] = table.transpose(0, 1)
         return lines
 
     def backwards(self) -> Tensor:

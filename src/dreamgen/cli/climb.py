@@ -1,0 +1,113 @@
+"""`dreamgen climb`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.output import check_out
+from dreamgen.errors import DataError
+
+if TYPE_CHECKING:
+    from dreamgen.applications.molecules.result import Climb
+
+_COLUMNS = 4  # molecules of a path drawn side by side
+
+
+@click.command()
+@click.argument("model")
+@click.argument("smiles")
+@click.option(
+    "--property", "name", default="penalised_logP", show_default=True, help="What is to rise: logP, QED ..."
+)
+@click.option("--lower", is_flag=True, help="It is to fall.")
+@click.option("--similarity", default=0.4, show_default=True, help="To the start, at least: Tanimoto, 0 to 1.")
+@click.option("--calls", default=500, show_default=True, help="Molecules of which the true value is asked, a start.")
+@click.option("--atoms", default=38, show_default=True, help="Heavy atoms, at most, or as many as the start has.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the way of the first start there: .png.")
+@device_option
+@common_options(out="Where to write: .csv, a row for each start; by default climbed.csv.")
+def climb(
+    model: str,
+    smiles: str,
+    name: str,
+    lower: bool,
+    similarity: float,
+    calls: int,
+    atoms: int,
+    picture: Path | None,
+    device: str,
+    out: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Improve a property of molecules by walking among the codes of MODEL.
+
+    SMILES is a molecule or a file of them: .smi, one a line, or .csv with a column `smiles`. What is found stays as
+    similar to its start as is asked, and is no worse.
+    """
+    path = check_out(out, "climbed.csv", (".csv",))
+    if picture:
+        check_out(picture, "climbed.png", (".png",))
+    from dreamgen.applications.molecules.climb import climb as climb_all
+    from dreamgen.applications.molecules.oracle import Goal
+
+    goal, starts = Goal(name, not lower), _starts(smiles)
+    generator = load_generator(model, device)
+    found = climb_all(generator, starts, goal, similarity=similarity, calls=calls, atoms=atoms, seed=seed)
+    _write(path, found)
+    if picture:
+        _draw(picture, found[0])
+    gain, better = [one.improvement for one in found], sum(one.improvement > 0 for one in found)
+    result = {
+        "out": str(path),
+        "property": name,
+        "highest": not lower,
+        "starts": len(found),
+        "improvement": sum(gain) / len(gain),
+        "improved": better,
+        "calls": sum(one.calls for one in found),
+        "climbs": [{**one.row(), "path": [[s.smiles, s.value, s.calls] for s in one.path]} for one in found],
+    }
+    text = f"{better} of {len(found)} improved in {path}; {name} by {sum(gain) / len(gain):.2f} on average"
+    say(result, as_json, f"{text}, with {result['calls']} calls")
+
+
+def _starts(smiles: str) -> list[str]:
+    from dreamgen.data.molecule_files import written
+
+    path = Path(smiles)
+    if path.suffix.lower() not in (".smi", ".csv"):
+        return [smiles]
+    rows = written(path)
+    if rows.bad:
+        row = min(rows.bad)
+        raise DataError(f"{path}, line {rows.lines[row]}: {rows.bad[row]}")
+    return rows.texts
+
+
+def _write(path: Path, found: "Sequence[Climb]") -> None:
+    import csv
+    import io
+
+    from dreamgen.applications.molecules.result import COLUMNS
+    from dreamgen.files import make_folder, write_bytes
+
+    text = io.StringIO()
+    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    table.writeheader()
+    table.writerows(one.row() for one in found)
+    make_folder(path.parent)
+    write_bytes(path, text.getvalue().encode())
+
+
+def _draw(path: Path, found: "Climb") -> None:
+    """The start and what improved on it, each with its value and its similarity."""
+    from dreamgen.chemistry.drawing import draw_png
+    from dreamgen.files import make_folder, write_bytes
+
+    legends = [f"{step.value:.2f}, similarity {step.similarity:.2f}" for step in found.path]
+    make_folder(path.parent)
+    write_bytes(path, draw_png([step.smiles for step in found.path], legends, _COLUMNS))
