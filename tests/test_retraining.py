@@ -9,6 +9,7 @@ from dreamgen.applications.molecules.retraining import rank_weights, retrain
 from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.properties import log_p
 from dreamgen.errors import DataError, SettingsError
+from dreamgen.evaluation import score_rows
 
 pytest.importorskip("rdkit")
 
@@ -67,15 +68,16 @@ def test_retraining_asks_as_often_as_it_may_and_leaves_the_model(generator: Drea
 
 
 def test_a_retrained_model_writes_what_is_good_more_readily(generator: DreamGenerator) -> None:
-    good, poor = "CCCCCCCCO", "CO"
-    done = retrain(generator, LINES, "logP", rounds=1, calls=1, steps=80, k=1e-3)
+    done = retrain(generator, LINES, "logP", rounds=1, calls=1, steps=300, k=1e-3)
+    order = sorted(LINES, key=lambda text: -log_p(parse(text)))  # type: ignore[arg-type]
 
-    def bound(model: DreamGenerator, text: str) -> float:
-        return float(model.score_samples([text])[0])
+    def cost(model: DreamGenerator, text: str) -> float:
+        # Of nine draws in ten, the best molecule: what training lowers is the distortion, since the rate weighs 0.05.
+        return float(score_rows(model.fitted().model, model.prepare([text]), 16).distortion)
 
-    gain = {text: bound(done.generator, text) - bound(generator, text) for text in (good, poor)}
-    assert gain[good] > gain[poor]
-    assert gain[good] > 0
+    gain = [cost(generator, text) - cost(done.generator, text) for text in order]
+    assert gain[0] > 3
+    assert max(gain[-5:]) < 1
 
 
 def test_settings_and_data_are_checked(generator: DreamGenerator) -> None:

@@ -1,16 +1,18 @@
 """Molecules dreamt, coded and varied: a generator of lines that knows what a molecule is."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dreamgen.applications.molecules.climb import CALLS, SIMILARITY, climb
 from dreamgen.applications.molecules.examples import prepare
 from dreamgen.applications.molecules.lines import Readable, readable
 from dreamgen.applications.molecules.neighbours import Neighbour, neighbours
+from dreamgen.applications.molecules.oracle import Goal
+from dreamgen.applications.molecules.result import Climb
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.distributions.noise import derive_seed
@@ -160,15 +162,14 @@ class MoleculeDreamer:
     def climb(
         self,
         starts: Sequence[str],
-        goal: Any,
+        goal: str | Goal,
         *,
-        similarity: float = 0.4,
-        calls: int = 500,
+        similarity: float = SIMILARITY,
+        calls: int = CALLS,
         seed: int = 0,
         **options: Any,
-    ) -> Any:
+    ) -> list[Climb]:
         """Raise a property of molecules by walking among their codes: `applications.molecules.climb.climb`."""
-        climb = import_module("dreamgen.applications.molecules.climb").climb
         return climb(self.generator, starts, goal, similarity=similarity, calls=calls, seed=seed, **options)
 
     # Codes
