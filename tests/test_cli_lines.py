@@ -319,8 +319,12 @@ def test_the_evaluation_says_what_comes_back_what_is_read_and_what_dreams_are_wo
 ) -> None:
     Path("drugs.smi").write_text("\n".join([*molecules[:200], "C[Si](C)C"]))
     report = ok(
-        run("evaluate", molecule_folder, "drugs.smi", "--samples", 2, "--dreams", 50, "--split", "all", "--json")
+        run(
+            *("evaluate", molecule_folder, "drugs.smi", "--samples", 2, "--dreams", 50, "--split", "all", "--json"),
+            *("--picture", "p.png"),
+        )
     )
+    assert Path("p.png").read_bytes().startswith(b"\x89PNG")
     assert (report["rows"], report["unreadable"]) == (200, 1)
     again = dreamer.reconstruct(molecules[:200])
     assert report["exact"] == pytest.approx(np.mean([a == b for a, b in zip(again, molecules, strict=False)]))
@@ -338,6 +342,7 @@ def test_words_have_no_figures_of_molecules(run: Run, word_folder: Path, words: 
     report = ok(run("evaluate", word_folder, "words.txt", "--samples", 2, "--split", "all", "--json"))
     assert (report["rows"], report["unreadable"]) == (len(words), 1)
     assert {"molecules", "mean_absolute_error"}.isdisjoint(report)
+    assert "dreamt molecules" in run("evaluate", word_folder, "words.txt", "--picture", "p.png")[2]
     assert 0 <= report["exact"] <= 1
 
 

@@ -1,8 +1,5 @@
 """`dreamgen evaluate`."""
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +10,7 @@ from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part,
 from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out
 from dreamgen.cli.pictures import counting, load_like
-from dreamgen.errors import DataError
+from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json, make_folder, write_bytes
 
 if TYPE_CHECKING:
@@ -38,6 +35,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Dreams of a model of molecules to measure, beside the training part; 0: none.",
 )
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path),
+    help="Draw the properties of dreamt molecules beside those of the test part: .png.",
+)
 @device_option
 @common_options(out="Also write the report there, as JSON.")
 def evaluate(
@@ -49,6 +51,7 @@ def evaluate(
     limit: int | None,
     factors: bool,
     dreams: int,
+    picture: Path | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -63,6 +66,8 @@ def evaluate(
     """
     if out:
         check_out(out, "report.json", (".json",))
+    if picture:
+        check_out(picture, "properties.png", (".png",))
     generator = load_generator(model, device)
     lines, unreadable = generator.fitted().vocabulary is not None, 0
     dataset = load_like(data, generator, skip_bad=lines)
@@ -72,9 +77,11 @@ def evaluate(
         rows, readable = readable_part(generator, rows, dataset)
         unreadable = int((~readable).sum())
     x, told = rows.x, told_of(generator, dataset, rows)
+    if picture and not (dreams and held_by(generator.fitted()) == "molecules"):
+        raise SettingsError("--picture is of dreamt molecules: expected a model of molecules, and --dreams")
     if factors and rows.attributes is None:
         raise DataError(f"{dataset.name}: --factors expected data with attributes, such as shapes")
-    with _progress(len(x)) as progress:
+    with counting("rows scored") as watch:
         report = generator.evaluate(
             x,
             given=told,
@@ -83,7 +90,7 @@ def evaluate(
             binarise=True if binarise else None,
             split=part if limit is None else f"{part}, first {len(x)} rows",
             train=dataset.train.x if part == "test" and not lines else None,
-            progress=progress,
+            progress=lambda done: watch(done, len(x)),
         )
     report = {"model": model, "data": dataset.name, **report}
     if lines:
@@ -91,7 +98,7 @@ def evaluate(
         if dreams and held_by(generator.fitted()) == "molecules":
             with counting("molecules measured") as watch:
                 real = dataset.part(part).x.tolist()  # also those beyond --limit: likeness depends on their number
-                report["molecules"] = dream_figures(generator, dreams, dataset, real, seed, watch)
+                report["molecules"] = dream_figures(generator, dreams, dataset, real, seed, watch, picture)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 
@@ -110,16 +117,3 @@ def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples")
     found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told_of(generator, dataset, rows))}
     errors = reading_errors(generator, rows, dataset)
     return found | ({"mean_absolute_error": errors} if errors else {})
-
-
-@contextlib.contextmanager
-def _progress(rows: int) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True)) as bar:
-        task = bar.add_task("scoring", total=rows)
-        yield lambda done: bar.update(task, completed=done)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dreamgen.cli.common import told_of
 from dreamgen.cli.lines import held_by, write_lines, write_structures, write_table
 from dreamgen.errors import DataError, SettingsError
+from dreamgen.files import make_folder, write_bytes
 from dreamgen.registry import nearest
 
 if TYPE_CHECKING:
@@ -120,13 +121,18 @@ def dream_figures(
     test: Sequence[str],
     seed: int,
     watch: Callable[[int, int], None],
+    picture: Path | None = None,
 ) -> dict[str, Any]:
-    """The figures of dreamt molecules beside those of the training part: `evaluation.molecules.measure`."""
-    from dreamgen.evaluation.molecules import measure
+    """The figures of dreamt molecules beside those of the training part: `evaluation.molecules.measure`.
+
+    A picture has their properties, and those of as many molecules of the test part.
+    """
+    from dreamgen.evaluation.molecules import measure, property_histograms
     from dreamgen.workers import workers_for
 
     written = generator.dream(dreams, seed=seed).tolist()
-    train = dataset.train.x.tolist()
-    return measure(
-        written, train, test, seed=seed, canonical=True, workers=workers_for(len(written), _FEW), watch=watch
-    )
+    train, workers = dataset.train.x.tolist(), workers_for(len(written), _FEW)
+    if picture:
+        make_folder(picture.parent)
+        write_bytes(picture, property_histograms({"test": test[:dreams], "dreams": written}, workers=workers))
+    return measure(written, train, test, seed=seed, canonical=True, workers=workers, watch=watch)
