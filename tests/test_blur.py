@@ -10,7 +10,9 @@ from torch.distributions import Normal, kl_divergence
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.dreaming import dream_codes, dream_level
-from dreamgen.errors import SettingsError
+from dreamgen.errors import ModelFileError, SettingsError
+from dreamgen.files import dump_json, parse_json
+from dreamgen.io import model_files, model_of
 from dreamgen.models.blur import Blur, blurred, sharpened
 
 LINES = [f"{word} {number}" for number in range(30) for word in ("alpha", "beta", "gamma")]
@@ -114,6 +116,40 @@ def test_pictures_may_be_dreamt_from_blurred_codes_too() -> None:
     dreams = made.dream(5, seed=1)
     assert dreams.shape == (5, 3, 3)
     assert np.isfinite(made.evaluate(x, train=x)["nll"])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"settings": {"language": "smiles"}},
+        {"settings": {"properties": ["logP"]}},
+        {"vocabulary": None},
+        {"event_shape": [1 << 20]},
+        {"unit_range": True},
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(
+    generator: DreamGenerator, changed: dict[str, object], tmp_path: Path
+) -> None:
+    files = model_files(generator.saved_)
+    config = parse_json(files["config.json"], "config.json")
+    for name, value in changed.items():
+        if value is None:
+            del config[name]
+        else:
+            config[name] = {**config[name], **value} if isinstance(value, dict) else value
+    with pytest.raises(ModelFileError):
+        model_of({**files, "config.json": dump_json(config)}, tmp_path)
+
+
+def test_private_rows_have_no_language() -> None:
+    with pytest.raises(SettingsError, match="private training, language"):
+        DreamGenerator(**SETTINGS, update={"kind": "private", "epsilon": 8.0}).fit(LINES)
+
+
+def test_a_language_wants_a_likelihood_that_writes() -> None:
+    with pytest.raises(SettingsError, match="writes tokens"):
+        DreamGenerator(**{**SETTINGS, "likelihood": "gaussian"}).fit(LINES)
 
 
 def test_bad_levels_are_refused() -> None:

@@ -102,6 +102,9 @@ def test_a_vocabulary_survives_json() -> None:
         {"pieces": [[1]]},
         {"language": "esperanto"},
         {"more": 1},
+        {"symbols": ["a", ""]},
+        {"symbols": ["a", "b\n"]},
+        {"pieces": [[n, n] for n in range(2, 40)]},
     ],
 )
 def test_a_damaged_vocabulary_is_refused(changed: dict[str, object]) -> None:

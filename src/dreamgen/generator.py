@@ -167,15 +167,17 @@ class DreamGenerator(Walking, Scoring):
             DivergedError: a loss that is not finite.
         """
         settings = Settings.of({name: getattr(self, name) for name in Settings.names()})
+        private = is_private(settings)
+        if private and settings.language != "none":
+            raise SettingsError("private training, language: expected 'none': tokens would tell of single rows")
         x, vocabulary = examples_of(X, settings.language)
         labels = None if y is None else labels_of(y, len(x))
-        sizes = {"event_shape": x.shape[1:], "columns": (), "symbols": vocabulary.size if vocabulary else 0}
-        check_range(LIKELIHOODS.build(settings.likelihood, **sizes), x)
+        if vocabulary is None:
+            check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=()), x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
         known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
         numbers = None if labels is None else labels.numpy()
-        private = is_private(settings)
         context, properties = (
             Context.of(asked, numbers, classes, known, declared=private)
             for asked in (settings.context, settings.properties)
@@ -259,7 +261,8 @@ class DreamGenerator(Walking, Scoring):
         seed = chosen_seed(seed)
         saved, given = self._dreamer(), given or {}
         read = saved.properties.names if saved.properties else []
-        wanted = {name: value for name, value in given.items() if name in read}
+        own = saved.context.names if saved.context else []
+        wanted = {name: value for name, value in given.items() if name in read and name not in own}
         told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
         mixture = saved.settings.mixture if mixture is None else mixture
         if wanted:

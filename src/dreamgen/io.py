@@ -34,6 +34,7 @@ from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 _OWN = ("model.safetensors", "config.json", "card.json", "history.json", "codes.safetensors")
 _MOST_COLUMNS, _MOST_LEVELS, _MOST_ATOMS = 1 << 16, 1 << 16, 1 << 10
 _CODE_TYPES, _FARTHEST = (torch.float16, torch.float32, torch.float64), 1e6  # what a map can be drawn of
+_LONGEST_LINE = 1 << 16  # tokens
 _DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
 
 
@@ -160,6 +161,7 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
         properties = Context.from_dict(config["properties"]) if "properties" in config else None
         vocabulary = Vocabulary.from_dict(config["vocabulary"]) if "vocabulary" in config else None
         weights = parse_tensors(contents["model.safetensors"], "model.safetensors")
+        _check_lines(settings, shape, vocabulary, properties, config)
         model = _rebuild(settings, shape, weights, context, columns, properties, vocabulary)
     except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
         # Settings from a file can be absurd in ways that only building shows.
@@ -210,6 +212,24 @@ def _rebuild(
         if not weights[name].is_floating_point() or not is_finite(value):
             raise ModelFileError(f"model.safetensors, {name}: expected finite 32-bit floats")
     return model.eval()
+
+
+def _check_lines(
+    settings: Settings,
+    shape: Sequence[int],
+    vocabulary: Vocabulary | None,
+    properties: Context | None,
+    config: Mapping[str, Any],
+) -> None:
+    """Raise SettingsError where what a file says of lines and of properties does not go together."""
+    if settings.language != (vocabulary.language if vocabulary else "none"):
+        raise SettingsError("vocabulary: expected the language of the settings, and none without one")
+    if vocabulary and (len(shape) != 1 or shape[0] > _LONGEST_LINE or config.get("unit_range") is not False):
+        raise SettingsError(f"vocabulary: expected lines of at most {_LONGEST_LINE} tokens")
+    asked = settings.properties
+    names = properties.names if properties else []
+    if (asked == "none") != (not names) or (isinstance(asked, list) and asked != names):
+        raise SettingsError("properties: expected those of the settings")
 
 
 def _mapping(value: Any, name: str) -> dict[str, Any]:

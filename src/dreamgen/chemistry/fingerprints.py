@@ -67,7 +67,9 @@ def _blocks(a: Bits, b: Bits) -> Iterator[Floats]:
         left = a[start : start + _BLOCK].astype(np.float32)
         both = left @ right
         either = left.sum(1, keepdims=True) + sizes - both
-        yield np.divide(both, either, out=np.ones_like(both), where=either > 0).astype(np.float64)
+        # The quotient in float64: a wall at 0.7 is to admit 7 of 10.
+        one = np.ones(both.shape)
+        yield np.divide(both, either, out=one, where=either > 0, dtype=np.float64)
 
 
 @cache

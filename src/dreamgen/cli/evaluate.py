@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dreamgen.data import Dataset, Examples
     from dreamgen.generator import DreamGenerator
 
+_FEWEST = 2  # molecules that dreams are compared with
+
 
 @click.command()
 @click.argument("model")
@@ -95,7 +97,11 @@ def evaluate(
     report = {"model": model, "data": dataset.name, **report}
     if lines:
         report |= {"unreadable": unreadable, "skipped": len(dataset.skipped), **_of_lines(generator, dataset, rows)}
-        if dreams and held_by(generator.fitted()) == "molecules":
+        if dreams and held_by(generator.fitted()) == "molecules" and len(dataset.part(part)) < _FEWEST:
+            click.echo(
+                f"dreamgen: dreams are not measured: {dataset.name} has one molecule to compare with", err=True
+            )
+        elif dreams and held_by(generator.fitted()) == "molecules":
             with counting("molecules measured") as watch:
                 real = dataset.part(part).x.tolist()  # also those beyond --limit: likeness depends on their number
                 report["molecules"] = dream_figures(generator, dreams, dataset, real, seed, watch, picture)

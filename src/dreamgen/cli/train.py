@@ -13,6 +13,7 @@ import click
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
 from dreamgen.cli.pictures import counting, load_pictures, reading_options, say_notes
 from dreamgen.errors import DataError, Interrupted
+from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
     from dreamgen.config import Settings
@@ -95,8 +96,12 @@ def train_on(
     from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
 
+    lines = dataset.rows.x.dtype.kind == "U"
+    if lines != (settings.language != "none"):
+        held = "lines of text" if lines else "pictures"
+        raise DataError(f"{dataset.name} holds {held}: the recipe's language is {shorten(settings.language)}")
     generator, reading = DreamGenerator.from_settings(settings, device, seed), reading or USUAL
-    if settings.language != "none" and reading.skip_bad:
+    if lines and reading.skip_bad:
         before = len(dataset.notes)
         dataset = leave_unwritten(dataset, settings.language, reading)
         say_notes(dataset, before)

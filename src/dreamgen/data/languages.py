@@ -1,12 +1,12 @@
 """Languages: how a line of text is cut into symbols, and put together again."""
 
 import re
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from dreamgen.chemistry.extras import selfies
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.registry import Registry
+from dreamgen.registry import Registry, shorten
 
 
 class Language(Protocol):
@@ -14,6 +14,8 @@ class Language(Protocol):
 
     pieces: int
     """How many tokens may stand for several symbols."""
+    slow: ClassVar[bool]
+    """Whether many lines are worth several processes."""
     holds: str
     """What its lines are, "lines" of any kind or "molecules"."""
 
@@ -45,6 +47,8 @@ class Characters:
 
     holds = "lines"
 
+    slow: ClassVar[bool] = False
+
     def __init__(self, pieces: int = 0) -> None:
         self.pieces = _checked(pieces)
 
@@ -68,6 +72,8 @@ class Smiles:
 
     holds = "molecules"
 
+    slow: ClassVar[bool] = False
+
     def __init__(self, pieces: int = 500) -> None:
         self.pieces = _checked(pieces)
 
@@ -89,15 +95,20 @@ class Selfies:
 
     holds = "molecules"
 
+    slow: ClassVar[bool] = True
+
     def __init__(self, pieces: int = 500) -> None:
         self.pieces = _checked(pieces)
 
     def split(self, line: str) -> list[str]:
         try:
             return list(selfies().split_selfies(selfies().encoder(line)))
-        except selfies().EncoderError as error:
+        except (selfies().EncoderError, LookupError) as error:  # it also fails on digits and bonds out of place
             raise DataError("cannot be written in SELFIES") from error
 
     def join(self, symbols: list[str]) -> str:
-        text: str = selfies().decoder("".join(symbols))
+        try:
+            text: str = selfies().decoder("".join(symbols))
+        except selfies().DecoderError as error:
+            raise DataError(f"{shorten(symbols)}: no symbols of SELFIES") from error
         return canonical(text) or text

@@ -23,9 +23,9 @@ from dreamgen.workers import in_order, workers_for
 Tokens = npt.NDArray[np.integer[Any]]
 
 _END, _BETWEEN = 0, -1
-_MOST_SYMBOLS = 1 << 14
+_MOST_TOKENS, _LONGEST_PIECE = 1 << 15, 1 << 12  # the end among them; symbols of one token
 _LINES_TO_LEARN = 60_000
-_FEW, _LINES_A_TASK = 5000, 500  # fewer are cut by this process alone
+_FEW, _LINES_A_TASK = 20_000, 500  # fewer are cut by this process alone
 _RARE = 50  # a pair seen less often is not worth a token
 
 
@@ -68,8 +68,9 @@ class Vocabulary:
         spoken = LANGUAGES.build(language)
         cut = [part for part in cut_lines(lines, language) if not isinstance(part, str)]
         symbols = sorted({symbol for line in cut for symbol in line})
-        if not 1 <= len(symbols) <= _MOST_SYMBOLS:
-            raise DataError(f"expected lines of 1 to {_MOST_SYMBOLS} different symbols, got {len(symbols)}")
+        if not 1 <= len(symbols) < _MOST_TOKENS - spoken.pieces:
+            most = _MOST_TOKENS - spoken.pieces - 1
+            raise DataError(f"expected lines of 1 to {most} different symbols, got {len(symbols)}")
         plain = cls(language, tuple(symbols))
         pieces = _commonest(_joined(map(plain._numbers, cut[:_LINES_TO_LEARN])), plain.size, spoken.pieces)
         return cls(language, plain.symbols, tuple(pieces))
@@ -157,20 +158,29 @@ class Vocabulary:
         symbols, pieces = entry["symbols"], entry["pieces"]
         check_type("vocabulary, symbols", symbols, list[str])
         check_type("vocabulary, pieces", pieces, list[list[int]])
+        if not all(symbol and symbol.isprintable() for symbol in symbols):
+            raise SettingsError("vocabulary, symbols: expected texts without line ends, none of them empty")
+        lengths = [0] + [1] * len(symbols)  # a file could double them again and again
         for number, pair in enumerate(pieces, 1 + len(symbols)):
             if len(pair) != 2 or not all(1 <= token < number for token in pair):
                 raise SettingsError(f"vocabulary, pieces: expected two tokens before each, got {shorten(pair)}")
+            lengths.append(lengths[pair[0]] + lengths[pair[1]])
+            if lengths[-1] > _LONGEST_PIECE:
+                raise SettingsError(f"vocabulary, pieces: expected at most {_LONGEST_PIECE} symbols in one")
         vocabulary = cls(entry["language"], tuple(symbols), tuple((first, second) for first, second in pieces))
-        if len(set(symbols)) < len(symbols) or not 2 <= vocabulary.size <= _MOST_SYMBOLS:
-            raise SettingsError(f"vocabulary: expected 1 to {_MOST_SYMBOLS} different tokens")
+        if len(set(symbols)) < len(symbols) or not 2 <= vocabulary.size <= _MOST_TOKENS:
+            raise SettingsError(f"vocabulary: expected 1 to {_MOST_TOKENS} different tokens")
         return vocabulary
 
 
 def cut_lines(lines: Sequence[str], language: Part) -> list[list[str] | str]:
-    """The symbols of each line, or, as a text, why it cannot be written in the language; by several processes."""
+    """The symbols of each line, or, as a text, why it cannot be written in the language.
+
+    Many lines of a slow language are cut by several processes.
+    """
     tasks = [lines[start : start + _LINES_A_TASK] for start in range(0, len(lines), _LINES_A_TASK)]
-    done = in_order(partial(_cut, language), tasks, workers_for(len(lines), _FEW), "cut lines into symbols")
-    return list(chain.from_iterable(done))
+    workers = workers_for(len(lines), _FEW) if LANGUAGES.build(language).slow else 1
+    return list(chain.from_iterable(in_order(partial(_cut, language), tasks, workers, "cut lines into symbols")))
 
 
 def _cut(language: Part, lines: Sequence[str]) -> list[list[str] | str]:

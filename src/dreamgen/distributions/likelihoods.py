@@ -26,6 +26,7 @@ class Likelihood(nn.Module):
     parameters_per_element = 1
     has_mean = True
     independent = True
+    writes_tokens = False  # of lines; then there has to be a language, and with one there has to be this
 
     def forward(self, h: Tensor) -> Distribution:
         """Decoder output, (..., *event), to p(x|z) with batch shape (..., *event)."""

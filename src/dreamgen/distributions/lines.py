@@ -160,6 +160,7 @@ class RecurrentLikelihood(Likelihood):
 
     has_mean = False
     independent = False
+    writes_tokens = True
 
     def __init__(self, event_shape: Sequence[int], symbols: int, embedding: int = 128, units: int = 512) -> None:
         super().__init__()

@@ -76,7 +76,8 @@ def evaluate(
         Nats per example, never with beta: `elbo`, `rate`, `distortion`, and `nll` = -log p(x) from the
         importance-weighted bound with `nll_stderr`, its standard error over the rows. `nll` is None, with
         `nll_reason`, where the model gives no likelihood for x. Of a Gaussian it is a density's, in the units that
-        the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits.
+        the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits; nor has it for lines, which are not
+        of one length.
         `collapse` is None, or a line that says that the latents carry nothing and what helps.
     """
     batch = _as_asked(data, binarise, seed)
@@ -90,6 +91,9 @@ def evaluate(
     dimensions = math.prod(x.shape[1:])
     units = rate_per_unit(q, prior_of(model, batch.context))
     point, density = isinstance(q, Delta), _is_density(model, q, batch)
+    sized = not (
+        reason or density or model.decoder.likelihood.writes_tokens
+    )  # a line has places that it leaves empty
     report: dict[str, Any] = {
         "rows": len(x),
         "split": split,
@@ -103,7 +107,7 @@ def evaluate(
         "score": kind_of_score(model, batch, q),
         "nll": None if reason else nll.mean().item(),
         "nll_stderr": None if reason else stderr(nll),
-        "bits_per_dim": None if reason or density else nll.mean().item() / dimensions / math.log(2),
+        "bits_per_dim": nll.mean().item() / dimensions / math.log(2) if sized else None,
         "active_units": active_units(q),
         "rate_per_unit": None if units is None else units.tolist(),
         "mutual_information": mutual_information(q, seed),

@@ -72,6 +72,8 @@ def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
     posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
     prior = PRIORS.build(settings.prior, **sizes)
     likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
+    if sizes["symbols"] and not likelihood.writes_tokens:
+        raise SettingsError("language: expected a likelihood that writes tokens, such as 'recurrent'")
     blur = BLURS.build(settings.blur)
     told = {**sizes, "context_dim": sizes["context_dim"] + (blur is not None)}
     decoder = DECODERS.build(

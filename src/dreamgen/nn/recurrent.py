@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from dreamgen.data.batch import Batch
 from dreamgen.errors import SettingsError
@@ -138,6 +139,7 @@ class _Run(torch.autograd.Function):
         return kept["state"]
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *grad: Tensor) -> tuple[Tensor | None, ...]:
         before, weight, reset_update, inner, candidate = ctx.saved_tensors
         units, lines, kind = inner.shape[1], ctx.alive[0], inner.dtype

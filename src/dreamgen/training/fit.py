@@ -22,7 +22,7 @@ from dreamgen.evaluation.aggregated import KEPT, KEPT_TO_FIT, keep_codes
 from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, prior_of, rate_per_unit
 from dreamgen.evaluation.likelihood import encode_rows
-from dreamgen.files import MANIFEST
+from dreamgen.files import MANIFEST, dump_json
 from dreamgen.io import SavedModel, versions
 from dreamgen.models import VAE, build_model, start_at_mean
 from dreamgen.training.checkpoint import Checkpoints, locked
@@ -84,7 +84,7 @@ def fit_model(
         rows=kept,
         validation=data[held_out].to(device) if len(held_out) else None,
         seed=seed,
-        data_hash=_hash(data),
+        data_hash=_hash(data, vocabulary),
     )
     with locked(out) if out else contextlib.nullcontext():
         checkpoints = Checkpoints(out) if out else None
@@ -164,12 +164,14 @@ def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:
     return order[:held_out], order[held_out:]
 
 
-def _hash(data: Batch) -> str:
+def _hash(data: Batch, vocabulary: Vocabulary | None) -> str:
     digest = hashlib.sha256(f"{tuple(data.x.shape)} {data.x.dtype};".encode())
     digest.update(data.x.contiguous().numpy().data)
     for more in (data.mask, data.context, data.properties):
         if more is not None:
             digest.update(more.contiguous().numpy().data)
+    if vocabulary:
+        digest.update(dump_json(vocabulary.to_dict()))
     return digest.hexdigest()
 
 

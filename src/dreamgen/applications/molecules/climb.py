@@ -25,6 +25,7 @@ from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation import encode_rows
 from dreamgen.generator import DreamGenerator
+from dreamgen.inputs import lines_of
 from dreamgen.io import SavedModel
 from dreamgen.registry import shorten
 from dreamgen.workers import Watch
@@ -88,7 +89,7 @@ def climb(
 
 
 def _vocabulary(saved: SavedModel) -> Vocabulary:
-    if saved.vocabulary is None or saved.context is not None:
+    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
         raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
     return saved.vocabulary
 
@@ -96,7 +97,7 @@ def _vocabulary(saved: SavedModel) -> Vocabulary:
 def _written(starts: Sequence[str], vocabulary: Vocabulary, width: int) -> list[str]:
     """Starts as canonical SMILES; raises DataError that names the first which is no molecule or cannot be written."""
     names = []
-    for place, text in enumerate(starts, 1):
+    for place, text in enumerate(lines_of(starts) if len(starts) else (), 1):
         smiles = canonical(text)
         if smiles is None:
             raise DataError(f"start {place}, {shorten(text)}: no molecule")

@@ -18,10 +18,11 @@ import torch
 from dreamgen.applications.molecules.guide import Guide
 from dreamgen.applications.molecules.oracle import Goal, Oracle
 from dreamgen.chemistry.properties import PROPERTIES, properties_of
+from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.generator import DreamGenerator
-from dreamgen.inputs import column_of
+from dreamgen.inputs import column_of, lines_of
 from dreamgen.objectives.schedules import SCHEDULES
 from dreamgen.registry import shorten
 from dreamgen.training.fit import fit_model
@@ -116,14 +117,15 @@ def _known(
 ) -> dict[str, float]:
     """Molecules that the model can write, by canonical SMILES, with their values."""
     saved = generator.fitted()
-    if saved.vocabulary is None or saved.context is not None:
+    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
         raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
     if saved.properties and (strange := [n for n in saved.properties.names if n not in PROPERTIES]):
         raise SettingsError(f"the model reads {shorten(strange[0])}: expected properties that can be computed")
-    can = generator.can_read(list(smiles)) if len(smiles) else np.zeros(0, bool)
+    names = [canonical(text) or text for text in (lines_of(smiles) if len(smiles) else ())]
+    can = generator.can_read(names) if names else np.zeros(0, bool)
     if not can.any():
         raise DataError(f"expected molecules that the model can write, got {len(smiles)} others")
-    kept = [text for text, good in zip(smiles, can, strict=True) if good]
+    kept = [text for text, good in zip(names, can, strict=True) if good]
     if values is None:
         answers = Oracle(goal).ask(kept)
     else:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamgen.chemistry.extras import rdkit
+from dreamgen.chemistry.fingerprints import similarities
 
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
@@ -57,7 +58,7 @@ class Surrogate:
         self._weights = self._inverse @ residual
 
     def _kernel(self, a: Floats, b: Floats) -> Floats:
-        near = _tanimoto(a > 0, b > 0)
+        near = similarities((a > 0).astype(np.uint8), (b > 0).astype(np.uint8))
         kernel: Floats = (a - self._centre) @ (b - self._centre).T / _ENVIRONMENTS + near
         return kernel
 
@@ -69,11 +70,3 @@ class Surrogate:
         left = own - np.einsum("ij,jk,ik->i", across, self._inverse, across, optimize=True)
         deviation = np.sqrt(self._variance * np.maximum(left, 1e-9))
         return read + self._level + across @ self._weights, deviation
-
-
-def _tanimoto(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> Floats:
-    a, b = a.astype(np.float32), b.astype(np.float32)
-    both = a @ b.T
-    either = a.sum(1, keepdims=True) + b.sum(1) - both
-    alike: Floats = np.divide(both, either, out=np.ones_like(both), where=either > 0).astype(np.float64)
-    return alike
