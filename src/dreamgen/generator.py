@@ -189,8 +189,6 @@ class DreamGenerator(Walking, Scoring):
         )
         folder, device = None if out is None else Path(out), find_device(self.device)
         self.seed_: int | None = self._choose_seed(folder if resume else None)
-        if len(x) < settings.batch_size:
-            warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
             Batch(to_tensor(x), context=told, properties=read),
@@ -205,6 +203,8 @@ class DreamGenerator(Walking, Scoring):
             stop=stop,
             on_record=on_record,
         )
+        if len(x) < settings.batch_size:
+            warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         if seen := looked_through(settings, len(x)):
             self.saved_.card[LOOKED_THROUGH] = seen
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))

@@ -99,7 +99,9 @@ def train_on(
     lines = dataset.rows.x.dtype.kind == "U"
     if lines != (settings.language != "none"):
         held = "lines of text" if lines else "pictures"
-        raise DataError(f"{dataset.name} holds {held}: the recipe's language is {shorten(settings.language)}")
+        raise DataError(
+            f"{dataset.name} holds {held}: expected a recipe for them, got the language {shorten(settings.language)}"
+        )
     generator, reading = DreamGenerator.from_settings(settings, device, seed), reading or USUAL
     if lines and reading.skip_bad:
         before = len(dataset.notes)

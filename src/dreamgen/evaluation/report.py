@@ -76,8 +76,8 @@ def evaluate(
         Nats per example, never with beta: `elbo`, `rate`, `distortion`, and `nll` = -log p(x) from the
         importance-weighted bound with `nll_stderr`, its standard error over the rows. `nll` is None, with
         `nll_reason`, where the model gives no likelihood for x. Of a Gaussian it is a density's, in the units that
-        the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits; nor has it for lines, which are not
-        of one length.
+        the model sees (bytes become [0, 1]), and then `bits_per_dim` is None: a density has no length in bits. Lines
+        have none either, since they differ in length.
         `collapse` is None, or a line that says that the latents carry nothing and what helps.
     """
     batch = _as_asked(data, binarise, seed)
