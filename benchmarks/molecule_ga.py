@@ -3,9 +3,9 @@
 A graph-based genetic algorithm and generative model/Monte Carlo tree search for the exploration of chemical space,
 2019, https://doi.org/10.1039/C8SC05372C: the same seven mutations with the same chances, the same two crossovers
 (at a bond between rings and chains, and through a ring) and the same rules against strange rings, written anew. It
-differs where the task does: it begins with one molecule; a child outside the wall is dropped before the oracle is
-asked; a molecule that was asked for is not asked for again; and parents are drawn by rank, since a value may be
-negative.
+differs where the task does: it begins with one molecule, whose own largest ring is allowed; a child outside the wall
+is dropped before the oracle is asked; a molecule that was asked for is not asked for again; and parents are drawn by
+rank, since a value may be negative.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ PRESSURE = 0.25  # of the ranks: a parent of rank r has the chance ~ exp(-r / (P
 GENERATION = 20  # children that the oracle is asked for before the population is chosen anew
 _ATTEMPTS = 40  # children made for one that is new and within the wall, before the search is given up
 _TRIES = 10
-_RING = 6  # atoms of the largest ring
+_RING = 6  # atoms of the largest ring, unless the start has a larger one
 
 
 @dataclass
@@ -74,7 +74,7 @@ def search(start: str, oracle: Oracle, *, similarity: float, calls: int, atoms: 
     rng, sign = np.random.default_rng(seed), oracle.goal.sign
     mol = parse(start)
     assert mol is not None
-    most = max(atoms, mol.GetNumHeavyAtoms())
+    most, widest = max(atoms, mol.GetNumHeavyAtoms()), max(_RING, largest_ring(mol))
     bits, first = fingerprints([mol]), written(mol)
     population, seen = _Population([(sign * oracle(first), first, 1.0)]), {first}
     stale = 0
@@ -87,7 +87,7 @@ def search(start: str, oracle: Oracle, *, similarity: float, calls: int, atoms: 
                 stale += 1
                 continue
             seen.add(name)
-            if child.GetNumHeavyAtoms() > most:
+            if child.GetNumHeavyAtoms() > most or largest_ring(child) > widest:
                 stale += 1
                 continue
             near = float(similarities(fingerprints([child]), bits)[0, 0])
@@ -331,6 +331,6 @@ def _sound(mol: Chem.Mol) -> Chem.Mol | None:
     if "." in smiles or "*" in smiles:
         return None
     again = Chem.MolFromSmiles(smiles)
-    if again is None or not again.GetNumHeavyAtoms() or largest_ring(again) > _RING:
+    if again is None or not again.GetNumHeavyAtoms():
         return None
     return None if any(again.HasSubstructMatch(one) for one in _STRANGE) else again
