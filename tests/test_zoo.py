@@ -10,7 +10,7 @@ from dreamgen.zoo import find_model, shipped_models
 
 
 def test_it_is_small_and_complete() -> None:
-    assert shipped_models() == ["mnist", "mnist-judge", "mnist-sibling"]
+    assert shipped_models() == ["mnist", "mnist-judge", "mnist-sibling", "zinc250k"]
     folder = find_model("mnist")
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 1_500_000
     saved = DreamGenerator.load("mnist").saved_
@@ -43,6 +43,21 @@ def test_its_figures_are_the_cards(mnist: Dataset) -> None:
     report = generator.evaluate(mnist.test.x[:1000], samples=50)
     assert report["nll"] == pytest.approx(card["evaluation"]["nll"], abs=2)
     assert report["active_units"] == card["active_units"]
+
+
+def test_the_molecules_are_small_and_dreamt_offline() -> None:
+    from dreamgen.chemistry.smiles import canonical
+
+    folder = find_model("zinc250k")
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 8_000_000
+    generator = DreamGenerator.load("zinc250k")
+    card, settings = generator.saved_.card, generator.saved_.settings
+    assert settings == RECIPES[card["recipe"]].settings.replace(precision=settings.precision, epochs=settings.epochs)
+    assert card["seed"] == generator.saved_.origin["seed"]
+    assert {"rate_per_unit", "active_units", "limits"} <= card.keys()
+    dreams = generator.dream(50, seed=1).tolist()
+    assert len(set(dreams)) == 50
+    assert [canonical(dream) for dream in dreams] == dreams
 
 
 @pytest.mark.parametrize(("name", "least"), [("mnist-judge", 0.994), ("mnist-sibling", 0.993)])
