@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from commands import Run
 from dreamgen import DreamGenerator, MoleculeDreamer, load_data
+from dreamgen.cli import main
 from dreamgen.data import Dataset
 
 _MNIST = Path(os.environ.get("DREAMGEN_DATA", "/nowhere")) / "mnist" / "train-images-idx3-ubyte.gz"
@@ -108,3 +110,17 @@ def chromium() -> Iterator[Any]:
         pytest.skip("needs Chromium")
     with playwright.sync_playwright() as driver, driver.chromium.launch(executable_path=found) as browser:
         yield browser
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in an empty folder: exit code, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return call

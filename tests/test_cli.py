@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from commands import Run, ok
 from dreamgen import DreamGenerator, load_data
-from dreamgen.cli import main
 from dreamgen.data.dataset import split_by_content
 from dreamgen.data.named import NAMED_SETS
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
-
-
-def ok(answer: tuple[int, str, str]) -> dict[str, Any]:
-    """The one JSON object of a verb that went well, with nothing else on stdout."""
-    code, out, err = answer
-    assert code == 0, err
-    values = json.loads(out)
-    assert isinstance(values, dict)
-    return values
-
 
 TRAIN = (
     "train",

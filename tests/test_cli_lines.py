@@ -2,48 +2,22 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from commands import Run, ok
 from dreamgen import DreamGenerator, MoleculeDreamer
 from dreamgen.chemistry.properties import properties_of
-from dreamgen.cli import main
 from dreamgen.data import holds
 from dreamgen.recipes import RECIPES, find_settings
-
-Run = Callable[..., tuple[int, str, str]]
 
 SMALL = (
     *("-o", "likelihood.units=24", "-o", "encoder.units=16", "-o", "latent_dim=4", "-o", "batch_size=64"),
     *("-o", "mixture=2", "-o", "learning_rate=0.01"),
 )
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run the command in an empty folder: exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
-
-
-def ok(answer: tuple[int, str, str]) -> dict[str, Any]:
-    code, out, err = answer
-    assert code == 0, err
-    values = json.loads(out)
-    assert isinstance(values, dict)
-    return values
 
 
 def lines_in(path: str) -> list[str]:
@@ -229,6 +203,15 @@ def test_words_are_dreamt_as_lines(run: Run, word_folder: Path) -> None:
 # There and back
 
 
+def test_a_text_file_of_molecules_is_read_as_such_by_their_model(run: Run, molecule_folder: Path) -> None:
+    Path("raw.txt").write_text("OCC\nC(C)N\n")
+    Path("same.smi").write_text("CCO\nCCN\n")
+    for file in ("raw.txt", "same.smi"):
+        ok(run("reconstruct", molecule_folder, file, "--out", f"{file}.out.csv", "--json"))
+    assert [row["original"] for row in rows_in("raw.txt.out.csv")] == ["CCO", "CCN"]
+    assert rows_in("raw.txt.out.csv") == rows_in("same.smi.out.csv")
+
+
 def test_reconstructions_are_counted_and_keep_their_places(
     run: Run, molecule_folder: Path, dreamer: MoleculeDreamer, molecules: list[str]
 ) -> None:
@@ -383,7 +366,7 @@ def test_checks_are_a_row_each_and_candidates_are_counted(run: Run) -> None:
         (("dream", "MODEL", "--out", "d.npz"), "expected a name that ends in .smi or .txt or .csv or .png"),
         (("attributes", "MODEL", "drugs.smi"), "has no attributes and no labels"),
         (("reconstruct", "MODEL", "digits"), "digits holds pictures: expected molecules"),
-        (("reconstruct", "MODEL", "words.txt"), "none of 1 lines can be written"),
+        (("reconstruct", "MODEL", "words.txt"), "words.txt, line 1: 'hello': no molecule"),
         (("reconstruct", "mnist", "drugs.smi"), "drugs.smi holds molecules: expected numbers"),
         (("neighbours", "mnist", "CCO"), "expected a model of molecules"),
         (("train", "drugs.smi", "-o", "likelihood=bernoulli"), "likelihood"),

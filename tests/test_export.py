@@ -14,8 +14,8 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
+from commands import Run
 from dreamgen import RECIPES, DreamGenerator
-from dreamgen.cli import main
 from dreamgen.config import Settings
 from dreamgen.distributions import LIKELIHOODS, PRIORS
 from dreamgen.distributions.priors import StandardNormal
@@ -29,7 +29,6 @@ from told import PICTURES, fit_arguments, given_of
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-Run = Callable[..., tuple[int, str, str]]
 
 SECRET = "planted"
 NUMBER = 31415926  # a number that must not leave
@@ -326,18 +325,6 @@ BAD = [
     (("--onnx", "--out", "."), "is a folder"),
     (("--decoder-only", "--out", "/proc/d"), "cannot write /proc/d"),
 ]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(argument) for argument in arguments])
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.parametrize(("arguments", "text"), BAD, ids=[" ".join(arguments) for arguments, _ in BAD])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dreamgen.config import Part, Settings
 from dreamgen.data.batch import Batch
@@ -29,6 +30,7 @@ from dreamgen.inputs import (
     to_tensor,
 )
 from dreamgen.io import SavedModel, load_model, save_model
+from dreamgen.models.build import check_writes
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model
 from dreamgen.training.private import is_private
@@ -172,8 +174,11 @@ class DreamGenerator(Walking, Scoring):
             raise SettingsError("private training, language: expected 'none': tokens would tell of single rows")
         x, vocabulary = examples_of(X, settings.language)
         labels = None if y is None else labels_of(y, len(x))
-        if vocabulary is None:
-            check_range(LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=()), x)
+        with torch.device("meta"):  # a writer of lines has weights, and none are wanted here
+            symbols = vocabulary.size if vocabulary else 0
+            likelihood = LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=(), symbols=symbols)
+        check_writes(likelihood, symbols)
+        check_range(likelihood, x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
         known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
@@ -189,6 +194,8 @@ class DreamGenerator(Walking, Scoring):
         )
         folder, device = None if out is None else Path(out), find_device(self.device)
         self.seed_: int | None = self._choose_seed(folder if resume else None)
+        if len(x) < settings.batch_size:
+            warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         self.saved_ = fit_model(
             settings,
             Batch(to_tensor(x), context=told, properties=read),
@@ -203,8 +210,6 @@ class DreamGenerator(Walking, Scoring):
             stop=stop,
             on_record=on_record,
         )
-        if len(x) < settings.batch_size:
-            warnings.warn(f"fewer rows ({len(x)}) than a batch ({settings.batch_size})", stacklevel=2)
         if seen := looked_through(settings, len(x)):
             self.saved_.card[LOOKED_THROUGH] = seen
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))

@@ -219,11 +219,13 @@ RECIPES: dict[str, Recipe] = {
             optimizer="adam",
         ),
         "Deep Feature Consistent Variational Autoencoder, 2016, https://arxiv.org/abs/1610.00291",
+        "Fréchet distance 418 (`mnist` 313), recall .43, sharpness .29 of real digits",
     ),
     "vae-gan": Recipe(
         "reconstructions are compared in the features of a critic, which also judges the dreams",
         _CRITICISED.replace(update={**_CRITIC, "weight": 1.0, "pixels": 0.0, "features": 1.0}),
         "Autoencoding beyond pixels using a learned similarity metric, 2015, https://arxiv.org/abs/1512.09300",
+        "Fréchet distance 99 (`mnist` 313), recall .27, sharpness 1.12 of real digits",
     ),
     "gan": Recipe(
         "no encoder: a decoder that learns from a critic alone, for the contrast",
@@ -238,6 +240,7 @@ RECIPES: dict[str, Recipe] = {
             epochs=10,
         ),
         "Generative Adversarial Networks, 2014, https://arxiv.org/abs/1406.2661",
+        "Fréchet distance 78 (`mnist` 313), recall .71, sharpness 1.30 of real digits",
     ),
     "sharp": Recipe(
         "the plain loss, and for the last part of the run a critic beside it: the sharpest dreams of digits",
@@ -398,6 +401,7 @@ RECIPES["molecule"] = Recipe(
     _LINES.replace(language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"]),
     "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
     "https://arxiv.org/abs/1610.02415",
+    "a first run: 25.7% of ZINC250k's test part comes back exactly; errors of logP .17 and QED .05",
 )
 RECIPES["molecule-smiles"] = Recipe(
     "the same in SMILES, where not every row of symbols is a molecule",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, say, table
+from dreamgen.cli.common import PARTS, common_options, say, table
 from dreamgen.cli.lines import shown_as, write_texts
 from dreamgen.cli.output import check_out, write_examples
 from dreamgen.cli.pictures import load_pictures, reading_options
@@ -95,7 +95,7 @@ def data_list(out: Path | None, seed: int, as_json: bool) -> None:
 @data.command("show")
 @click.argument("name")
 @click.option("-n", "n", type=click.IntRange(1), default=100, show_default=True, help="How many examples.")
-@click.option("--split", type=click.Choice(["test", "train", "all"]), default="train", show_default=True)
+@click.option("--split", type=click.Choice(PARTS), default="train", show_default=True)
 @reading_options
 @common_options(out="Where to write: .png (a sheet) or .npz, by default data.png; of lines .txt, .smi, .csv or .png.")
 def data_show(name: str, n: int, split: str, reading: "Reading", out: Path | None, seed: int, as_json: bool) -> None:

@@ -1,6 +1,5 @@
 """`dreamgen check`."""
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, say
-from dreamgen.cli.lines import write_table
+from dreamgen.cli.lines import molecules_in, write_table
 from dreamgen.cli.output import check_out
 from dreamgen.cli.pictures import counting
-from dreamgen.errors import DataError
 
 if TYPE_CHECKING:
     from dreamgen.chemistry.checks import Check
 
-_KINDS = (".smi", ".smiles", ".txt", ".csv")
 _FEW = 40  # molecules whose shapes one process finds
 
 
@@ -45,21 +42,17 @@ def check(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Check the molecules of FILE (.smi, .txt, or .csv with a column smiles), as `dream` writes them.
+    """Check the molecules of FILE (.smi, .smiles, .txt, or .csv with a column smiles), as `dream` writes them.
 
     For each whether it is valid, drug-likeness (QED, 0 to 1), ease of synthesis (SA, 1 easy to 10), structural alerts
     (PAINS, Brenk, NIH), whether a three-dimensional shape is found, and its energy in kcal/mol. A candidate is valid,
     within --qed, --sa and --alerts, and has a shape, unless none is looked for.
     """
     from dreamgen.chemistry.checks import Limits, check_molecules, passes
-    from dreamgen.data.lines import kind
-    from dreamgen.data.molecule_files import written
     from dreamgen.workers import workers_for
 
     path = check_out(out, "checked.csv", (".csv",))
-    if not os.path.isfile(file) or kind(file) not in _KINDS:  # noqa: PTH113 - it answers for names that no file has
-        raise DataError(f"{file}: expected a file that ends in {' or '.join(_KINDS)}")
-    molecules = written(file, skip_bad=True)
+    molecules = molecules_in(file)
     limits = Limits(qed=qed, sa=sa, alerts=alerts, conformer=conformer)
     started = time.perf_counter()
     workers = workers_for(len(molecules.texts), _FEW)

@@ -1,14 +1,14 @@
 """`dreamgen climb`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.lines import MOLECULES, molecules_in, write_structures, write_table
 from dreamgen.cli.output import check_out
-from dreamgen.errors import DataError
+from dreamgen.cli.pictures import counting
 
 if TYPE_CHECKING:
     from dreamgen.applications.molecules.result import Climb
@@ -45,19 +45,23 @@ def climb(
 ) -> None:
     """Improve a property of molecules by walking among the codes of MODEL.
 
-    SMILES is a molecule or a file of them: .smi, one a line, or .csv with a column `smiles`. What is found stays as
-    similar to its start as is asked, and is no worse.
+    SMILES is a molecule or a file of them: .smi, .smiles or .txt, one a line, or .csv with a column `smiles`. What is
+    found stays as similar to its start as is asked, and is no worse.
     """
     path = check_out(out, "climbed.csv", (".csv",))
     if picture:
         check_out(picture, "climbed.png", (".png",))
     from dreamgen.applications.molecules.climb import climb as climb_all
     from dreamgen.applications.molecules.oracle import Goal
+    from dreamgen.applications.molecules.result import COLUMNS
 
     goal, starts = Goal(name, not lower), _starts(smiles)
     generator = load_generator(model, device)
-    found = climb_all(generator, starts, goal, similarity=similarity, calls=calls, atoms=atoms, seed=seed)
-    _write(path, found)
+    with counting("calls") as watch:
+        found = climb_all(
+            generator, starts, goal, similarity=similarity, calls=calls, atoms=atoms, seed=seed, watch=watch
+        )
+    write_table(path, {column: [getattr(one, column) for one in found] for column in COLUMNS})
     if picture:
         _draw(picture, found[0])
     gain, better = [one.improvement for one in found], sum(one.improvement > 0 for one in found)
@@ -76,38 +80,13 @@ def climb(
 
 
 def _starts(smiles: str) -> list[str]:
-    from dreamgen.data.molecule_files import written
+    from dreamgen.data.lines import kind
 
     path = Path(smiles)
-    if path.suffix.lower() not in (".smi", ".csv"):
-        return [smiles]
-    rows = written(path)
-    if rows.bad:
-        row = min(rows.bad)
-        raise DataError(f"{path}, line {rows.lines[row]}: {rows.bad[row]}")
-    return rows.texts
-
-
-def _write(path: Path, found: "Sequence[Climb]") -> None:
-    import csv
-    import io
-
-    from dreamgen.applications.molecules.result import COLUMNS
-    from dreamgen.files import make_folder, write_bytes
-
-    text = io.StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    table.writerows(one.row() for one in found)
-    make_folder(path.parent)
-    write_bytes(path, text.getvalue().encode())
+    return molecules_in(path).texts if kind(path) in MOLECULES else [smiles]
 
 
 def _draw(path: Path, found: "Climb") -> None:
     """The start and what improved on it, each with its value and its similarity."""
-    from dreamgen.chemistry.drawing import draw_png
-    from dreamgen.files import make_folder, write_bytes
-
     legends = [f"{step.value:.2f}, similarity {step.similarity:.2f}" for step in found.path]
-    make_folder(path.parent)
-    write_bytes(path, draw_png([step.smiles for step in found.path], legends, _COLUMNS))
+    write_structures(path, [step.smiles for step in found.path], _COLUMNS, legends)

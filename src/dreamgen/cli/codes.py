@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import (
+    PARTS,
     common_options,
     device_option,
     given_option,
@@ -22,7 +23,7 @@ from dreamgen.cli.pictures import load_like
 @click.command()
 @click.argument("model")
 @click.argument("data")
-@click.option("--split", type=click.Choice(["test", "train", "all"]), default="all", show_default=True)
+@click.option("--split", type=click.Choice(PARTS), default="all", show_default=True)
 @click.option("--skip-bad", is_flag=True, help="Leave out lines or molecules that MODEL cannot read, and count them.")
 @device_option
 @common_options(out="Where to write: .npz with loc, scale and labels, or .npy with loc; by default codes.npz.")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+PARTS = ["test", "validation", "train", "all"]
+"""Parts of a data set; few have one to validate on."""
+
 FIT_ROWS = 100_000  # that a model learns from; more teach it little and would have to be in memory at once
 
 

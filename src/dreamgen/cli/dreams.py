@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import (
+    PARTS,
     common_options,
     device_option,
     given_option,
@@ -99,7 +100,7 @@ def dream(
 @click.option("-n", "n", type=click.IntRange(1), help="How many examples; by default 50, of lines and molecules all.")
 @click.option(
     "--split",
-    type=click.Choice(["test", "train", "all"]),
+    type=click.Choice(PARTS),
     help="Which part; by default test, if any; of a file of lines or molecules all.",
 )
 @click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")

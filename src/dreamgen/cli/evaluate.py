@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, load_generator, samples_option, say, table, told_of
+from dreamgen.cli.common import (
+    PARTS,
+    common_options,
+    device_option,
+    load_generator,
+    samples_option,
+    say,
+    table,
+    told_of,
+)
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
 from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out
@@ -25,7 +34,7 @@ _FEWEST = 2  # molecules that dreams are compared with
 @click.argument("data")
 @samples_option
 @click.option("--binarise", is_flag=True, help="Draw grey pixels as 0 or 1 first, once, by --seed.")
-@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@click.option("--split", type=click.Choice(PARTS), help="Which part; by default test, if any.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first rows.")
 @click.option(
     "--factors", is_flag=True, help="Compare the latents with DATA's attributes: MIG, DCI, FactorVAE score."

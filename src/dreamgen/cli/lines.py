@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,14 @@ from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
+    from dreamgen.data.molecule_files import Written
     from dreamgen.generator import DreamGenerator
     from dreamgen.io import SavedModel
 
 _TEXTS = {"molecules": (".smi", ".txt", ".csv", ".png"), "lines": (".txt", ".csv")}
 _MOST_DRAWN = 1000
+MOLECULES = (".smi", ".smiles", ".txt", ".csv")
+"""Text files that hold molecules; each may also be gzipped."""
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -83,6 +87,16 @@ def write_texts(
         write_structures(path, texts, columns, legends)
     else:
         write_lines(path, texts)
+
+
+def molecules_in(file: Path) -> "Written":
+    """The molecules of a text file as they are written, whatever stands beside them; raises DataError."""
+    from dreamgen.data.lines import kind
+    from dreamgen.data.molecule_files import written
+
+    if not os.path.isfile(file) or kind(file) not in MOLECULES:  # noqa: PTH113 - it answers for names that no file has
+        raise DataError(f"{file}: expected a file that ends in {' or '.join(MOLECULES)}")
+    return written(file, skip_bad=True)
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -172,7 +186,5 @@ def require_pictures(generator: "DreamGenerator", verb: str) -> None:
 
 
 def _cell(value: Any) -> Any:
-    """Numbers to six digits."""
-    if value is None or value != value:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else value
+    """A number whole, so that it is read back as it was."""
+    return "" if value is None or value != value else value

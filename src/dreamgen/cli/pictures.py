@@ -87,6 +87,8 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) ->
     """
     from dreamgen.data import NAMED_SETS, holds, load_data
     from dreamgen.data.described import describe
+    from dreamgen.data.molecules import read_molecules
+    from dreamgen.data.reading import Reading
 
     size = _trained_size(generator)
     named = NAMED_SETS.get(data)
@@ -94,7 +96,10 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) ->
     saved = generator.fitted()
     lines = saved.vocabulary is not None and holds(data) != "pictures"
     with counting("examples read") as watch:
-        dataset = load_data(data, size=size if sized else None, skip_bad=skip_bad and lines, watch=watch)
+        if saved.vocabulary and saved.vocabulary.holds == "molecules" and holds(data) == "lines":
+            dataset = read_molecules(Path(data), Reading(skip_bad=skip_bad, watch=watch))
+        else:
+            dataset = load_data(data, size=size if sized else None, skip_bad=skip_bad and lines, watch=watch)
     if skip_bad and lines:
         say_notes(dataset)
     if (dataset.rows.x.dtype.kind == "U") != (saved.vocabulary is not None):

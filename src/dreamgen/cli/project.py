@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
+from dreamgen.cli.common import (
+    PARTS,
+    common_options,
+    device_option,
+    given_option,
+    load_generator,
+    parse_given,
+    say,
+    told_of,
+)
 from dreamgen.cli.line_figures import number_of, readable_part
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
 from dreamgen.cli.pictures import load_like, one_example
@@ -32,7 +41,7 @@ _WAY = 65  # points of a morph's way
 @click.option("--method", default="pca", show_default=True, help="pca or tsne.")
 @click.option("-n", "n", type=click.IntRange(3), default=2000, show_default=True, help="How many examples.")
 @click.option("--thumbnails", type=click.IntRange(0, 40), default=14, show_default=True, help="Across; 0: none.")
-@click.option("--split", type=click.Choice(["test", "train", "all"]), help="Which part; by default test, if any.")
+@click.option("--split", type=click.Choice(PARTS), help="Which part; by default test, if any.")
 @given_option
 @device_option
 @common_options(out="Where to write: .png, or .npz with points and way; by default projection.png.")

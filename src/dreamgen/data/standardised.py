@@ -1,22 +1,14 @@
 """Many written molecules brought to what a model learns: by several processes, and once, for the answers are kept."""
 
-import contextlib
-import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-import filelock
 import numpy as np
 
 from dreamgen.chemistry.extras import rdkit
 from dreamgen.chemistry.smiles import Standard, standardise
-from dreamgen.data.arrays import read_arrays
-from dreamgen.data.cache import cache_folder
-from dreamgen.errors import DataError, OutputError
-from dreamgen.files import make_folder, write_bytes, writing
+from dreamgen.data.cache import Arrays, kept
 from dreamgen.workers import Watch, in_order, workers_for
 
 FEW = 4000  # molecules that one process reads before another has started
@@ -43,23 +35,14 @@ def standardised(texts: Sequence[str], standard: Standard, watch: Watch) -> Stan
     What is kept is known by the texts, the standard and RDKit's version. Where it cannot be kept it is done again the
     next time; so it is for a few thousand, which take less than a second.
     """
+
+    def work() -> Standardised:
+        return _work(texts, standard, watch)
+
     if len(texts) <= FEW:
-        return _work(texts, standard, watch)
-    facts = f"{_FORMAT} {rdkit('rdBase').rdkitVersion} {standard}\n"
-    key = hashlib.sha256((facts + "\n".join(texts)).encode("utf-8", "surrogateescape")).hexdigest()
-    place = cache_folder() / "standard_smiles" / f"{key[:32]}.npz"
-    if found := _read(place, len(texts)):
-        return found
-    try:
-        make_folder(place.parent)
-        # Another process that wants the same waits, and then finds it done.
-        with writing(place), filelock.FileLock(place.with_suffix(".lock")):
-            done = _read(place, len(texts)) or _work(texts, standard, watch)
-            with contextlib.suppress(OutputError):
-                write_bytes(place, _packed(done))
-            return done
-    except OutputError:
-        return _work(texts, standard, watch)
+        return work()
+    facts = (f"{_FORMAT} {rdkit('rdBase').rdkitVersion} {standard}", *texts)
+    return kept("standard_smiles", facts, work, _packed, partial(_unpacked, n=len(texts)))
 
 
 def _work(texts: Sequence[str], standard: Standard, watch: Watch) -> Standardised:
@@ -76,25 +59,17 @@ def _work(texts: Sequence[str], standard: Standard, watch: Watch) -> Standardise
     return Standardised(smiles, bad)
 
 
-def _packed(done: Standardised) -> bytes:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        smiles=np.array(done.smiles, np.bytes_),
-        bad=np.array(list(done.bad), np.int64),
-        reasons=np.array(list(done.bad.values()), np.bytes_),
-    )
-    return buffer.getvalue()
+def _packed(done: Standardised) -> Arrays:
+    return {
+        "smiles": np.array(done.smiles, np.bytes_),
+        "bad": np.array(list(done.bad), np.int64),
+        "reasons": np.array(list(done.bad.values()), np.bytes_),
+    }
 
 
-def _read(place: Path, n: int) -> Standardised | None:
-    """What is kept, or None where nothing is, or it is damaged."""
-    try:
-        arrays = read_arrays(place)
-        smiles, rows, reasons = arrays["smiles"], arrays["bad"], arrays["reasons"]
-        if smiles.shape != (n,) or rows.shape != reasons.shape or rows.dtype != np.int64:
-            return None
-        bad = dict(zip(rows.tolist(), reasons.astype(np.str_).tolist(), strict=True))
-        return Standardised(smiles.astype(np.str_).tolist(), bad)
-    except (DataError, KeyError, ValueError):
-        return None
+def _unpacked(arrays: Arrays, n: int) -> Standardised:
+    smiles, rows, reasons = arrays["smiles"], arrays["bad"], arrays["reasons"]
+    if smiles.shape != (n,) or rows.shape != reasons.shape or rows.dtype != np.int64:
+        raise ValueError("expected a text for each molecule, and a reason for each bad one")
+    bad = dict(zip(rows.tolist(), reasons.astype(np.str_).tolist(), strict=True))
+    return Standardised(smiles.astype(np.str_).tolist(), bad)

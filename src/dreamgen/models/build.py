@@ -10,7 +10,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
-from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, derive_seed
+from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, Likelihood, derive_seed
 from dreamgen.errors import SettingsError
 from dreamgen.models.blur import BLURS
 from dreamgen.models.classifier import Classifier
@@ -66,14 +66,19 @@ def build_model(
         return MODELS.build(settings.model, settings=settings, sizes=sizes)
 
 
+def check_writes(likelihood: Likelihood, symbols: int) -> None:
+    """Raise SettingsError where lines of tokens are to be explained by a likelihood of numbers."""
+    if symbols and not likelihood.writes_tokens:
+        raise SettingsError("language: expected a likelihood that writes tokens, such as 'recurrent'")
+
+
 @MODELS.register("vae")
 def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
     network = ENCODERS.build(settings.encoder, **sizes)
     posterior = POSTERIORS.build(settings.posterior, **sizes, features=network.features)
     prior = PRIORS.build(settings.prior, **sizes)
     likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
-    if sizes["symbols"] and not likelihood.writes_tokens:
-        raise SettingsError("language: expected a likelihood that writes tokens, such as 'recurrent'")
+    check_writes(likelihood, sizes["symbols"])
     blur = BLURS.build(settings.blur)
     told = {**sizes, "context_dim": sizes["context_dim"] + (blur is not None)}
     decoder = DECODERS.build(

@@ -12,6 +12,7 @@ from dreamgen.chemistry.extras import rdkit
 from dreamgen.chemistry.fingerprints import fingerprints
 from dreamgen.chemistry.molecules import parse, written
 from dreamgen.chemistry.properties import PROPERTIES
+from dreamgen.chemistry.smiles import canonical
 from dreamgen.evaluation.molecules.counts import fragments, scaffold
 from dreamgen.workers import Watch, spread
 
@@ -94,8 +95,7 @@ def unpacked(facts: Sequence[Facts]) -> Bits:
 
 
 def _canonical(smiles: Sequence[str | None]) -> list[str | None]:
-    mols = map(parse, smiles)
-    return [None if mol is None else written(mol) for mol in mols]
+    return [None if text is None else canonical(text) for text in smiles]
 
 
 def _facts(smiles: Sequence[str]) -> list[Facts | None]:
