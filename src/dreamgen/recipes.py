@@ -20,6 +20,8 @@ _ROLES = (
     "update",
     "masking",
     "augment",
+    "language",
+    "blur",
 )
 
 
@@ -47,6 +49,7 @@ class Recipe:
         if kinds["model"] == "classifier":
             return {role: kinds[role] for role in ("model", "encoder")}
         usual = {"model": "vae", "objective": "elbo", "update": "plain", "masking": "none", "augment": "none"}
+        usual |= {"language": "none", "blur": "none"}
         return {role: kind for role, kind in kinds.items() if usual.get(role) != kind}
 
 

@@ -13,6 +13,7 @@ from dreamgen.applications.molecules.lines import Readable, readable
 from dreamgen.applications.molecules.neighbours import Neighbour, neighbours
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.result import Climb
+from dreamgen.applications.molecules.retraining import Retrained, retrain
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.distributions.noise import derive_seed
@@ -171,6 +172,10 @@ class MoleculeDreamer:
     ) -> list[Climb]:
         """Raise a property of molecules by walking among their codes: `applications.molecules.climb.climb`."""
         return climb(self.generator, starts, goal, similarity=similarity, calls=calls, seed=seed, **options)
+
+    def retrain(self, smiles: Sequence[str], goal: str | Goal, **options: Any) -> Retrained:
+        """Go on learning from molecules drawn by how good they are: `applications.molecules.retraining.retrain`."""
+        return retrain(self.generator, smiles, goal, **options)
 
     # Codes
 
