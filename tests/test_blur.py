@@ -8,6 +8,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from dreamgen import Batch, DreamGenerator, Settings, build_model
+from dreamgen.data.context import Context
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.dreaming import dream_codes, dream_level
 from dreamgen.errors import ModelFileError, SettingsError
@@ -51,15 +52,16 @@ def test_a_blurred_code_is_the_code_and_noise() -> None:
     assert found.scale.item() == pytest.approx(both.std().item(), abs=0.01)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_a_share_of_the_rows_is_blurred_and_the_noise_is_even(share: float) -> None:
-    levels = Blur(share).levels(50_000, StepNoise(0))
+@pytest.mark.parametrize(("share", "least"), [(0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.3, 0.7)])
+def test_a_share_of_the_rows_is_blurred_and_the_noise_is_even(share: float, least: float) -> None:
+    levels = Blur(share, least=least).levels(50_000, StepNoise(0))
     assert levels.shape == (50_000, 1)
     assert (levels > 0).float().mean().item() == pytest.approx(share, abs=0.01)
     if share:
         above = levels[levels > 0].square()
-        assert above.mean().item() == pytest.approx(0.5, abs=0.01)
-        assert 0 <= above.min() < 0.01 < 0.99 < above.max() <= 1
+        assert above.mean().item() == pytest.approx((1 + least**2) / 2, abs=0.01)
+        assert least**2 <= above.min() < least**2 + 0.01
+        assert 0.99 < above.max() <= 1
 
 
 def test_training_blurs_and_evaluation_does_not() -> None:
@@ -70,12 +72,49 @@ def test_training_blurs_and_evaluation_does_not() -> None:
     assert not torch.equal(model.train().infer(batch, StepNoise(0)).latents[0].q.mean, model.encoder(batch).mean)
 
 
-def test_the_decoder_is_told_the_level() -> None:
+def test_blurred_codes_have_a_decoder_of_their_own_which_is_told_the_level() -> None:
     model = build_model(Settings(latent_dim=3, hidden_dim=8, blur="levels"), (2, 2), seed=0)
     z = torch.randn(1, 4, 3)
     plain = model.decoder(z).mean
     torch.testing.assert_close(plain, model.decoder(z, level=torch.zeros(4, 1)).mean)
-    assert not torch.allclose(plain, model.decoder(z, level=torch.ones(4, 1)).mean)
+    half = model.decoder(z, level=torch.full((4, 1), 0.5)).mean
+    for other in (plain, model.decoder(z, level=torch.full((4, 1), 0.7)).mean):
+        assert not torch.allclose(half, other)
+
+
+@pytest.mark.parametrize("context", ["none", "labels"])
+def test_rows_of_a_batch_are_decoded_as_each_would_be_alone(context: str) -> None:
+    settings = Settings(latent_dim=3, hidden_dim=8, blur="levels", context=context)
+    fields = Context.of(context, np.arange(5), (), {}) if context == "labels" else None
+    model = build_model(settings, (2, 2), fields, seed=0)
+    z, level, x = torch.randn(2, 5, 3), torch.tensor([0.0, 0.9, 0.5, 0.0, 1.0])[:, None], torch.rand(5, 2, 2).round()
+    told = None if fields is None else torch.eye(5)
+    together = model.decoder(z, told, level)
+    assert together.batch_shape == (2, 5, 2, 2)
+    for row in range(5):
+        only = slice(row, row + 1)
+        alone = model.decoder(z[:, only], None if told is None else told[only], level[only])
+        torch.testing.assert_close(together.mean[:, only], alone.mean)
+        torch.testing.assert_close(together.log_prob(x)[:, only], alone.log_prob(x[only]))
+
+
+def test_the_second_decoder_may_have_a_likelihood_of_its_own_and_learns_from_blurred_rows_alone() -> None:
+    blur = {"kind": "levels", "share": 0.5, "likelihood": {"kind": "recurrent", "units": 5}}
+    model = build_model(
+        Settings(**{name: value for name, value in SETTINGS.items() if name != "random_state"}, blur=blur),
+        (6,),
+        seed=0,
+        symbols=9,
+    ).train()
+    writers = model.decoder.likelihood.writer, model.decoder.blurred.likelihood.writer
+    assert [writer.units for writer in writers] == [12, 5]
+    batch = Batch(torch.randint(0, 9, (4, 6)).float())
+    for share, (learns, rests) in ((0.0, writers), (1.0, writers[::-1])):
+        model.blur = Blur(share)
+        model.zero_grad()
+        model.infer(batch, StepNoise(0)).p.log_prob(batch.x).sum().backward()
+        assert learns.out.weight.grad.abs().sum() > 0
+        assert rests.out.weight.grad is None
 
 
 def test_the_best_guess_of_a_sharp_code_has_the_least_error() -> None:
@@ -153,9 +192,13 @@ def test_a_language_wants_a_likelihood_that_writes() -> None:
 
 
 def test_bad_levels_are_refused() -> None:
-    for bad in ({"share": 1.5}, {"dream": -0.1}):
+    for bad in ({"share": 1.5}, {"dream": -0.1}, {"least": 2}):
         with pytest.raises(SettingsError, match="expected 0 to 1"):
             build_model(Settings(blur={"kind": "levels", **bad}), (2, 2))
+    with pytest.raises(SettingsError, match="least level"):
+        Blur(dream=0.5, least=0.6)
+    with pytest.raises(SettingsError, match="writes tokens"):
+        DreamGenerator(**SETTINGS, blur={"kind": "levels", "likelihood": {"kind": "gaussian"}}).fit(LINES)
     with pytest.raises(SettingsError, match="normal posterior"):
         blurred(Delta(torch.zeros(2, 3)), torch.ones(2, 1))
 

@@ -377,7 +377,8 @@ RECIPES["table"] = Recipe(
 )
 
 # Lines of text: read in both directions, written one token after another with the code beside every step. Small
-# batches and a high rate; a light rate leaves room in the codes for every token, and a mixture finds where they lie.
+# batches; a light weight of the rate leaves room in the codes for every token. Dreams come from blurred codes, which
+# a second, smaller network writes, and a mixture finds where those lie.
 _LINES = Settings(
     language="characters",
     encoder={"kind": "recurrent", "units": 256},
@@ -385,13 +386,19 @@ _LINES = Settings(
     hidden_dim=[],
     latent_dim=64,
     beta={"kind": "linear", "stop": 0.1, "steps": 3000},
-    blur={"kind": "levels", "dream": 0.9},
+    blur={
+        "kind": "levels",
+        "share": 0.3,
+        "least": 0.7,
+        "dream": 0.9,
+        "likelihood": {"kind": "recurrent", "units": 384},
+    },
     mixture=50,
     validation=0.01,
     batch_size=128,
-    learning_rate=4e-3,
+    learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},
     optimizer={"kind": "adam", "beta2": 0.98, "clip": 5.0},
-    epochs=20,
+    epochs=17,
     precision="auto",
 )
 RECIPES["sequence"] = Recipe(

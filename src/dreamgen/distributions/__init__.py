@@ -11,6 +11,7 @@ from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import Noise, PortableNoise, RowNoise, StepNoise, derive_seed, generator, row_keys
 from dreamgen.distributions.posteriors import POSTERIORS, DiagonalGaussian
 from dreamgen.distributions.priors import PRIORS, StandardNormal
+from dreamgen.distributions.rows import Rows
 from dreamgen.distributions.sums import log_prob_sum
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Noise",
     "PortableNoise",
     "RowNoise",
+    "Rows",
     "StandardNormal",
     "StepNoise",
     "derive_seed",

@@ -25,7 +25,12 @@ from dreamgen.plots import as_pictures
 from dreamgen.tensors import is_finite
 
 _MEANS = {"bernoulli": "sigmoid", "gaussian": "identity"}  # from the decoder's output to the mean of p(x|z)
-_KNOWN = {"decoder": ("mlp",), "likelihood": tuple(_MEANS), "prior": ("normal",)}  # what web/decoder.js computes
+_KNOWN = {  # what web/decoder.js computes
+    "decoder": ("mlp",),
+    "likelihood": tuple(_MEANS),
+    "prior": ("normal",),
+    "blur": ("none",),
+}
 _NAMED = (  # what the page holds of all that may leave
     "weights.",
     "event_shape",

@@ -28,6 +28,7 @@ MAY_LEAVE = {
     # Weights. A name that ends in a dot stands for all below it.
     "weights.decoder.network.": "turns codes into examples: this is what is handed over",
     "weights.decoder.likelihood.": "how far examples lie from the decoder's mean, where that was learned",
+    "weights.decoder.blurred.": "the same for blurred codes",
     "weights.prior.loc.": "where the codes of dreams lie for what the decoder is told",
     "weights.prior.log_variance.": "and how far they spread",
     # Settings. Parts are named from the library's own list and take numbers, so they carry no free text.

@@ -15,7 +15,7 @@ from dreamgen.errors import SettingsError
 from dreamgen.models.blur import BLURS
 from dreamgen.models.classifier import Classifier
 from dreamgen.models.reader import READERS
-from dreamgen.models.vae import VAE, Decoder, Encoder
+from dreamgen.models.vae import VAE, Decoder, Encoder, LevelsDecoder
 from dreamgen.nn import DECODERS, ENCODERS
 from dreamgen.registry import Registry
 
@@ -80,14 +80,23 @@ def _vae(settings: Settings, sizes: Mapping[str, Any]) -> VAE:
     likelihood = LIKELIHOODS.build(settings.likelihood, **sizes)
     check_writes(likelihood, sizes["symbols"])
     blur = BLURS.build(settings.blur)
-    told = {**sizes, "context_dim": sizes["context_dim"] + (blur is not None)}
-    decoder = DECODERS.build(
-        settings.decoder, **told, parameters_shape=likelihood.parameters_shape(sizes["event_shape"])
-    )
+    decoder = Decoder(_decoding_network(settings, sizes, likelihood), likelihood)
+    if blur is not None:
+        loose = LIKELIHOODS.build(blur.likelihood or settings.likelihood, **sizes)
+        check_writes(loose, sizes["symbols"])
+        told = {**sizes, "context_dim": sizes["context_dim"] + 1}
+        blurred = Decoder(_decoding_network(settings, told, loose), loose)
+        decoder = LevelsDecoder(decoder.network, likelihood, blurred)
     reader = None
     if sizes["properties"]:
         reader = READERS.build(settings.reader, **{**sizes, "hidden": [128]}, told_level=blur is not None)
-    return VAE(Encoder(network, posterior), prior, Decoder(decoder, likelihood, blur is not None), reader, blur)
+    return VAE(Encoder(network, posterior), prior, decoder, reader, blur)
+
+
+def _decoding_network(settings: Settings, sizes: Mapping[str, Any], likelihood: Likelihood) -> nn.Module:
+    shape = likelihood.parameters_shape(sizes["event_shape"])
+    network: nn.Module = DECODERS.build(settings.decoder, **sizes, parameters_shape=shape)
+    return network
 
 
 @MODELS.register("classifier")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import Likelihood, Noise, draw
+from dreamgen.distributions import Likelihood, Noise, Rows, draw
 from dreamgen.models.blur import Blur, blurred, sharpened
 from dreamgen.models.reader import Reader
 from dreamgen.models.trace import Latent, Trace
@@ -34,25 +34,44 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """A network that reads latents, and a head that turns its output into p(x|z).
+    """A network that reads latents, and a head that turns its output into p(x|z)."""
 
-    One that is told how blurred a code is takes the level as one more number of context, and the code as it is best
-    guessed to have been.
-    """
-
-    def __init__(self, network: nn.Module, likelihood: Likelihood, told_level: bool = False) -> None:
+    def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
         super().__init__()
         self.network = network
         self.likelihood = likelihood
-        self.told_level = told_level
 
     def forward(self, z: Tensor, context: Tensor | None = None, level: Tensor | None = None) -> Distribution:
-        """z (K, B, D), blurred to `level` (B, 1), 0 by default, to p(x|z), batch shape (K, B, *event)."""
-        if self.told_level:
-            level = z.new_zeros(z.shape[-2], 1) if level is None else level
-            z = sharpened(z, level)
-            context = level if context is None else torch.cat([context, level], dim=-1)
+        """z (K, B, D) to p(x|z), batch shape (K, B, *event); `level` is for a decoder of blurred codes."""
         p: Distribution = self.likelihood(self.network(z, context))
+        return p
+
+
+class LevelsDecoder(Decoder):
+    """A decoder of codes as they are, and a second one of blurred codes, which write what the code does not say.
+
+    To copy a code out and to make up what is missing are two skills, and one network that has both is worse at each.
+    The second one takes the level as one more number of context, and the code as it is best guessed to have been.
+    """
+
+    def __init__(self, network: nn.Module, likelihood: Likelihood, blurred: Decoder) -> None:
+        super().__init__(network, likelihood)
+        self.blurred = blurred
+
+    def forward(self, z: Tensor, context: Tensor | None = None, level: Tensor | None = None) -> Distribution:
+        """z (K, B, D), rows blurred to their `level` (B, 1), 0 by default, to p(x|z), batch shape (K, B, *event)."""
+        if level is None or not (among := level[:, 0] > 0).any():
+            return super().forward(z, context)
+        if among.all():
+            return self.of_blurred(z, context, level)
+        told = (None, None) if context is None else (context[~among], context[among])
+        sharp = super().forward(z[:, ~among], told[0])
+        return Rows(sharp, self.of_blurred(z[:, among], told[1], level[among]), among)
+
+    def of_blurred(self, z: Tensor, context: Tensor | None, level: Tensor) -> Distribution:
+        """As `forward`, where no row's level is 0."""
+        told = level if context is None else torch.cat([context, level], dim=-1)
+        p: Distribution = self.blurred(sharpened(z, level), told)
         return p
 
 
