@@ -152,7 +152,12 @@ def test_every_entry_of_the_list_says_why_and_names_something(tmp_path: Path) ->
     learned.saved_.card["privacy"] = {"epsilon": 2.0, "delta": 1e-5}
     told = DreamGenerator(2, 8, context="labels", prior="conditional", epochs=1, batch_size=16, random_state=0)
     told.fit(np.random.default_rng(0).random((32, 4, 4)), np.arange(32) % 3)
-    models = {"shipped": DreamGenerator.load("mnist"), "learned": learned, "told": told}
+    models = {
+        "shipped": DreamGenerator.load("mnist"),
+        "learned": learned,
+        "told": told,
+        "blurred": small(blur="levels"),
+    }
     left = {name for key, model in models.items() for name in export_decoder(model, tmp_path / key).left}
     for entry in MAY_LEAVE:
         assert any(name == entry or (entry.endswith(".") and name.startswith(entry)) for name in left), entry

@@ -46,23 +46,14 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
     Raises:
         SettingsError: a mixture where no codes are kept.
     """
-    if not mixture:
-        return _draw_codes(saved.model.prior, n, seed, context, _device(saved))
-    level = dream_level(saved)
-    if context is None:
-        return _draw_codes(fit_codes(saved.codes, saved.card, mixture, level=level), n, seed).to(_device(saved))
-    z, left = torch.empty(n, saved.settings.latent_dim), torch.ones(n, dtype=torch.bool)
+    priors, device = _Priors(saved, mixture), _device(saved)
+    if not mixture or context is None:
+        return _draw_codes(priors.of(None), n, seed, context, device)
+    z = torch.empty(n, saved.settings.latent_dim, device=device)
     for told in context.unique(dim=0):
-        if rows_told(saved.codes, told).sum() >= TOLD_APART:
-            rows = (context == told).all(1)
-            z[rows] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, told, level), n, seed)[rows]
-            left &= ~rows
-    if left.any():
-        z[left] = _draw_codes(fit_codes(saved.codes, saved.card, mixture, level=level), n, seed)[left]
-    return z.to(_device(saved))
-
-
-_CANDIDATES = 256  # for each dream of which something is wanted
+        rows = (context == told).all(1).to(device)
+        z[rows] = _draw_codes(priors.of(told), n, seed, device=device)[rows]
+    return z
 
 
 @torch.no_grad()
@@ -84,15 +75,40 @@ def wanted_codes(
         raise SettingsError(
             f"no properties are read off this model's codes: it cannot be asked for {next(iter(wanted))}"
         )
-    told = None if context is None else context.repeat_interleave(_CANDIDATES, 0)
-    z = dream_codes(saved, n * _CANDIDATES, seed, told, mixture).unflatten(0, (n, _CANDIDATES))
-    asked = {name: saved.properties[name].encode(values, n).to(z.device) for name, values in wanted.items()}
-    level = torch.full((n, 1), dream_level(saved), device=z.device)
-    weights = saved.model.reader.log_prob_of(z.transpose(0, 1), asked, level).t().softmax(1).cpu()
-    uniform = torch.stack([PortableNoise(seed, "wanted", row).uniform((1,)) for row in range(n)])
-    picked = (weights.cumsum(1) < uniform).sum(1).clamp(max=_CANDIDATES - 1)
-    chosen: Tensor = z[torch.arange(n, device=z.device), picked.to(z.device)]
+    device, priors = _device(saved), _Priors(saved, mixture)
+    asked = {name: saved.properties[name].encode(values, n).to(device) for name, values in wanted.items()}
+    level = torch.full((1, 1), dream_level(saved), device=device)
+    chosen = torch.empty(n, saved.settings.latent_dim, device=device)
+    for row in range(n):  # one block of candidates for each: what is held does not grow with n
+        told = None if context is None else context[row]
+        whole = None if told is None or mixture else told.expand(_ROWS, -1)
+        z = _draw_block(priors.of(told), seed, row, whole, device)
+        one = {name: values[row : row + 1] for name, values in asked.items()}
+        weights = saved.model.reader.log_prob_of(z.unsqueeze(1), one, level)[:, 0].softmax(0).cpu()
+        uniform = PortableNoise(seed, "wanted", row).uniform((1,))
+        chosen[row] = z[int((weights.cumsum(0) < uniform).sum().clamp(max=_ROWS - 1))]
     return chosen
+
+
+class _Priors:
+    """Where codes are drawn from: the model's prior, or mixtures fitted to the kept codes, each fitted once."""
+
+    def __init__(self, saved: SavedModel, mixture: int) -> None:
+        self._saved, self._mixture = saved, mixture
+        self._fitted: dict[tuple[float, ...] | None, nn.Module] = {}
+
+    def of(self, told: Tensor | None) -> nn.Module:
+        """For what one row is told, (C,): of rows that were told the same, or of all where those are too few."""
+        if not self._mixture:
+            return self._saved.model.prior  # type: ignore[no-any-return]
+        saved = self._saved
+        if told is not None and rows_told(saved.codes, told).sum() < TOLD_APART:
+            told = None
+        key = None if told is None else tuple(told.tolist())
+        if key not in self._fitted:
+            fitted = fit_codes(saved.codes, saved.card, self._mixture, told, dream_level(saved))
+            self._fitted[key] = fitted.to(_device(saved))
+        return self._fitted[key]
 
 
 def _draw_codes(
@@ -100,10 +116,15 @@ def _draw_codes(
 ) -> Tensor:
     codes = []
     for block, start in enumerate(range(0, n, _ROWS)):
-        noise = PortableNoise(seed, "dream", block, device=device)  # drawn whole, whatever n is
-        told = None if context is None else _whole(context[start : start + _ROWS]).to(device)
-        codes.append(draw(each_row(prior(told), _ROWS), noise, 1)[0])
+        told = None if context is None else _whole(context[start : start + _ROWS])
+        codes.append(_draw_block(prior, seed, block, told, device))
     return torch.cat(codes)[:n]
+
+
+def _draw_block(prior: nn.Module, seed: int, block: int, told: Tensor | None, device: torch.device | str) -> Tensor:
+    """Codes of one block, (256, D), drawn whole, however many are wanted."""
+    noise = PortableNoise(seed, "dream", block, device=device)
+    return draw(each_row(prior(None if told is None else told.to(device)), _ROWS), noise, 1)[0]
 
 
 def _whole(context: Tensor) -> Tensor:
