@@ -61,6 +61,22 @@ def test_dreams_have_what_is_wanted(generator: DreamGenerator) -> None:
     assert np.all(np.diff(first.mean((1, 2))) > 0)
 
 
+def test_dreams_from_blurred_codes_have_what_is_wanted_too() -> None:
+    """A code at level .9 hardly says how bright a picture is: what was written has to be read."""
+    noise = np.random.default_rng(0)
+    light = noise.random(600)
+    x = np.clip(light[:, None] + 0.05 * noise.standard_normal((600, 9)), 0, 1).reshape(-1, 3, 3)
+    blur = {"kind": "levels", "dream": 0.9}
+    parts = {"likelihood": {"kind": "gaussian", "scale": 0.1}, "properties": ["light"], "blur": blur}
+    made = DreamGenerator(2, 32, epochs=40, batch_size=25, learning_rate=1e-2, random_state=0, **parts)
+    made.fit(x, attributes={"light": 100 * light})
+    for wanted in (30, 70):
+        dreams = made.dream(60, given={"light": wanted}, seed=1, sample=True)
+        read = made.read(dreams)["light"]
+        assert read.mean() == pytest.approx(wanted, abs=6)
+        np.testing.assert_array_equal(made.dream(5, given={"light": wanted}, seed=1, sample=True), dreams[:5])
+
+
 def test_the_reader_is_saved_with_the_model(generator: DreamGenerator, tmp_path: object) -> None:
     generator.save(f"{tmp_path}/model")
     again = DreamGenerator.load(f"{tmp_path}/model")

@@ -18,10 +18,11 @@ from dreamgen.evaluation.likelihood import blocks
 from dreamgen.io import SavedModel
 from dreamgen.models.blur import Blur
 
-_ROWS = 256  # decoded at once
+BLOCK = 256  # rows that are drawn and decoded at once
 
 
-def _device(saved: SavedModel) -> torch.device:
+def device_of(saved: SavedModel) -> torch.device:
+    """Where a model's weights are."""
     return next(saved.model.parameters()).device  # type: ignore[no-any-return]
 
 
@@ -46,90 +47,55 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
     Raises:
         SettingsError: a mixture where no codes are kept.
     """
-    priors, device = _Priors(saved, mixture), _device(saved)
+    source, numbers = CodeSource(saved, seed, mixture), range(-(-n // BLOCK))
     if not mixture or context is None:
-        return _draw_codes(priors.of(None), n, seed, context, device)
-    z = torch.empty(n, saved.settings.latent_dim, device=device)
-    for told in context.unique(dim=0):
-        rows = (context == told).all(1).to(device)
-        z[rows] = _draw_codes(priors.of(told), n, seed, device=device)[rows]
+        told = [None if context is None else _whole(context[BLOCK * number :][:BLOCK]) for number in numbers]
+        return torch.cat([source.block(number, told[number]) for number in numbers])[:n]
+    z = torch.empty(n, saved.settings.latent_dim, device=device_of(saved))
+    for one in context.unique(dim=0):
+        rows = (context == one).all(1).to(z.device)
+        z[rows] = torch.cat([source.block(number, one.expand(BLOCK, -1)) for number in numbers])[:n][rows]
     return z
 
 
-@torch.no_grad()
-def wanted_codes(
-    saved: SavedModel, wanted: Mapping[str, Any], n: int, seed: int, context: Tensor | None = None, mixture: int = 0
-) -> Tensor:
-    """n codes of p(z | wanted properties), (n, D): each one of 256 from `dream_codes`, picked by p(wanted | z).
+class CodeSource:
+    """Where codes of dreams come from, a block of 256 at a time, each drawn whole, however many are wanted.
 
     Args:
-        saved: a model with a reader.
-        wanted: by property one value for all, or n, in its own unit.
-        n, seed, context, mixture: as in `dream_codes`.
-
-    Raises:
-        SettingsError: no such property.
-        DataError: a value that is none.
+        saved: the model.
+        seed: a block is a function of it and of the block's number.
+        mixture: as in `dream_codes`; each is fitted once.
     """
-    if saved.properties is None:
-        raise SettingsError(
-            f"no properties are read off this model's codes: it cannot be asked for {next(iter(wanted))}"
-        )
-    device, priors = _device(saved), _Priors(saved, mixture)
-    asked = {name: saved.properties[name].encode(values, n).to(device) for name, values in wanted.items()}
-    level = torch.full((1, 1), dream_level(saved), device=device)
-    chosen = torch.empty(n, saved.settings.latent_dim, device=device)
-    for row in range(n):  # one block of candidates for each: what is held does not grow with n
-        told = None if context is None else context[row]
-        whole = None if told is None or mixture else told.expand(_ROWS, -1)
-        z = _draw_block(priors.of(told), seed, row, whole, device)
-        one = {name: values[row : row + 1] for name, values in asked.items()}
-        weights = saved.model.reader.log_prob_of(z.unsqueeze(1), one, level)[:, 0].softmax(0).cpu()
-        uniform = PortableNoise(seed, "wanted", row).uniform((1,))
-        chosen[row] = z[int((weights.cumsum(0) < uniform).sum().clamp(max=_ROWS - 1))]
-    return chosen
 
-
-class _Priors:
-    """Where codes are drawn from: the model's prior, or mixtures fitted to the kept codes, each fitted once."""
-
-    def __init__(self, saved: SavedModel, mixture: int) -> None:
-        self._saved, self._mixture = saved, mixture
+    def __init__(self, saved: SavedModel, seed: int, mixture: int = 0) -> None:
+        self._saved, self._seed, self._mixture = saved, seed, mixture
+        self._device = device_of(saved)
         self._fitted: dict[tuple[float, ...] | None, nn.Module] = {}
 
-    def of(self, told: Tensor | None) -> nn.Module:
-        """For what one row is told, (C,): of rows that were told the same, or of all where those are too few."""
-        if not self._mixture:
-            return self._saved.model.prior  # type: ignore[no-any-return]
+    def block(self, number: int, told: Tensor | None = None) -> Tensor:
+        """Codes (256, D) of rows that are told something, (256, C); of a mixture all the same."""
+        noise = PortableNoise(self._seed, "dream", number, device=self._device)
+        if self._mixture:
+            p = self._mixture_of(None if told is None else told[0])(None)
+        else:
+            p = self._saved.model.prior(None if told is None else told.to(self._device))
+        return draw(each_row(p, BLOCK), noise, 1)[0]
+
+    def _mixture_of(self, told: Tensor | None) -> nn.Module:
+        """Fitted to codes of rows that were told the same, (C,), or to all where those are too few."""
         saved = self._saved
         if told is not None and rows_told(saved.codes, told).sum() < TOLD_APART:
             told = None
         key = None if told is None else tuple(told.tolist())
         if key not in self._fitted:
             fitted = fit_codes(saved.codes, saved.card, self._mixture, told, dream_level(saved))
-            self._fitted[key] = fitted.to(_device(saved))
+            self._fitted[key] = fitted.to(self._device)
         return self._fitted[key]
-
-
-def _draw_codes(
-    prior: nn.Module, n: int, seed: int, context: Tensor | None = None, device: torch.device | str = "cpu"
-) -> Tensor:
-    codes = []
-    for block, start in enumerate(range(0, n, _ROWS)):
-        told = None if context is None else _whole(context[start : start + _ROWS])
-        codes.append(_draw_block(prior, seed, block, told, device))
-    return torch.cat(codes)[:n]
-
-
-def _draw_block(prior: nn.Module, seed: int, block: int, told: Tensor | None, device: torch.device | str) -> Tensor:
-    """Codes of one block, (256, D), drawn whole, however many are wanted."""
-    noise = PortableNoise(seed, "dream", block, device=device)
-    return draw(each_row(prior(None if told is None else told.to(device)), _ROWS), noise, 1)[0]
 
 
 def _whole(context: Tensor) -> Tensor:
     """A block filled up with copies of its first row."""
-    return torch.cat([context, context[:1].expand(_ROWS - len(context), -1)])
+    return torch.cat([context, context[:1].expand(BLOCK - len(context), -1)])
 
 
 @torch.no_grad()
@@ -142,14 +108,14 @@ def decode_rows(
     function of (seed, row). `level` is how blurred the codes are, for a decoder that is told.
     """
     typical = saved.model.decoder.likelihood.typical
-    device, decoded = _device(saved), torch.empty(len(z), *saved.event_shape)
-    for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), _ROWS)):
+    device, decoded = device_of(saved), torch.empty(len(z), *saved.event_shape)
+    for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), BLOCK)):
         told = None if context is None else context[rows.to(context.device)].to(device)
         blur = torch.full((len(rows), 1), level, device=device)
         p = saved.model.decoder(z[rows.to(z.device)].to(device), told, blur)
-        names = range(number * _ROWS, (number + 1) * _ROWS)
+        names = range(number * BLOCK, (number + 1) * BLOCK)
         x = typical(p) if seed is None else draw(p, RowNoise(f"draw {seed}", names, device), 1)[0]
-        decoded[number * _ROWS :][:real] = (x.clamp_(0, 1) if saved.unit_range else x)[:real]
+        decoded[number * BLOCK :][:real] = (x.clamp_(0, 1) if saved.unit_range else x)[:real]
     return decoded
 
 

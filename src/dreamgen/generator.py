@@ -15,7 +15,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
-from dreamgen.dreaming import dream_codes, dream_context, dream_level, wanted_codes
+from dreamgen.dreaming import dream_codes, dream_context, dream_level
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
@@ -37,6 +37,7 @@ from dreamgen.training.private import is_private
 from dreamgen.verbs.fitted import Floats, Given, Shown
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
+from dreamgen.wanting import wanted_dreams
 from dreamgen.zoo import find_model
 
 
@@ -246,7 +247,8 @@ class DreamGenerator(Walking, Scoring):
             n: how many.
             given: what a conditional model is told, by field: one value for all or n; a class by number or name, a
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
-                A property that is read off the codes may be given too: then codes are drawn for which it is likely.
+                A property that is read off the codes may be given too: each dream is then picked from many by how
+                likely it has that property (`dreamgen.wanting`), which takes longer.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean; None: of lines from blurred codes only, which leave
                 much to be drawn.
@@ -270,14 +272,12 @@ class DreamGenerator(Walking, Scoring):
         wanted = {name: value for name, value in given.items() if name in read and name not in own}
         told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
         mixture = saved.settings.mixture if mixture is None else mixture
-        if wanted:
-            z = wanted_codes(saved, wanted, n, seed, told, mixture)
-        else:
-            z = dream_codes(saved, n, seed, told, mixture)
         level = dream_level(saved)
         if sample is None:
             sample = level > 0 and saved.vocabulary is not None
-        return self._shown(z, seed if sample else None, told, level)
+        if wanted:
+            return self._as_given(wanted_dreams(saved, wanted, n, seed, told, mixture, sample))
+        return self._shown(dream_codes(saved, n, seed, told, mixture), seed if sample else None, told, level)
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
         """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).

@@ -163,8 +163,11 @@ class Fitted(Estimator):
         (n, *event), or of a model of lines, (n,) texts, the likeliest in place of the mean.
         """
         self._require_told(context)
-        saved = self._dreamer()
-        decoded = decode_rows(saved, z, context, seed, level).numpy()
+        return self._as_given(decode_rows(self._dreamer(), z, context, seed, level))
+
+    def _as_given(self, examples: Tensor) -> Shown:
+        """Examples as the model has them, (n, *event), as a user has them: pictures, rows or texts."""
+        saved, decoded = self.fitted(), examples.numpy()
         return np.array(saved.vocabulary.decode(decoded), np.str_) if saved.vocabulary else decoded
 
     @property
