@@ -154,9 +154,9 @@ def test_one_call_is_the_start_itself(generator: DreamGenerator) -> None:
 @pytest.mark.parametrize(
     ("start", "message"),
     [
-        ("C1CC", "start 2, 'C1CC': no molecule"),
-        ("CCO.CCN", "start 2, .*mixture"),
-        ("C[Se]C", "start 2, .*cannot write it.*Se"),
+        ("C1CC", "molecule 2, 'C1CC': no molecule"),
+        ("CCO.CCN", "molecule 2, .*mixture"),
+        ("C[Se]C", "molecule 2, .*Se"),
     ],
 )
 def test_a_start_that_cannot_be_read_is_named(generator: DreamGenerator, start: str, message: str) -> None:
@@ -271,17 +271,31 @@ def test_the_command_writes_a_row_for_each_start_and_draws_the_way(generator: Dr
     done = CliRunner().invoke(cli, [*arguments, "--out", str(out), "--picture", str(picture)], catch_exceptions=False)
     told, rows = json.loads(done.stdout), list(csv.DictReader(out.read_text().splitlines()))
     expected = climb(generator, [ASPIRIN, DRUGS[8]], "logP", calls=30)
-    assert [row["best"] for row in rows] == [one.best for one in expected]
+    assert [row["smiles"] for row in rows] == [one.best for one in expected]
     assert [float(row["best_value"]) for row in rows] == [PROPERTIES["logP"](parse(one.best)) for one in expected]  # type: ignore[arg-type]
     assert told["calls"] == sum(int(row["calls"]) for row in rows) == sum(one.calls for one in expected)
     assert told["improvement"] == pytest.approx(np.mean([one.improvement for one in expected]))
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+def test_lines_of_a_file_that_cannot_be_climbed_from_are_named_and_left_out(
+    generator: DreamGenerator, tmp_path: Path
+) -> None:
+    generator.save(tmp_path / "model")
+    starts, out = tmp_path / "starts.smi", tmp_path / "climbed.csv"
+    starts.write_text(f"C1CC\n\n{ASPIRIN}\nCCO.CCN\n")
+    arguments = ["climb", str(tmp_path / "model"), str(starts), "--property", "logP", "--calls", "3", "--json"]
+    done = CliRunner().invoke(cli, [*arguments, "--out", str(out)], catch_exceptions=False)
+    assert (json.loads(done.stdout)["starts"], json.loads(done.stdout)["left_out"]) == (1, 2)
+    assert [row["start"] for row in csv.DictReader(out.read_text().splitlines())] == [ASPIRIN]
+    assert "starts.smi, line 1: no molecule" in done.stderr
+    assert "starts.smi, line 4: a mixture" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["C1CC"], "start 1, 'C1CC': no molecule"),
+        (["C1CC"], "molecule 1, 'C1CC': no molecule"),
         (["CCO", "--property", "logq"], "unknown property 'logq'"),
         (["CCO", "--out", "here.png"], "expected a name that ends in .csv"),
         (["nowhere.smi"], "nowhere.smi"),

@@ -80,11 +80,22 @@ def test_a_retrained_model_writes_what_is_good_more_readily(generator: DreamGene
     assert gain[0] > max(3.0, 2 * max(gain[-5:]))
 
 
+def test_what_a_model_of_smiles_writes_wrongly_is_not_asked_for() -> None:
+    """Hardly trained, it writes rings that never close."""
+    rings = [*LINES, "C1CC1O", "C1CCC1", "OC1CCC1Cl"]
+    parts = {"encoder": {"kind": "recurrent", "units": 8}, "likelihood": {"kind": "recurrent", "units": 8}}
+    made = DreamGenerator(4, [], language="smiles", batch_size=8, epochs=1, random_state=0, **parts).fit(rings)
+    done = retrain(made, rings, "logP", rounds=2, calls=5, steps=5)
+    assert all(canonical(text) == text for text in done.found)
+
+
 def test_settings_and_data_are_checked(generator: DreamGenerator) -> None:
     for wrong in ({"rounds": 0}, {"calls": 0}, {"steps": 0}, {"k": 0.0}):
         with pytest.raises(SettingsError, match=f"{next(iter(wrong))}: expected"):
             retrain(generator, LINES, "logP", **wrong)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="that the model can write"):
         retrain(generator, ["C[Se]C"], "logP")
+    with pytest.raises(DataError, match="logP: expected finite values"):
+        retrain(generator, LINES[:2], Goal("logP", score=lambda mol: float("nan")))
     with pytest.raises(SettingsError, match="unknown property"):
         retrain(generator, LINES, "logq")

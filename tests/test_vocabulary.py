@@ -1,5 +1,7 @@
 """Lines of text as tokens, and back."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -84,6 +86,12 @@ def test_any_tokens_of_selfies_are_a_molecule() -> None:
     tokens = np.random.default_rng(0).integers(1, vocabulary.size, (50, 12))
     for line in vocabulary.decode(tokens):
         assert not line or canonical(line) == line
+
+
+def test_letters_that_do_not_print_are_letters() -> None:
+    lines = ["a\tb\xa0c", "\u3000x\u200dy\xad"]
+    again = Vocabulary.from_dict(json.loads(json.dumps(Vocabulary.learn(lines, "characters").to_dict())))
+    assert again.decode(again.encode(lines, 9)[0]) == lines
 
 
 def test_a_vocabulary_survives_json() -> None:

@@ -49,12 +49,16 @@ def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = N
     """
     source, numbers = CodeSource(saved, seed, mixture), range(-(-n // BLOCK))
     if not mixture or context is None:
-        told = [None if context is None else _whole(context[BLOCK * number :][:BLOCK]) for number in numbers]
-        return torch.cat([source.block(number, told[number]) for number in numbers])[:n]
+        whole = [None if context is None else _whole(context[BLOCK * number :][:BLOCK]) for number in numbers]
+        return torch.cat([source.block(number, whole[number]) for number in numbers])[:n]
     z = torch.empty(n, saved.settings.latent_dim, device=device_of(saved))
+    rows_of: dict[nn.Module, Tensor] = {}  # of each mixture: of numbers all rows share one
     for one in context.unique(dim=0):
-        rows = (context == one).all(1).to(z.device)
-        z[rows] = torch.cat([source.block(number, one.expand(BLOCK, -1)) for number in numbers])[:n][rows]
+        mixed, rows = source.mixture_of(one), (context == one).all(1)
+        rows_of[mixed] = rows_of[mixed] | rows if mixed in rows_of else rows
+    for rows in rows_of.values():
+        told = context[rows][:1].expand(BLOCK, -1)
+        z[rows.to(z.device)] = torch.cat([source.block(number, told) for number in numbers])[:n][rows.to(z.device)]
     return z
 
 
@@ -76,12 +80,12 @@ class CodeSource:
         """Codes (256, D) of rows that are told something, (256, C); of a mixture all the same."""
         noise = PortableNoise(self._seed, "dream", number, device=self._device)
         if self._mixture:
-            p = self._mixture_of(None if told is None else told[0])(None)
+            p = self.mixture_of(None if told is None else told[0])(None)
         else:
             p = self._saved.model.prior(None if told is None else told.to(self._device))
         return draw(each_row(p, BLOCK), noise, 1)[0]
 
-    def _mixture_of(self, told: Tensor | None) -> nn.Module:
+    def mixture_of(self, told: Tensor | None) -> nn.Module:
         """Fitted to codes of rows that were told the same, (C,), or to all where those are too few."""
         saved = self._saved
         if told is not None and rows_told(saved.codes, told).sum() < TOLD_APART:
@@ -107,7 +111,7 @@ def decode_rows(
     The mean of p(x|z), kept within [0, 1] where the data was, or of lines the likeliest tokens; with a seed a draw, a
     function of (seed, row). `level` is how blurred the codes are, for a decoder that is told.
     """
-    typical = saved.model.decoder.likelihood.typical
+    typical = saved.model.decoder.likelihood_at(level).typical
     device, decoded = device_of(saved), torch.empty(len(z), *saved.event_shape)
     for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), BLOCK)):
         told = None if context is None else context[rows.to(context.device)].to(device)

@@ -37,6 +37,7 @@ class Check(TypedDict):
         conformer: whether a shape was found, which is not tried for huge ones; None if none was asked.
         energy, energy_per_atom: of the minimised shape, kcal/mol, the second for each heavy atom.
         force_field: "MMFF94" or "UFF".
+        settled: whether the minimiser came to rest; where not, the energy is still above the minimum.
     """
 
     smiles: str | None
@@ -49,6 +50,7 @@ class Check(TypedDict):
     energy: float | None
     energy_per_atom: float | None
     force_field: str | None
+    settled: bool | None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def _check(text: str | None, conformer: bool) -> Check:
             energy=None,
             energy_per_atom=None,
             force_field=None,
+            settled=None,
         )
     alerts = alerts_of(mol)
     shape = shape_of(mol) if conformer else None
@@ -142,4 +145,5 @@ def _check(text: str | None, conformer: bool) -> Check:
         energy=shape.energy if shape else None,
         energy_per_atom=shape.per_atom if shape else None,
         force_field=shape.field if shape else None,
+        settled=shape.settled if shape else None,
     )

@@ -12,8 +12,10 @@ from dreamgen.cli.pictures import counting
 
 if TYPE_CHECKING:
     from dreamgen.applications.molecules.result import Climb
+    from dreamgen.io import SavedModel
 
 _COLUMNS = 4  # molecules of a path drawn side by side
+_NAMED = 5  # lines that are left out
 
 
 @click.command()
@@ -45,8 +47,9 @@ def climb(
 ) -> None:
     """Improve a property of molecules by walking among the codes of MODEL.
 
-    SMILES is a molecule or a file of them: .smi, .smiles or .txt, one a line, or .csv with a column `smiles`. What is
-    found stays as similar to its start as is asked, and is no worse.
+    SMILES is a molecule or a file of them: .smi, .smiles or .txt, one a line, or .csv with a column `smiles`; what
+    the model cannot write is left out and named. What is found stays as similar to its start as is asked, and is no
+    worse.
     """
     path = check_out(out, "climbed.csv", (".csv",))
     if picture:
@@ -55,13 +58,14 @@ def climb(
     from dreamgen.applications.molecules.oracle import Goal
     from dreamgen.applications.molecules.result import COLUMNS
 
-    goal, starts = Goal(name, not lower), _starts(smiles)
-    generator = load_generator(model, device)
+    goal, generator = Goal(name, not lower), load_generator(model, device)
+    starts, left_out = _starts(smiles, generator.fitted())
     with counting("calls") as watch:
         found = climb_all(
             generator, starts, goal, similarity=similarity, calls=calls, atoms=atoms, seed=seed, watch=watch
         )
-    write_table(path, {column: [getattr(one, column) for one in found] for column in COLUMNS})
+    rows = [one.row() for one in found]
+    write_table(path, {column: [row[column] for row in rows] for column in COLUMNS})
     if picture:
         _draw(picture, found[0])
     gain, better = [one.improvement for one in found], sum(one.improvement > 0 for one in found)
@@ -70,20 +74,38 @@ def climb(
         "property": name,
         "highest": not lower,
         "starts": len(found),
+        "left_out": len(left_out),
         "improvement": sum(gain) / len(gain),
         "improved": better,
         "calls": sum(one.calls for one in found),
-        "climbs": [{**one.row(), "path": [[s.smiles, s.value, s.calls] for s in one.path]} for one in found],
+        "climbs": [
+            {**row, "path": [[s.smiles, s.value, s.calls] for s in one.path]}
+            for row, one in zip(rows, found, strict=True)
+        ],
     }
     text = f"{better} of {len(found)} improved in {path}; {name} by {sum(gain) / len(gain):.2f} on average"
     say(result, as_json, f"{text}, with {result['calls']} calls")
 
 
-def _starts(smiles: str) -> list[str]:
+def _starts(smiles: str, saved: "SavedModel") -> tuple[list[str], list[str]]:
+    """Molecules to start from, and what is said of each line of a file that is none or cannot be written."""
+    from dreamgen.applications.molecules.lines import readable, tokens_untold
     from dreamgen.data.lines import kind
 
+    tokens_untold(saved)
     path = Path(smiles)
-    return molecules_in(path).texts if kind(path) in MOLECULES else [smiles]
+    if kind(path) not in MOLECULES:
+        return [smiles], []
+    file = molecules_in(path)
+    rows = readable(file.texts, saved)
+    if not rows.smiles:
+        rows.require_all()
+    bad = [f"{path}, line {file.lines[place]}: {reason}" for place, reason in rows.bad.items()]
+    for said in bad[:_NAMED]:
+        click.echo(f"dreamgen: {said}", err=True)
+    if len(bad) > _NAMED:
+        click.echo(f"dreamgen: {path}: {len(bad)} of {len(file.texts)} are left out", err=True)
+    return rows.smiles, bad
 
 
 def _draw(path: Path, found: "Climb") -> None:

@@ -16,7 +16,7 @@ from dreamgen.cli.common import (
     told_of,
 )
 from dreamgen.cli.line_figures import reconstruct_lines
-from dreamgen.cli.lines import counts_of, legends_for, place_for, spoken, write_shown
+from dreamgen.cli.lines import counts_of, legends_for, place_for, require_drawable, spoken, write_shown
 from dreamgen.cli.output import is_array, write_examples
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
@@ -67,6 +67,8 @@ def dream(
     seed, told = chosen_seed(seed), parse_given(given, label)
     generator = load_generator(model, device)
     path = place_for(out, generator, "dreams")
+    if path.suffix == ".png" and generator.fitted().vocabulary:
+        require_drawable(path, n)
     if styles:
         if told or sample or mixture:
             raise SettingsError(
@@ -122,8 +124,9 @@ def reconstruct(
 ) -> None:
     """Send the first examples of DATA through MODEL and back; a sheet shows originals above what came back.
 
-    Of lines and molecules it is said how many come back exactly; what is no molecule is left out and counted. A text
-    file has a line for each of the others, blank where MODEL could not read it; a table has both.
+    Of lines and molecules it is said how many come back exactly; what is no molecule, or was there before, is left
+    out and counted. A text file has a line for each of the others, blank where MODEL could not read it; a table has
+    both.
     """
     import numpy as np
 

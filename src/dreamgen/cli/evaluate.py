@@ -107,13 +107,13 @@ def evaluate(
     if lines:
         report |= {"unreadable": unreadable, "skipped": len(dataset.skipped), **_of_lines(generator, dataset, rows)}
         if dreams and held_by(generator.fitted()) == "molecules" and len(dataset.part(part)) < _FEWEST:
+            nor = " nor drawn" if picture else ""
             click.echo(
-                f"dreamgen: dreams are not measured: {dataset.name} has one molecule to compare with", err=True
+                f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
             )
         elif dreams and held_by(generator.fitted()) == "molecules":
             with counting("molecules measured") as watch:
-                real = dataset.part(part).x.tolist()  # also those beyond --limit: likeness depends on their number
-                report["molecules"] = dream_figures(generator, dreams, dataset, real, seed, watch, picture)
+                report["molecules"] = dream_figures(generator, dreams, dataset, part, seed, watch, picture)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.cli.common import told_of
-from dreamgen.cli.lines import held_by, write_lines, write_structures, write_table
+from dreamgen.cli.lines import held_by, require_drawable, write_lines, write_structures, write_table
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import make_folder, write_bytes
 from dreamgen.registry import nearest
@@ -31,6 +31,8 @@ def reconstruct_lines(
 ) -> tuple[dict[str, Any], str]:
     """Write what comes back of lines; the figures, and the same for a person."""
     read, readable = readable_part(generator, rows, dataset)
+    if path.suffix.lower() == ".png":
+        require_drawable(path, 2 * len(rows))
     told = told_of(generator, dataset, read)
     found = iter(generator.reconstruct(read.x, given=told, seed=seed, sample=sample).tolist())
     originals: list[str] = rows.x.tolist()
@@ -118,21 +120,29 @@ def dream_figures(
     generator: "DreamGenerator",
     dreams: int,
     dataset: "Dataset",
-    test: Sequence[str],
+    part: str,
     seed: int,
     watch: Callable[[int, int], None],
     picture: Path | None = None,
 ) -> dict[str, Any]:
     """The figures of dreamt molecules beside those of the training part: `evaluation.molecules.measure`.
 
-    A picture has their properties, and those of as many molecules of the test part.
+    Whether they are new is asked of the molecules that the model was trained on alone, and real molecules stand
+    beside them where they are others than those compared with. A picture has their properties, and those of as many
+    molecules of the part.
     """
     from dreamgen.evaluation.molecules import measure, property_histograms
     from dreamgen.workers import workers_for
 
+    test = dataset.part(part).x.tolist()  # all of it: likeness depends on how many there are
     written = generator.dream(dreams, seed=seed).tolist()
     train, workers = dataset.train.x.tolist(), workers_for(len(written), _FEW)
     if picture:
         make_folder(picture.parent)
         write_bytes(picture, property_histograms({"test": test[:dreams], "dreams": written}, workers=workers))
-    return measure(written, train, test, seed=seed, canonical=True, workers=workers, watch=watch)
+    found = measure(written, train, test, seed=seed, canonical=True, workers=workers, watch=watch)
+    if generator.fitted().origin.get("data", {}).get("set_sha256") != dataset.sha256:
+        del found["dreams"]["novel"]
+    if part in ("train", "all"):
+        del found["train"]
+    return found

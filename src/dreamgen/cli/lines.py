@@ -121,11 +121,16 @@ def write_structures(
     """Structures in a grid, as .png; raises DataError for more than a picture can hold."""
     from dreamgen.chemistry.drawing import draw_png
 
-    if len(smiles) > _MOST_DRAWN:
-        raise DataError(f"{path}: a picture holds {_MOST_DRAWN} structures, got {len(smiles)}; a .smi or .csv any")
+    require_drawable(path, len(smiles))
     picture = draw_png(smiles, legends, columns or math.ceil(math.sqrt(len(smiles))))
     make_folder(path.parent)
     write_bytes(path, picture)
+
+
+def require_drawable(path: Path, n: int) -> None:
+    """Raise DataError for more structures than a picture can hold."""
+    if n > _MOST_DRAWN:
+        raise DataError(f"{path}: a picture holds {_MOST_DRAWN} structures, got {n}; a .smi or .csv any")
 
 
 def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Columns:

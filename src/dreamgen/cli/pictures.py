@@ -139,7 +139,7 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
         return generator.dream(1, seed=int(row))[0]
     if not known:
         raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
-    dataset = load_like(name, generator)
+    dataset = load_like(name, generator, skip_bad=vocabulary is not None)
     x = dataset.test.x if name in NAMED_SETS else dataset.part("all").x
     if int(row) >= len(x):
         raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")

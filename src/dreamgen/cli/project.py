@@ -100,7 +100,8 @@ def project(
     result |= {"explained": placed.explained, "morph": list(ends) if ends else None}
     if is_array(path):
         arrays: dict[str, Any] = {"points": placed.points, "way": placed.path}
-        write_arrays(path, **arrays, **({} if labels is None else {"labels": labels}))
+        colours = {"labels": labels, "values": values}
+        write_arrays(path, **arrays, **{name: value for name, value in colours.items() if value is not None})
     elif lines:
         save_values(path, placed.points, values, colour=said, way=placed.path, axes=_axes(placed.explained))
     else:

@@ -158,7 +158,7 @@ class Vocabulary:
         symbols, pieces = entry["symbols"], entry["pieces"]
         check_type("vocabulary, symbols", symbols, list[str])
         check_type("vocabulary, pieces", pieces, list[list[int]])
-        if not all(symbol and symbol.isprintable() for symbol in symbols):
+        if not all(symbol and not {"\n", "\r"} & set(symbol) for symbol in symbols):
             raise SettingsError("vocabulary, symbols: expected texts without line ends, none of them empty")
         lengths = [0] + [1] * len(symbols)  # a file could double them again and again
         for number, pair in enumerate(pieces, 1 + len(symbols)):

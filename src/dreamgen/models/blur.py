@@ -13,7 +13,7 @@ Denoising Diffusion Probabilistic Models, 2020, https://arxiv.org/abs/2006.11239
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
 from dreamgen.distributions import Noise
@@ -29,8 +29,8 @@ def _none() -> None:
 
 
 @BLURS.register("levels")
-class Blur:
-    """Levels of blur.
+class Blur(nn.Module):
+    """Levels of blur; codes are blurred while this is in training mode.
 
     Args:
         share: of the rows of a training step whose codes are blurred, each to a level of its own.
@@ -50,6 +50,7 @@ class Blur:
                 raise SettingsError(f"blur, {name}: expected 0 to 1, got {value}")
         if not least <= dream:
             raise SettingsError(f"blur, dream: expected the least level, {least}, or more, got {dream}")
+        super().__init__()
         self.share, self.dream, self.least, self.likelihood = share, dream, least, likelihood
 
     def levels(self, rows: int, noise: Noise) -> Tensor:

@@ -114,8 +114,10 @@ def start_at_mean(model: VAE, rows: Batch) -> None:
     The first steps of training would be spent on nothing else. Raises SettingsError where the likelihood or the
     decoder has no such bias.
     """
-    raw = model.decoder.likelihood.start(as_float(rows.x), rows.mask)
-    bias = getattr(model.decoder.network, "output_bias", None)
-    if not isinstance(bias, nn.Parameter) or bias.numel() != raw.numel():
-        raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
-    bias.copy_(raw.view_as(bias))
+    decoders = [model.decoder] + ([model.decoder.blurred] if isinstance(model.decoder, LevelsDecoder) else [])
+    for decoder in decoders:
+        raw = decoder.likelihood.start(as_float(rows.x), rows.mask)
+        bias = getattr(decoder.network, "output_bias", None)
+        if not isinstance(bias, nn.Parameter) or bias.numel() != raw.numel():
+            raise SettingsError("start 'mean': expected a decoder with a bias for each element; use start 'random'")
+        bias.copy_(raw.view_as(bias))

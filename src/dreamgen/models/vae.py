@@ -46,6 +46,10 @@ class Decoder(nn.Module):
         p: Distribution = self.likelihood(self.network(z, context))
         return p
 
+    def likelihood_at(self, level: float) -> Likelihood:
+        """The likelihood of examples whose codes are blurred to a level."""
+        return self.likelihood
+
 
 class LevelsDecoder(Decoder):
     """A decoder of codes as they are, and a second one of blurred codes, which write what the code does not say.
@@ -67,6 +71,9 @@ class LevelsDecoder(Decoder):
         told = (None, None) if context is None else (context[~among], context[among])
         sharp = super().forward(z[:, ~among], told[0])
         return Rows(sharp, self.of_blurred(z[:, among], told[1], level[among]), among)
+
+    def likelihood_at(self, level: float) -> Likelihood:
+        return self.blurred.likelihood if level else self.likelihood
 
     def of_blurred(self, z: Tensor, context: Tensor | None, level: Tensor) -> Distribution:
         """As `forward`, where no row's level is 0."""
@@ -108,7 +115,7 @@ class VAE(nn.Module):
         In training codes are blurred, where levels of blur were asked for.
         """
         level = None
-        if self.blur is not None and self.training:
+        if self.blur is not None and self.blur.training:
             level = self.blur.levels(len(batch), noise)
             q = blurred(q, level)
         z = draw(q, noise, samples)

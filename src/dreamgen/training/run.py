@@ -177,11 +177,17 @@ class Run:
 
     @torch.no_grad()
     def validation_loss(self) -> float | None:
-        """The objective with its final weights on the validation part, with the same noise at every call."""
+        """The objective with its final weights on the validation part, with the same noise at every call.
+
+        Codes are blurred as in training: what is learned is what is scored.
+        """
         if self.validation is None:
             return None
         loss = 0.0
         with self.average.in_place(), evaluating(self.model):
+            blur = getattr(self.model, "blur", None)
+            if blur is not None:
+                blur.train()
             for start in range(0, len(self.validation), _VALIDATION_ROWS):
                 noise = StepNoise(self.seed, "validation", start, device=self.data.x.device)
                 rows = self.prepare(self.validation[start : start + _VALIDATION_ROWS], noise)

@@ -15,19 +15,16 @@ import numpy as np
 import torch
 
 from dreamgen.applications.molecules.guide import Guide
+from dreamgen.applications.molecules.lines import readable, tokens_untold
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.proposals import propose
 from dreamgen.applications.molecules.result import Climb
 from dreamgen.applications.molecules.room import Candidate, Room
 from dreamgen.applications.molecules.surrogate import counts_of
-from dreamgen.chemistry.smiles import canonical
-from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation import encode_rows
 from dreamgen.generator import DreamGenerator
-from dreamgen.inputs import lines_of
 from dreamgen.io import SavedModel
-from dreamgen.registry import shorten
 from dreamgen.workers import Watch
 
 SIMILARITY, CALLS, ATOMS = 0.4, 500, 38
@@ -75,8 +72,12 @@ def climb(
     if not 0 <= similarity <= 1:
         raise SettingsError(f"similarity: expected 0 to 1, got {similarity:g}")
     goal, saved = Goal.of(goal), generator.fitted()
-    names = _written(starts, _vocabulary(saved), saved.event_shape[0])
-    rooms = [Room.at(smiles, goal, similarity, atoms, seed) for smiles in names]
+    tokens_untold(saved)
+    if not len(starts):
+        raise DataError("expected at least one molecule to start from, got none")
+    rows = readable(starts, saved)
+    rows.require_all()
+    rooms = [Room.at(smiles, goal, similarity, atoms, seed) for smiles in rows.smiles]
     guide = Guide(saved, goal)
     for first in range(0, len(rooms), _TOGETHER):
         together = rooms[first : first + _TOGETHER]
@@ -88,31 +89,6 @@ def climb(
     return [Climb.of(room) for room in rooms]
 
 
-def _vocabulary(saved: SavedModel) -> Vocabulary:
-    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
-        raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
-    return saved.vocabulary
-
-
-def _written(starts: Sequence[str], vocabulary: Vocabulary, width: int) -> list[str]:
-    """Starts as canonical SMILES; raises DataError that names the first which is no molecule or cannot be written."""
-    names = []
-    for place, text in enumerate(lines_of(starts) if len(starts) else (), 1):
-        smiles = canonical(text)
-        if smiles is None:
-            raise DataError(f"start {place}, {shorten(text)}: no molecule")
-        if "." in smiles:
-            raise DataError(f"start {place}, {shorten(text)}: expected one molecule, got a mixture")
-        names.append(smiles)
-    if not names:
-        raise DataError("expected at least one molecule to start from, got none")
-    _, bad = vocabulary.encode(names, width)
-    if bad:
-        first = min(bad)
-        raise DataError(f"start {first + 1}, {shorten(starts[first])}: the model cannot write it: {bad[first]}")
-    return names
-
-
 def _begin(saved: SavedModel, guide: Guide, rooms: Sequence[Room]) -> None:
     for room, found in zip(rooms, _candidates(saved, guide, rooms, [[room.start] for room in rooms]), strict=True):
         room.ask(found)
@@ -121,7 +97,7 @@ def _begin(saved: SavedModel, guide: Guide, rooms: Sequence[Room]) -> None:
 def _round(saved: SavedModel, guide: Guide, rooms: Sequence[Room], calls: int) -> None:
     """New candidates for each start, and the oracle's answers to the most promising."""
     proposed = propose(saved, guide, rooms)
-    texts = iter(_vocabulary(saved).decode(np.stack([line for lines in proposed for line in lines])))
+    texts = iter(tokens_untold(saved).decode(np.stack([line for lines in proposed for line in lines])))
     found = _candidates(saved, guide, rooms, [[next(texts) for _ in lines] for lines in proposed])
     for room, new in zip(rooms, found, strict=True):
         room.pool += new
@@ -134,7 +110,7 @@ def _candidates(
     """Of each room's SMILES those that it admits and the model can write, with what is known before a call."""
     admitted = [(place, *one) for place, some in enumerate(texts) for one in rooms[place].admit(some)]
     found: list[list[Candidate]] = [[] for _ in rooms]
-    lines, bad = _vocabulary(saved).encode([text for _, text, _, _ in admitted], saved.event_shape[0])
+    lines, bad = tokens_untold(saved).encode([text for _, text, _, _ in admitted], saved.event_shape[0])
     good = [row for row in range(len(admitted)) if row not in bad]
     if not good:
         return found

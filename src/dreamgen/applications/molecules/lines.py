@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.vocabulary import Vocabulary
-from dreamgen.errors import DataError
+from dreamgen.errors import DataError, SettingsError
 from dreamgen.inputs import lines_of
 from dreamgen.io import SavedModel
 from dreamgen.registry import shorten
@@ -51,11 +51,19 @@ def readable(smiles: Sequence[str], saved: SavedModel) -> Readable:
     given = lines_of(smiles)
     found = [canonical(text) for text in given]
     bad = {place: "no molecule" for place, text in enumerate(found) if text is None}
+    bad |= {place: "a mixture: expected one molecule" for place, text in enumerate(found) if "." in (text or "")}
     places = [place for place in range(len(given)) if place not in bad]
     unwritten = _unwritten([found[place] or "" for place in places], saved.vocabulary, saved.event_shape[0])
     bad |= {places[row]: reason for row, reason in unwritten.items()}
     places = [place for place in places if place not in bad]
     return Readable(given, [found[place] or "" for place in places], places, dict(sorted(bad.items())))
+
+
+def tokens_untold(saved: SavedModel) -> Vocabulary:
+    """The tokens of a model of molecules that is told nothing; raises SettingsError for any other."""
+    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
+        raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
+    return saved.vocabulary
 
 
 def _unwritten(lines: list[str], vocabulary: Vocabulary, width: int) -> dict[int, str]:

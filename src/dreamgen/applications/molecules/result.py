@@ -6,7 +6,7 @@ from typing import Any
 from dreamgen.applications.molecules.oracle import Oracle
 from dreamgen.applications.molecules.room import Room
 
-COLUMNS = ("start", "best", "start_value", "best_value", "improvement", "similarity", "calls")
+COLUMNS = ("smiles", "start", "start_value", "best_value", "improvement", "similarity", "calls")
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Climb:
         return self.path[-1].similarity
 
     def row(self) -> dict[str, Any]:
-        """Plain values by `COLUMNS`."""
-        return {name: getattr(self, name) for name in COLUMNS}
+        """Plain values by `COLUMNS`, of which `smiles` is the best."""
+        return {name: self.best if name == "smiles" else getattr(self, name) for name in COLUMNS}
 
     @classmethod
     def of(cls, room: Room) -> "Climb":

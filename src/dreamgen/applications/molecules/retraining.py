@@ -16,13 +16,13 @@ import numpy.typing as npt
 import torch
 
 from dreamgen.applications.molecules.guide import Guide
+from dreamgen.applications.molecules.lines import readable, tokens_untold
 from dreamgen.applications.molecules.oracle import Goal, Oracle
 from dreamgen.chemistry.properties import PROPERTIES, properties_of
-from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.generator import DreamGenerator
-from dreamgen.inputs import column_of, lines_of
+from dreamgen.inputs import column_of
 from dreamgen.objectives.schedules import SCHEDULES
 from dreamgen.registry import shorten
 from dreamgen.training.fit import fit_model
@@ -90,7 +90,7 @@ def retrain(
         seed: of everything random.
 
     Raises:
-        DataError: none of the molecules can be written, or values that are not finite.
+        DataError: none of the molecules can be written, or none has a finite value.
         SettingsError: a property that does not exist, or that the model reads and nobody can compute, fewer than one
             round, call or step, or a model of something else.
     """
@@ -117,20 +117,20 @@ def _known(
 ) -> dict[str, float]:
     """Molecules that the model can write, by canonical SMILES, with their values."""
     saved = generator.fitted()
-    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
-        raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
+    tokens_untold(saved)
     if saved.properties and (strange := [n for n in saved.properties.names if n not in PROPERTIES]):
         raise SettingsError(f"the model reads {shorten(strange[0])}: expected properties that can be computed")
-    names = [canonical(text) or text for text in (lines_of(smiles) if len(smiles) else ())]
-    can = generator.can_read(names) if names else np.zeros(0, bool)
-    if not can.any():
-        raise DataError(f"expected molecules that the model can write, got {len(smiles)} others")
-    kept = [text for text, good in zip(names, can, strict=True) if good]
+    rows = readable(smiles, saved)
+    if not rows.smiles:
+        raise DataError(f"expected molecules that the model can write, got {len(rows.given)} others")
     if values is None:
-        answers = Oracle(goal).ask(kept)
+        answers = Oracle(goal).ask(rows.smiles)
     else:
-        answers = np.asarray(column_of(values, goal.name, len(smiles)))[can].tolist()
-    return {text: value for text, value in zip(kept, answers, strict=True) if np.isfinite(value)}
+        answers = np.asarray(column_of(values, goal.name, len(rows.given)))[rows.places].tolist()
+    known = {text: value for text, value in zip(rows.smiles, answers, strict=True) if np.isfinite(value)}
+    if not known:
+        raise DataError(f"{goal.name}: expected finite values, got none of {len(rows.smiles)}")
+    return known
 
 
 def _trained(
@@ -185,9 +185,9 @@ def _sought(
     up = torch.from_numpy(rng.uniform(0, _UP, len(picked)).astype(np.float32))
     codes = guide.ascend(torch.from_numpy((parents[picked] + noise).astype(np.float32)), up)
     texts = [text for text in dict.fromkeys(generator.inverse_transform(codes.numpy()).tolist()) if text]
-    fresh = [text for text in texts if text not in known and "." not in text]
-    fresh = [text for text, can in zip(fresh, generator.can_read(fresh), strict=True) if can] if fresh else []
+    fresh = [text for text in readable(texts, saved).smiles if text not in known] if texts else []
     if not fresh:
         return []
+    fresh = list(dict.fromkeys(fresh))
     promised = guide.read(torch.from_numpy(generator.transform(fresh))).detach().numpy()
     return [fresh[row] for row in np.argsort(-promised, kind="stable")[:calls]]

@@ -1,6 +1,6 @@
 """What is expected of a molecule that the oracle was not asked for: the reader, corrected by the answers so far.
 
-    goal(m) = a + b reader(code of m) + residual(m),   residual ~ Gaussian process over the environments of atoms
+    goal(m) = a + reader(code of m) + residual(m),   residual ~ Gaussian process over the environments of atoms
 
 Its kernel is a sum of a linear one on counts of environments, since logP and most of SA add up over atoms, and
 Tanimoto's on whether they are there. Gaussian Processes for Machine Learning, 2006, https://gaussianprocess.org/gpml.

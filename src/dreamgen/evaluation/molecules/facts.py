@@ -19,7 +19,6 @@ from dreamgen.workers import Watch, spread
 if TYPE_CHECKING:
     from rdkit.Chem import Mol
 
-Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.uint8]
 
 VALUES = ("logP", "QED", "weight", "SA")
