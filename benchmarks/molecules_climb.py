@@ -2,6 +2,7 @@
 
     python benchmarks/molecules_climb.py --model RUN                 800 starts, hours
     python benchmarks/molecules_climb.py --model RUN --starts 20     minutes
+    python benchmarks/molecules_climb.py --starts 20 --apart         by each way of making molecules alone
 
 The task is that of Junction Tree Variational Autoencoder, 2018, https://arxiv.org/abs/1802.04364: raise penalised
 logP of the 800 molecules of ZINC250k's test part that have least of it, and stay at a similarity of 0.4 or more.
@@ -19,7 +20,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from molecule_ga import search
 from dreamgen import DreamGenerator, load_data
 from dreamgen.applications.molecules.climb import ATOMS, CALLS, SIMILARITY, climb
 from dreamgen.applications.molecules.oracle import Goal, Oracle
+from dreamgen.applications.molecules.proposals import USUAL_WAYS, WAYS
 from dreamgen.chemistry.properties import properties_of
 
 GOAL = "penalised_logP_normalised"
@@ -49,11 +52,18 @@ def curve(values: Sequence[float]) -> list[float]:
     return [max(values[:calls]) - values[0] for calls in _CURVE]
 
 
-def climbed(generator: DreamGenerator, starts: list[str], calls: int, similarity: float, seed: int) -> list[Row]:
+def climbed(
+    generator: DreamGenerator,
+    starts: list[str],
+    calls: int,
+    similarity: float,
+    seed: int,
+    ways: Sequence[str] = USUAL_WAYS,
+) -> list[Row]:
     """What climbing among codes finds from each."""
     can = generator.can_read(starts)
     readable = [start for start, good in zip(starts, can, strict=True) if good]
-    found = climb(generator, readable, GOAL, similarity=similarity, calls=calls, seed=seed, watch=_watch)
+    found = climb(generator, readable, GOAL, similarity=similarity, calls=calls, seed=seed, ways=ways, watch=_watch)
     rows: list[Row] = []
     for one in found:
         after = [max(s.value for s in one.path if s.calls <= n) - one.start_value for n in _CURVE]
@@ -112,15 +122,19 @@ def main() -> None:
     parser.add_argument("--similarity", type=float, default=SIMILARITY)
     parser.add_argument("--calls", type=int, default=CALLS)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--apart", action="store_true", help="also by each way of making molecules alone")
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     arguments = parser.parse_args()
     generator, starts = DreamGenerator.load(arguments.model), lowest(arguments.starts, arguments.smiles)
     how = (arguments.calls, arguments.similarity, arguments.seed)
     report = {}
-    for side, run in {
+    sides: dict[str, Callable[[], list[Row]]] = {
         "codes": lambda: climbed(generator, starts, *how),
         "graphs": lambda: evolved(starts, *how),
-    }.items():
+    }
+    if arguments.apart:
+        sides |= {f"{way} alone": partial(climbed, generator, starts, *how, ways=(way,)) for way in WAYS}
+    for side, run in sides.items():
         began = time.perf_counter()
         report[side] = summary(run(), time.perf_counter() - began)
         print(table({side: report[side]}), file=sys.stderr)

@@ -146,6 +146,20 @@ def test_a_climb_is_a_function_of_the_seed_and_not_of_its_company(generator: Dre
     assert climb(generator, [ASPIRIN], "penalised_logP", calls=30, seed=4)[0].path != alone[0].path
 
 
+@pytest.mark.parametrize("way", ["rewrites", "walks", "edits"])
+def test_each_way_of_making_molecules_stands_alone(generator: DreamGenerator, way: str) -> None:
+    (found,) = climb(generator, [DRUGS[8]], "logP", calls=30, ways=(way,))
+    assert 1 < found.calls <= 30
+    assert found.best_value >= found.start_value
+    assert found.path != climb(generator, [DRUGS[8]], "logP", calls=30)[0].path
+
+
+def test_a_way_that_does_not_exist_is_refused(generator: DreamGenerator) -> None:
+    for ways in ((), ("swims",)):
+        with pytest.raises(SettingsError, match="ways: expected some of rewrites, walks, edits"):
+            climb(generator, [ASPIRIN], "logP", ways=ways)
+
+
 def test_one_call_is_the_start_itself(generator: DreamGenerator) -> None:
     (found,) = climb(generator, [ASPIRIN], "logP", calls=1)
     assert (found.calls, found.best, found.path[0].similarity) == (1, found.start, 1.0)

@@ -9,7 +9,7 @@ what is expected of them (`surrogate`), and the oracle is asked for the first fe
 - The wall and its task: Junction Tree Variational Autoencoder, 2018, https://arxiv.org/abs/1802.04364.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ import torch
 from dreamgen.applications.molecules.guide import Guide
 from dreamgen.applications.molecules.lines import readable, tokens_untold
 from dreamgen.applications.molecules.oracle import Goal
-from dreamgen.applications.molecules.proposals import propose
+from dreamgen.applications.molecules.proposals import USUAL_WAYS, WAYS, propose
 from dreamgen.applications.molecules.result import Climb
 from dreamgen.applications.molecules.room import Candidate, Room
 from dreamgen.applications.molecules.surrogate import counts_of
@@ -25,6 +25,7 @@ from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation import encode_rows
 from dreamgen.generator import DreamGenerator
 from dreamgen.io import SavedModel
+from dreamgen.registry import shorten
 from dreamgen.workers import Watch
 
 SIMILARITY, CALLS, ATOMS = 0.4, 500, 38
@@ -42,6 +43,7 @@ def climb(
     similarity: float = SIMILARITY,
     calls: int = CALLS,
     atoms: int = ATOMS,
+    ways: Collection[str] = USUAL_WAYS,
     seed: int = 0,
     watch: Watch | None = None,
 ) -> list[Climb]:
@@ -55,6 +57,7 @@ def climb(
         calls: the oracle is asked for at most so many different molecules from each start, the start among them.
         atoms: heavy atoms of a molecule, or as many as its start has where that is more: similarity alone does not
             stop a chain from growing, whose links all look alike. 38 is the largest in ZINC250k, and usual.
+        ways: how new molecules are made, of those in `proposals`; "edits" alone shows what the model adds.
         seed: of everything random.
         watch: told, after each round, how many calls were made and how many there may be.
 
@@ -63,12 +66,14 @@ def climb(
 
     Raises:
         DataError: a start that is no molecule, that the model cannot write, or that has no value.
-        SettingsError: a property that does not exist, fewer than one call or atom, a similarity outside 0 to 1, or a
-            model of something else.
+        SettingsError: a property or a way that does not exist, fewer than one call or atom, a similarity outside 0 to
+            1, or a model of something else.
     """
     for name, number in (("calls", calls), ("atoms", atoms)):
         if number < 1:
             raise SettingsError(f"{name}: expected 1 or more, got {number}")
+    if not ways or not set(ways) <= set(WAYS):
+        raise SettingsError(f"ways: expected some of {', '.join(WAYS)}, got {shorten(ways)}")
     if not 0 <= similarity <= 1:
         raise SettingsError(f"similarity: expected 0 to 1, got {similarity:g}")
     goal, saved = Goal.of(goal), generator.fitted()
@@ -83,7 +88,7 @@ def climb(
         together = rooms[first : first + _TOGETHER]
         _begin(saved, guide, together)
         while active := [room for room in together if room.oracle.calls < calls and room.idle < _PATIENCE]:
-            _round(saved, guide, active, calls)
+            _round(saved, guide, active, calls, ways)
             if watch is not None:
                 watch(sum(room.oracle.calls for room in rooms), calls * len(rooms))
     return [Climb.of(room) for room in rooms]
@@ -94,9 +99,9 @@ def _begin(saved: SavedModel, guide: Guide, rooms: Sequence[Room]) -> None:
         room.ask(found)
 
 
-def _round(saved: SavedModel, guide: Guide, rooms: Sequence[Room], calls: int) -> None:
+def _round(saved: SavedModel, guide: Guide, rooms: Sequence[Room], calls: int, ways: Collection[str]) -> None:
     """New candidates for each start, and the oracle's answers to the most promising."""
-    proposed = propose(saved, guide, rooms)
+    proposed = propose(saved, guide, rooms, ways)
     texts = iter(tokens_untold(saved).decode(np.stack([line for lines in proposed for line in lines])))
     found = _candidates(saved, guide, rooms, [[next(texts) for _ in lines] for lines in proposed])
     for room, new in zip(rooms, found, strict=True):

@@ -5,12 +5,13 @@
 - A rewrite keeps a line and changes it in one place or two, to what the writer finds likely there when it is told
   a moved code. One pass over a line gives the chances at all of its places, so it costs next to nothing, keeps most
   of a molecule, and needs no code that comes back as the very same line.
-- A splice is the beginning of one line and the end of another.
+- A splice is the beginning of one line and the end of another; it comes with the rewrites.
+- An edit is a rewrite that asks the model nothing, for comparison: all tokens are as likely.
 
 Letters: n lines, T places, V tokens, D latents. A line ends with 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +40,22 @@ _DELETE, _CUT, _REPLACE = 0.25, 0.05, 0.4  # of edits; the others insert
 _LONGER = 0.4  # the chance that one more token is deleted
 
 
-def propose(saved: SavedModel, guide: Guide, rooms: Sequence[Room]) -> list[list[Line]]:
+def propose(saved: SavedModel, guide: Guide, rooms: Sequence[Room], ways: Collection[str]) -> list[list[Line]]:
     """New lines for each room, (T,) each; not all are new molecules, and not all are within its wall."""
     parents = [room.parents() for room in rooms]
-    rewritten, walked = _rewritten(saved, guide, rooms, parents), _walked(saved, guide, rooms, parents)
-    return [[*a, *b] for a, b in zip(rewritten, walked, strict=True)]
+    found = [make(saved, guide, rooms, parents) for way, make in WAYS.items() if way in ways]
+    return [[line for lines in some for line in lines] for some in zip(*found, strict=True)]
+
+
+def _edits(
+    saved: SavedModel, guide: Guide, rooms: Sequence[Room], parents: Sequence[Sequence[Candidate]]
+) -> list[list[Line]]:
+    assert saved.vocabulary is not None
+    alike = np.full((saved.event_shape[0], saved.vocabulary.size), 1 / saved.vocabulary.size, np.float32)
+    return [
+        [rewrite(some[number % len(some)].line, alike, room.rng) for number in range(_REWRITES + _SPLICES)]
+        for room, some in zip(rooms, parents, strict=True)
+    ]
 
 
 def _rewritten(
@@ -150,3 +162,7 @@ def _line(text: list[int], width: int) -> Line:
     line, text = np.zeros(width, np.int64), text[: width - 1]
     line[: len(text)] = text
     return line
+
+
+WAYS: dict[str, Callable[..., list[list[Line]]]] = {"rewrites": _rewritten, "walks": _walked, "edits": _edits}
+USUAL_WAYS = ("rewrites", "walks")
