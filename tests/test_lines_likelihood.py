@@ -64,6 +64,18 @@ def test_draws_are_as_frequent_as_they_are_likely(p: Lines) -> None:
             assert (drawn == line).all(1).double().mean().item() == pytest.approx(expected.item(), abs=0.015)
 
 
+def test_cooler_draws_are_of_a_power_of_each_tokens_chance(p: Lines) -> None:
+    cool = Lines(p.told[0, :1], p.writer, WIDTH, heat=0.5)
+    lines = torch.tensor([[0.0, 0, 0, 0], [1.0, 0, 0, 0], [2.0, 0, 0, 0]], dtype=torch.float64)
+    first = torch.stack([cool.log_prob(line)[0, 0] for line in lines]).exp()
+    drawn = draw(cool, StepNoise(0), 20_000)[:, 0, 0]
+    found = torch.stack([(drawn == token).double().mean() for token in range(SYMBOLS)])
+    torch.testing.assert_close(found, first.square() / first.square().sum(), atol=0.01, rtol=0)
+    for heat in (0.0, -1.0, float("inf")):
+        with pytest.raises(SettingsError, match="heat"):
+            RecurrentLikelihood((WIDTH,), SYMBOLS, heat=heat)
+
+
 def test_the_mode_takes_the_likeliest_token_at_every_step(p: Lines) -> None:
     modes = p.mode
     for k, b in product(range(2), range(3)):

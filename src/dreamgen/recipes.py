@@ -378,7 +378,7 @@ RECIPES["table"] = Recipe(
 
 # Lines of text: read in both directions, written one token after another with the code beside every step. Small
 # batches; a light weight of the rate leaves room in the codes for every token. Dreams come from blurred codes, which
-# a second, smaller network writes, and a mixture finds where those lie.
+# a second, smaller network writes, a little cooler than it learned: one unlikely token spoils a line.
 _LINES = Settings(
     language="characters",
     encoder={"kind": "recurrent", "units": 256},
@@ -391,9 +391,8 @@ _LINES = Settings(
         "share": 0.3,
         "least": 0.7,
         "dream": 0.9,
-        "likelihood": {"kind": "recurrent", "units": 384},
+        "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.6},
     },
-    mixture=50,
     validation=0.01,
     batch_size=128,
     learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},

@@ -4,6 +4,7 @@ p(x|z) = Π_t p(x_t | x_0 ... x_{t-1}, z), over the tokens of a line and its end
 Continuous Space, 2015, https://arxiv.org/abs/1511.06349.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -58,13 +59,14 @@ class Lines(Distribution):
         told: what z says of each line, (..., 5H); in bfloat16, the network multiplies in it too.
         writer: the network, one for all.
         width: T, the places of a line.
+        heat: draws are of p to the power of 1 / heat at each token, p itself at 1; likelihoods are always of p.
     """
 
     arg_constraints = {}
     support = constraints.nonnegative_integer
 
-    def __init__(self, told: Tensor, writer: Writer, width: int) -> None:
-        self.told, self.writer, self.width = told, writer, width
+    def __init__(self, told: Tensor, writer: Writer, width: int, heat: float = 1.0) -> None:
+        self.told, self.writer, self.width, self.heat = told, writer, width, heat
         super().__init__(batch_shape=torch.Size((*told.shape[:-1], width)), validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
@@ -138,13 +140,11 @@ def _(distribution: Lines, noise: Noise, samples: int) -> Tensor:
     uniform = noise.uniform((samples, *distribution.batch_shape)).flatten(0, -2)
 
     def choose(logits: Tensor, step: int) -> Tensor:
-        below = logits.softmax(-1).cumsum(-1)
+        below = (logits / distribution.heat).softmax(-1).cumsum(-1)
         return (below < uniform[:, step : step + 1] * below[:, -1:]).sum(-1)
 
-    several = Lines(
-        distribution.told.expand(samples, *distribution.told.shape), distribution.writer, distribution.width
-    )
-    return several.write(choose)
+    told = distribution.told.expand(samples, *distribution.told.shape)
+    return Lines(told, distribution.writer, distribution.width).write(choose)
 
 
 @LIKELIHOODS.register("recurrent")
@@ -156,17 +156,22 @@ class RecurrentLikelihood(Likelihood):
         symbols: V, how many tokens there are, the end among them.
         embedding: numbers for each token.
         units: H.
+        heat: of draws, see `Lines`; below 1 what is unlikely is drawn less often, as where one slip spoils a line.
     """
 
     has_mean = False
     independent = False
     writes_tokens = True
 
-    def __init__(self, event_shape: Sequence[int], symbols: int, embedding: int = 128, units: int = 512) -> None:
+    def __init__(
+        self, event_shape: Sequence[int], symbols: int, embedding: int = 128, units: int = 512, heat: float = 1.0
+    ) -> None:
         super().__init__()
+        if not 0 < heat < math.inf:
+            raise SettingsError(f"likelihood 'recurrent', heat: expected more than 0, got {heat}")
         if len(event_shape) != 1 or not 2 <= symbols <= 1 << 16:
             raise SettingsError("likelihood 'recurrent' writes lines of tokens: expected a language")
-        self.width = event_shape[0]
+        self.width, self.heat = event_shape[0], heat
         self.writer = Writer(symbols, embedding, units)
 
     def typical(self, p: Distribution) -> Tensor:
@@ -177,7 +182,7 @@ class RecurrentLikelihood(Likelihood):
         return (5 * self.writer.units,)
 
     def forward(self, h: Tensor) -> Distribution:
-        return Lines(h, self.writer, self.width)
+        return Lines(h, self.writer, self.width, self.heat)
 
     def check(self, low: float, high: float) -> None:
         if low < 0 or high >= self.writer.symbols:
