@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from dreamgen.io import SavedModel
 
 _COLUMNS = 4  # molecules of a path drawn side by side
-_NAMED = 5  # lines that are left out
 
 
 @click.command()
@@ -74,7 +73,7 @@ def climb(
         "property": name,
         "highest": not lower,
         "starts": len(found),
-        "left_out": len(left_out),
+        "left_out": left_out,
         "improvement": sum(gain) / len(gain),
         "improved": better,
         "calls": sum(one.calls for one in found),
@@ -87,25 +86,24 @@ def climb(
     say(result, as_json, f"{text}, with {result['calls']} calls")
 
 
-def _starts(smiles: str, saved: "SavedModel") -> tuple[list[str], list[str]]:
-    """Molecules to start from, and what is said of each line of a file that is none or cannot be written."""
-    from dreamgen.applications.molecules.lines import readable, tokens_untold
+def _starts(smiles: str, saved: "SavedModel") -> tuple[list[str], int]:
+    """Molecules to start from, and how many of a file are none or cannot be written, which is said on stderr."""
+    from dreamgen.applications.molecules.lines import molecule_tokens, readable
     from dreamgen.data.lines import kind
+    from dreamgen.data.reading import notes_of
 
-    tokens_untold(saved)
+    molecule_tokens(saved)
     path = Path(smiles)
     if kind(path) not in MOLECULES:
-        return [smiles], []
+        return [smiles], 0
     file = molecules_in(path)
     rows = readable(file.texts, saved)
     if not rows.smiles:
         rows.require_all()
-    bad = [f"{path}, line {file.lines[place]}: {reason}" for place, reason in rows.bad.items()]
-    for said in bad[:_NAMED]:
-        click.echo(f"dreamgen: {said}", err=True)
-    if len(bad) > _NAMED:
-        click.echo(f"dreamgen: {path}: {len(bad)} of {len(file.texts)} are left out", err=True)
-    return rows.smiles, bad
+    bad = {place: f"{path.name}, line {file.lines[place]}: {reason}" for place, reason in rows.bad.items()}
+    for note in notes_of(bad, len(file.texts), what="molecules"):
+        click.echo(f"dreamgen: {note}", err=True)
+    return rows.smiles, len(bad)
 
 
 def _draw(path: Path, found: "Climb") -> None:

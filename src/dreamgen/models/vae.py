@@ -54,8 +54,9 @@ class Decoder(nn.Module):
 class LevelsDecoder(Decoder):
     """A decoder of codes as they are, and a second one of blurred codes, which write what the code does not say.
 
-    To copy a code out and to make up what is missing are two skills, and one network that has both is worse at each.
-    The second one takes the level as one more number of context, and the code as it is best guessed to have been.
+    To copy a code out and to make up what is missing are two skills; the second decoder may be smaller, and have a
+    likelihood of its own. It takes the level as one more number of context, and the code as it is best guessed to
+    have been.
     """
 
     def __init__(self, network: nn.Module, likelihood: Likelihood, blurred: Decoder) -> None:

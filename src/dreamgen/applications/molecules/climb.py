@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from dreamgen.applications.molecules.guide import Guide
-from dreamgen.applications.molecules.lines import readable, tokens_untold
+from dreamgen.applications.molecules.lines import molecule_tokens, readable
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.proposals import USUAL_WAYS, WAYS, propose
 from dreamgen.applications.molecules.result import Climb
@@ -77,7 +77,7 @@ def climb(
     if not 0 <= similarity <= 1:
         raise SettingsError(f"similarity: expected 0 to 1, got {similarity:g}")
     goal, saved = Goal.of(goal), generator.fitted()
-    tokens_untold(saved)
+    molecule_tokens(saved)
     if not len(starts):
         raise DataError("expected at least one molecule to start from, got none")
     rows = readable(starts, saved)
@@ -102,7 +102,7 @@ def _begin(saved: SavedModel, guide: Guide, rooms: Sequence[Room]) -> None:
 def _round(saved: SavedModel, guide: Guide, rooms: Sequence[Room], calls: int, ways: Collection[str]) -> None:
     """New candidates for each start, and the oracle's answers to the most promising."""
     proposed = propose(saved, guide, rooms, ways)
-    texts = iter(tokens_untold(saved).decode(np.stack([line for lines in proposed for line in lines])))
+    texts = iter(molecule_tokens(saved).decode(np.stack([line for lines in proposed for line in lines])))
     found = _candidates(saved, guide, rooms, [[next(texts) for _ in lines] for lines in proposed])
     for room, new in zip(rooms, found, strict=True):
         room.pool += new
@@ -115,7 +115,7 @@ def _candidates(
     """Of each room's SMILES those that it admits and the model can write, with what is known before a call."""
     admitted = [(place, *one) for place, some in enumerate(texts) for one in rooms[place].admit(some)]
     found: list[list[Candidate]] = [[] for _ in rooms]
-    lines, bad = tokens_untold(saved).encode([text for _, text, _, _ in admitted], saved.event_shape[0])
+    lines, bad = molecule_tokens(saved).encode([text for _, text, _, _ in admitted], saved.event_shape[0])
     good = [row for row in range(len(admitted)) if row not in bad]
     if not good:
         return found

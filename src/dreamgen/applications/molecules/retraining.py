@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from dreamgen.applications.molecules.guide import Guide
-from dreamgen.applications.molecules.lines import readable, tokens_untold
+from dreamgen.applications.molecules.lines import molecule_tokens, readable
 from dreamgen.applications.molecules.oracle import Goal, Oracle
 from dreamgen.chemistry.properties import PROPERTIES, properties_of
 from dreamgen.data.batch import Batch
@@ -117,7 +117,7 @@ def _known(
 ) -> dict[str, float]:
     """Molecules that the model can write, by canonical SMILES, with their values."""
     saved = generator.fitted()
-    tokens_untold(saved)
+    molecule_tokens(saved)
     if saved.properties and (strange := [n for n in saved.properties.names if n not in PROPERTIES]):
         raise SettingsError(f"the model reads {shorten(strange[0])}: expected properties that can be computed")
     rows = readable(smiles, saved)
@@ -184,10 +184,10 @@ def _sought(
     noise = _SHAKE * rng.uniform(size=(len(picked), 1)) * rng.standard_normal((len(picked), parents.shape[1]))
     up = torch.from_numpy(rng.uniform(0, _UP, len(picked)).astype(np.float32))
     codes = guide.ascend(torch.from_numpy((parents[picked] + noise).astype(np.float32)), up)
-    texts = [text for text in dict.fromkeys(generator.inverse_transform(codes.numpy()).tolist()) if text]
-    fresh = [text for text in readable(texts, saved).smiles if text not in known] if texts else []
+    texts = [text for text in generator.inverse_transform(codes.numpy()).tolist() if text]
+    found = readable(texts, saved).smiles if texts else []
+    fresh = [text for text in dict.fromkeys(found) if text not in known]
     if not fresh:
         return []
-    fresh = list(dict.fromkeys(fresh))
     promised = guide.read(torch.from_numpy(generator.transform(fresh))).detach().numpy()
     return [fresh[row] for row in np.argsort(-promised, kind="stable")[:calls]]
