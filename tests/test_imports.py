@@ -26,7 +26,6 @@ LEVELS: list[set[str]] = [
     {
         "evaluation",
         "dreaming",
-        "wanting",
         "filling",
         "plots",
         "plots_experiments",

@@ -56,8 +56,14 @@ class Settings:
     masking: Part = "none"  # which observed elements a training step hides, so that any part explains any other
     validation: float = 0.05  # share of the training part held out for early stopping
 
-    # The training
+    # The use
     mixture: int = 0  # Gaussians fitted to the codes afterwards, which dreams are drawn from; 0: the prior
+    picked: int = 1  # examples written for each dream, of which the one most like real ones is picked; 1: no choice
+    search: int = (
+        1  # of so many of the likeliest lines that which fits a code best is written; 1: the likeliest token
+    )
+
+    # The training
     start: Literal["random", "mean"] = "random"  # mean: the decoder starts at the mean of the data
     update: Part = "plain"
     optimizer: Part = "adam"
@@ -76,7 +82,7 @@ class Settings:
             value = plain(getattr(self, field.name))
             object.__setattr__(self, field.name, value)
             check_type(field.name, value, hints[field.name])
-        for name in ("latent_dim", "batch_size"):
+        for name in ("latent_dim", "batch_size", "picked", "search"):
             self._need(name, getattr(self, name) >= 1, "1 or more")
             self._need(name, getattr(self, name) <= _LARGEST, f"at most {_LARGEST}")
         self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")

@@ -15,7 +15,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
-from dreamgen.dreaming import dream_codes, dream_context, dream_level
+from dreamgen.dreaming import dream_context, dream_level
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
@@ -37,7 +37,6 @@ from dreamgen.training.private import is_private
 from dreamgen.verbs.fitted import Floats, Given, Shown
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
-from dreamgen.wanting import wanted_dreams
 from dreamgen.zoo import find_model
 
 
@@ -82,6 +81,8 @@ class DreamGenerator(Walking, Scoring):
         masking: Part = "none",
         validation: float = 0.05,
         mixture: int = 0,
+        picked: int = 1,
+        search: int = 1,
         start: str = "random",
         update: Part = "plain",
         optimizer: Part = "adam",
@@ -117,6 +118,8 @@ class DreamGenerator(Walking, Scoring):
         self.masking = masking
         self.validation = validation
         self.mixture = mixture
+        self.picked = picked
+        self.search = search
         self.start = start
         self.update = update
         self.optimizer = optimizer
@@ -240,6 +243,7 @@ class DreamGenerator(Walking, Scoring):
         seed: int | None = None,
         sample: bool | None = None,
         mixture: int | None = None,
+        picked: int | None = None,
     ) -> Shown:
         """n new examples: z from the prior, decoded.
 
@@ -248,7 +252,7 @@ class DreamGenerator(Walking, Scoring):
             given: what a conditional model is told, by field: one value for all or n; a class by number or name, a
                 flag from 0 to 1, a number. What is left out is taken from training rows that agree with the rest.
                 A property that is read off the codes may be given too: each dream is then picked from many by how
-                likely it has that property (`dreamgen.wanting`), which takes longer.
+                likely it has that property (`dreamgen.dreaming.picking`), which takes longer.
             seed: dream i is a function of (seed, i); None: new ones at every call.
             sample: draw from p(x|z) instead of taking its mean; None: of lines from blurred codes only, which leave
                 much to be drawn.
@@ -256,12 +260,15 @@ class DreamGenerator(Walking, Scoring):
                 with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
                 context, or that of all codes where too few rows were told it. It helps most where codes do not fill
                 the prior. 0: the prior; None: as its settings say.
+            picked: write so many examples for each dream and keep one by how real it looks to a classifier of codes,
+                which is fitted to the codes that are kept with the model and to those of 3,000 dreams, in seconds;
+                8 is usual. 1: no choice; None: as its settings say, where 100 codes or more are kept.
 
         Returns:
             (n, *event), float32; of a model of lines n texts, (n,): the likeliest, or drawn.
 
         Raises:
-            SettingsError: a mixture, of a model that keeps no codes.
+            SettingsError: a mixture or a choice, of a model that keeps no codes.
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
@@ -271,13 +278,11 @@ class DreamGenerator(Walking, Scoring):
         own = saved.context.names if saved.context else []
         wanted = {name: value for name, value in given.items() if name in read and name not in own}
         told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
-        mixture = saved.settings.mixture if mixture is None else mixture
-        level = dream_level(saved)
         if sample is None:
-            sample = level > 0 and saved.vocabulary is not None
-        if wanted:
-            return self._as_given(wanted_dreams(saved, wanted, n, seed, told, mixture, sample))
-        return self._shown(dream_codes(saved, n, seed, told, mixture), seed if sample else None, told, level)
+            sample = dream_level(saved) > 0 and saved.vocabulary is not None
+        return self._as_given(
+            self._dreams(n, seed, told, sample=sample, wanted=wanted, mixture=mixture, picked=picked)
+        )
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
         """n draws of noise, each made a code and decoded for every class of a field: (n, classes, *event).
@@ -290,7 +295,7 @@ class DreamGenerator(Walking, Scoring):
             raise SettingsError(f"styles: expected a model that is told the class {field!r}")
         many, seed = len(context[field].classes), chosen_seed(seed)
         one = min(self.saved_.settings.mixture, 1)  # one Gaussian for a class: pieces of two do not correspond
-        columns = [self.dream(n, given={field: number}, seed=seed, mixture=one) for number in range(many)]
+        columns = [self.dream(n, given={field: number}, seed=seed, mixture=one, picked=1) for number in range(many)]
         return np.stack(columns, axis=1)
 
     def reconstruct(

@@ -388,16 +388,17 @@ _LINES = Settings(
     beta={"kind": "linear", "stop": 0.1, "steps": 3000},
     blur={
         "kind": "levels",
-        "share": 0.3,
+        "share": 0.2,
         "least": 0.7,
         "dream": 0.9,
         "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.6},
     },
+    search=64,
     validation=0.01,
     batch_size=128,
     learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},
     optimizer={"kind": "adam", "beta2": 0.98, "clip": 5.0},
-    epochs=17,
+    epochs=24,
     precision="auto",
 )
 RECIPES["sequence"] = Recipe(
@@ -407,7 +408,7 @@ RECIPES["sequence"] = Recipe(
 )
 RECIPES["molecule"] = Recipe(
     "molecules in SELFIES, and properties read off their codes: `dreamgen train zinc250k`",
-    _LINES.replace(language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"]),
+    _LINES.replace(language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"], picked=8),
     "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
     "https://arxiv.org/abs/1610.02415",
     "57.2% of ZINC250k's test part comes back exactly; errors of logP .13 and QED .043",

@@ -40,6 +40,14 @@ _SHOWN = 50  # pictures that are reconstructed, where no number is asked for
     metavar="[K]",
     help="Draw codes from K Gaussians fitted to the model's own, not the prior; by itself: 10; 0: the prior.",
 )
+@click.option(
+    "--picked",
+    type=click.IntRange(1, 1000),
+    is_flag=False,
+    flag_value=8,
+    metavar="[K]",
+    help="Keep one of K examples for each dream, by how real it looks; by itself: 8; 1: no choice.",
+)
 @given_option
 @click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")
 @device_option
@@ -53,6 +61,7 @@ def dream(
     n: int,
     sample: bool | None,
     mixture: int | None,
+    picked: int | None,
     given: tuple[str, ...],
     label: str | None,
     styles: bool,
@@ -70,14 +79,15 @@ def dream(
     if path.suffix == ".png" and generator.fitted().vocabulary:
         require_drawable(path, n)
     if styles:
-        if told or sample or mixture:
+        if told or sample or mixture or picked:
             raise SettingsError(
-                "--styles has a column for every label: expected no --label, --given, --sample or --mixture"
+                "--styles has a column for every label: expected no --label, --given, --sample, --mixture or --picked"
             )
         sheet = generator.styles(n, seed=seed)
         shown, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
     else:
-        shown, columns = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture), None
+        shown = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture, picked=picked)
+        columns = None
     texts = shown.tolist() if generator.fitted().vocabulary else []
     legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix == ".png" else ()
     write_shown(path, shown, generator, columns, legends)
@@ -89,6 +99,7 @@ def dream(
         "shape": list(shown.shape),
         "sample": sample,
         "mixture": mixture,
+        "picked": picked,
         "given": told,
         **counts,
     }

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("model")
 @click.option("--decoder-only", is_flag=True, help="A model folder without encoder, data, codes and history.")
-@click.option("--from-prior", is_flag=True, help="Also of a model that dreams from a mixture: as one that does not.")
+@click.option(
+    "--from-prior",
+    is_flag=True,
+    help="Also of a model whose dreams need its codes: as one that dreams from its prior.",
+)
 @click.option("--onnx", is_flag=True, help="An ONNX file, with a free batch size.")
 @click.option("--html", is_flag=True, help="A page that dreams by itself: one file, no connection.")
 @click.option("--part", type=click.Choice(["decoder", "encoder"]), help="With --onnx: which; by default the decoder.")

@@ -25,6 +25,9 @@ class Language(Protocol):
     def join(self, symbols: list[str]) -> str:
         """Symbols to a line."""
 
+    def valid(self, line: str) -> bool:
+        """Whether a line that was put together is one of what it holds."""
+
 
 LANGUAGES: Registry[Language] = Registry("language")
 
@@ -58,6 +61,9 @@ class Characters:
     def join(self, symbols: list[str]) -> str:
         return "".join(symbols)
 
+    def valid(self, line: str) -> bool:
+        return True
+
 
 # A bracket with all that is in it, elements of two letters, rings of two digits; else a character.
 _SMILES = re.compile(r"\[[^\]]*\]|Br|Cl|%\d\d|.")
@@ -83,6 +89,9 @@ class Smiles:
     def join(self, symbols: list[str]) -> str:
         text = "".join(symbols)
         return canonical(text) or text
+
+    def valid(self, line: str) -> bool:
+        return canonical(line) is not None
 
 
 @LANGUAGES.register("selfies")
@@ -112,3 +121,6 @@ class Selfies:
         except selfies().DecoderError as error:
             raise DataError(f"{shorten(symbols)}: no symbols of SELFIES") from error
         return canonical(text) or text
+
+    def valid(self, line: str) -> bool:
+        return canonical(line) is not None

@@ -110,6 +110,10 @@ class Vocabulary:
             lines.append(spoken.join([symbol for token in row[:end] for symbol in spelled[token]]))
         return lines
 
+    def valid(self, line: str) -> bool:
+        """Whether a line is one of what the language holds: of molecules, a molecule."""
+        return LANGUAGES.build(self.language).valid(line)
+
     @cached_property
     def _spelled(self) -> list[list[str]]:
         """The symbols of each token."""

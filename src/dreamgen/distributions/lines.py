@@ -119,15 +119,25 @@ class Lines(Distribution):
         lines = told.new_zeros(len(told), self.width, dtype=torch.float32)
         token, h = torch.zeros(len(told), dtype=torch.long, device=told.device), None
         ended = torch.zeros_like(token, dtype=torch.bool)
+        rows = torch.arange(len(told), device=told.device)
         for step in range(self.width - 1):
-            with self._mixed(told.device):
-                logits, h = self.writer(token, told, [len(told)], h)
+            logits, h = self.step(token, rows, h)
             token = choose(logits, step).masked_fill(ended, 0)
             ended |= token == 0
             lines[:, step] = token
             if ended.all():
                 break
         return lines.reshape(self.batch_shape)
+
+    def step(self, token: Tensor, rows: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What may follow a token (n,) of lines of some rows, (n,): logits (n, V) and states (n, H).
+
+        `h` are the states before it, (n, H); None at a line's beginning.
+        """
+        told = self.told.reshape(-1, self.told.shape[-1])[rows]
+        with self._mixed(told.device):
+            logits, states = self.writer(token, told, [len(told)], h)
+        return logits, states
 
     def _mixed(self, device: torch.device) -> torch.autocast:
         # log_prob is asked for where mixed precision has ended; what it began with is seen here alone.

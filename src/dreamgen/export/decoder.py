@@ -40,7 +40,7 @@ def export_decoder(generator: DreamGenerator, out: str | Path, from_prior: bool 
     Args:
         generator: fitted or loaded.
         out: a folder that is new or empty, so that nothing else is handed over with it.
-        from_prior: also where `generator` dreams from a mixture of its codes, which stay: what leaves then dreams
+        from_prior: also where `generator` needs its codes to dream, which stay: what leaves then dreams
             from the prior.
 
     Raises:

@@ -63,7 +63,7 @@ def export_page(
         out: the file.
         title: of the page.
         seed: of the first dreams that it shows.
-        from_prior: also where `generator` dreams from a mixture of its codes, which stay.
+        from_prior: also where `generator` needs its codes to dream, which stay.
 
     Returns:
         What was written; `difference` is what rounding the weights changes in 256 dreams.

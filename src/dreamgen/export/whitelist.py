@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from dreamgen import __version__
-from dreamgen.config import Part
+from dreamgen.config import Part, Settings
 from dreamgen.data import Batch
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.looking import LOOKED_THROUGH
@@ -95,17 +95,15 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
 
     Args:
         saved: the model.
-        from_prior: hand over a model that dreams from a mixture of its codes as one that dreams from its prior.
+        from_prior: hand over a model whose dreams are drawn from its codes, or compared with them, as one that dreams
+            from its prior.
 
     Raises:
         SettingsError: its prior or decoder has weights that are not on the list, a setting is not valid, or its
-            dreams come from codes of training rows, which stay.
+            dreams need codes of training rows, which stay.
     """
-    if saved.settings.mixture and not from_prior:
-        raise SettingsError(
-            f"this model dreams from {saved.settings.mixture} Gaussians fitted to codes of training rows, which "
-            "stay: it cannot leave as it is; --from-prior hands it over to dream from its prior"
-        )
+    if not from_prior:
+        _require_prior(saved.settings)
     facts = _facts(saved)
     leaving = {name: value for name, value in facts.items() if _may_leave(name, value)}
     settings = saved.settings.replace(
@@ -115,6 +113,8 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
             "encoder": "absent",
             "posterior": "absent",
             "mixture": 0,
+            "picked": 1,
+            "search": 1,
             "objective": _objective(saved.settings.objective),
             "update": _update(saved.settings.update),
         }
@@ -140,6 +140,20 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
         card=_nested({name: _rounded(value) for name, value in _below("card.", leaving).items()}),
     )
     return Handover(handed, *divide(saved, set(leaving)))
+
+
+def _require_prior(settings: Settings) -> None:
+    """Raise SettingsError where dreams need more than the prior and the decoder."""
+    ways = []
+    if settings.mixture:
+        ways.append(f"dreams from {settings.mixture} Gaussians fitted to codes of training rows")
+    if settings.picked > 1:
+        ways.append(f"picks one of {settings.picked} dreams by codes of training rows")
+    if ways:
+        raise SettingsError(
+            f"this model {' and '.join(ways)}, which stay: it cannot leave as it is; --from-prior hands it over to "
+            "dream from its prior"
+        )
 
 
 def _looks(objective: Part) -> bool:

@@ -141,7 +141,7 @@ def _look_at_codes(
     units = rate_per_unit(q, prior_of(run.model, rows.context))
     if run.step >= _STEPS_TO_JUDGE and (collapse := collapse_warning(q, units)):
         warnings.warn(collapse, stacklevel=4)
-    many = KEPT_TO_FIT if run.settings.mixture else KEPT
+    many = KEPT_TO_FIT if run.settings.mixture or run.settings.picked > 1 else KEPT
     codes = keep_codes(q, rows.context, None if labels is None else labels[kept], many)
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 

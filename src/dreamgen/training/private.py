@@ -165,6 +165,7 @@ def check_settings(settings: Settings) -> None:
         ("start", "random", "a mean of the rows is not counted"),
         ("precision", "float32", "lengths of gradients need the digits"),
         ("mixture", 0, "no codes of rows are kept to fit one to"),
+        ("picked", 1, "no codes of rows are kept to compare dreams with"),
     ):
         if (got := getattr(settings, name)) != expected:
             raise SettingsError(f"update 'private', {name}: expected {expected!r} ({why}), got {got!r}")

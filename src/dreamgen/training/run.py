@@ -27,6 +27,7 @@ _OF_A_READER: tuple[tuple[str, Registry[Any], str], ...] = (
     ("update", UPDATES, "plain"),
     ("masking", MASKINGS, "none"),
 )
+_OF_CODES = (("mixture", 0, "kept to fit one to"), ("picked", 1, "kept to compare dreams with"))
 
 
 @contextlib.contextmanager
@@ -56,9 +57,12 @@ def check_parts(model: nn.Module, settings: Settings) -> None:
                 raise SettingsError(f"a classifier has no decoder, {name}: expected {expected!r}, got {got!r}")
         if settings.start != "random":
             raise SettingsError(f"a classifier has no decoder, start: expected 'random', got {settings.start!r}")
-    if settings.mixture and (isinstance(model, Classifier) or not model.reads):
-        missing = "a decoder" if model.reads else "an encoder"
-        raise SettingsError(f"mixture: expected 0, got {settings.mixture}: without {missing} no codes are kept")
+    for name, none, what in _OF_CODES:
+        if (got := getattr(settings, name)) != none and (isinstance(model, Classifier) or not model.reads):
+            missing = "a decoder" if model.reads else "an encoder"
+            raise SettingsError(f"{name}: expected {none}, got {got}: without {missing} no codes are {what}")
+    if settings.search > 1 and not (isinstance(model, VAE) and model.decoder.likelihood.writes_tokens):
+        raise SettingsError(f"search: expected 1, got {settings.search}: only lines of tokens are searched for")
 
 
 @dataclass

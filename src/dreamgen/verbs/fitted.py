@@ -12,7 +12,7 @@ from torch.distributions import Distribution
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL
 from dreamgen.distributions import Likelihood
-from dreamgen.dreaming import decode_rows
+from dreamgen.dreaming import Critic, decode_rows, dream_codes, dream_level, picked_dreams, search_rows
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import encode_rows
@@ -65,7 +65,7 @@ class Fitted(Estimator):
         return self.encode(X, given).mean.numpy()
 
     def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
-        """The decoder's mean for codes (n, D): (n, *event)."""
+        """The decoder's mean for codes (n, D): (n, *event); lines, by search where the settings say so."""
         z = codes_of(Z, self._latent_dim)
         return self._shown(z, None, self._told(given, len(z)))
 
@@ -157,13 +157,52 @@ class Fitted(Estimator):
             raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
         return context.encode(given or {}, n) if context else None
 
-    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None, level: float = 0.0) -> Shown:
-        """Decode codes, (n, D), blurred to a level: the mean, or with a seed a draw, a function of (seed, row).
+    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Shown:
+        """Decode codes, (n, D): the mean, or with a seed a draw, a function of (seed, row).
 
-        (n, *event), or of a model of lines, (n,) texts, the likeliest in place of the mean.
+        (n, *event), or of a model of lines, (n,) texts, in place of the mean the best that is found.
         """
         self._require_told(context)
-        return self._as_given(decode_rows(self._dreamer(), z, context, seed, level))
+        saved = self._dreamer()
+        if seed is None and saved.settings.search > 1:
+            return self._as_given(search_rows(saved, z, context))
+        return self._as_given(decode_rows(saved, z, context, seed))
+
+    def _dreams(
+        self,
+        n: int,
+        seed: int,
+        context: Tensor | None,
+        *,
+        sample: bool,
+        wanted: Given | None = None,
+        mixture: int | None = None,
+        picked: int | None = None,
+    ) -> Tensor:
+        """Dreams as the model has them, (n, *event); what is None is as its settings say."""
+        self._require_told(context)
+        saved = self._dreamer()
+        mixture = saved.settings.mixture if mixture is None else mixture
+        if picked is None:  # asked for by the settings, not by a person: where it cannot be had, it is left out
+            picked = saved.settings.picked if Critic.possible(saved) else 1
+        if picked < 1:
+            raise SettingsError(f"picked: expected 1 or more, got {picked}")
+        if picked == 1 and not wanted:
+            z = dream_codes(saved, n, seed, context, mixture)
+            return decode_rows(saved, z, context, seed if sample else None, dream_level(saved))
+        critic = self._critic(saved, mixture, sample) if picked > 1 else None
+        return picked_dreams(
+            saved, n, seed, context, mixture=mixture, sample=sample, wanted=wanted, critic=critic, tries=picked
+        )
+
+    def _critic(self, saved: SavedModel, mixture: int, sample: bool) -> Critic:
+        """Of dreams of a kind; each is fitted once."""
+        if getattr(self, "_critics_of", None) is not saved:
+            self._critics_of: SavedModel = saved
+            self._critics: dict[tuple[int, bool], Critic] = {}
+        if (mixture, sample) not in self._critics:
+            self._critics[mixture, sample] = Critic(saved, mixture, sample)
+        return self._critics[mixture, sample]
 
     def _as_given(self, examples: Tensor) -> Shown:
         """Examples as the model has them, (n, *event), as a user has them: pictures, rows or texts."""

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from dreamgen.data.batch import Batch, as_float
 from dreamgen.distributions import Delta
-from dreamgen.dreaming import decode_rows, dream_codes, dream_level
 from dreamgen.errors import DataError
 from dreamgen.evaluation import binarise_rows, encode_rows, evaluate, score_rows
 from dreamgen.evaluation.reading import reading_report
@@ -88,8 +87,7 @@ class Scoring(Fitted):
 
     def _dreams_like(self, rows: Batch, seed: int, drawn: bool) -> Tensor:
         """As many dreams as a test of copies takes, told what the rows are told, (n, *event)."""
-        saved, told = self._dreamer(), rows.context
+        told = rows.context
         if told is not None:
             told = told[torch.arange(COMPARED) % len(told)]
-        z = dream_codes(saved, COMPARED, seed, told, saved.settings.mixture)
-        return decode_rows(saved, z, told, seed if drawn else None, dream_level(saved))
+        return self._dreams(COMPARED, seed, told, sample=drawn)

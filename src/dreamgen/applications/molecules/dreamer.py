@@ -1,15 +1,17 @@
 """Molecules dreamt, coded and varied: a generator of lines that knows what a molecule is."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dreamgen.applications.molecules.climb import CALLS, SIMILARITY, climb
 from dreamgen.applications.molecules.examples import prepare
-from dreamgen.applications.molecules.lines import Readable, readable
+from dreamgen.applications.molecules.lines import Readable, molecule_tokens, readable
 from dreamgen.applications.molecules.neighbours import Neighbour, neighbours
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.result import Climb
@@ -17,6 +19,7 @@ from dreamgen.applications.molecules.retraining import Retrained, retrain
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.distributions.noise import derive_seed
+from dreamgen.dreaming import decode_rows
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.generator import DreamGenerator
@@ -104,6 +107,7 @@ class MoleculeDreamer:
         seed: int | None = None,
         given: Given | None = None,
         sample: bool | None = None,
+        picked: int | None = None,
         unique: bool = False,
     ) -> list[str]:
         """n new molecules as SMILES.
@@ -113,6 +117,7 @@ class MoleculeDreamer:
             seed: dream i is a function of (seed, i); None: new ones at every call.
             given: properties that they are likely to have, such as {"logP": 3}, and what a conditional model is told.
             sample: draw each token instead of taking the likeliest; None: only from blurred codes.
+            picked: of so many molecules written for each, keep one by how real it looks; None: as the settings say.
             unique: different molecules only, and nothing that is none, as may be of a model that writes SMILES
                 letter by letter; dreams go on until there are n.
 
@@ -120,12 +125,13 @@ class MoleculeDreamer:
             DataError: no n different ones are found.
         """
         seed = chosen_seed(seed)
+        dream = partial(self.generator.dream, n, given=given, sample=sample, picked=picked)
         if not unique:
-            return self._lines(self.generator.dream(n, seed=seed, given=given, sample=sample))
+            return self._lines(dream(seed=seed))
         found: dict[str, None] = {}
         for round_ in range(_ROUNDS):
             further = seed if round_ == 0 else derive_seed(seed, "unique", round_) % _SEEDS
-            for line in self.generator.dream(n, seed=further, given=given, sample=sample).tolist():
+            for line in dream(seed=further).tolist():
                 if smiles := canonical(line):
                     found.setdefault(smiles)
             if len(found) >= n:
@@ -158,7 +164,7 @@ class MoleculeDreamer:
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         (start,) = self._all((smiles,))
-        return neighbours(start, self.encode([start])[0], self._spread(), self.decode, n, seed)
+        return neighbours(start, self.encode([start])[0], self._spread(), self._written, n, seed)
 
     def climb(
         self,
@@ -184,7 +190,7 @@ class MoleculeDreamer:
         return self.generator.transform(self._all(smiles))
 
     def decode(self, Z: npt.ArrayLike) -> list[str]:
-        """The likeliest molecule of each code, (n, D)."""
+        """The molecule that fits each code, (n, D), best."""
         return self._lines(self.generator.inverse_transform(Z))
 
     def read(self, smiles: Sequence[str]) -> dict[str, Values]:
@@ -206,6 +212,11 @@ class MoleculeDreamer:
         rows = self.readable(smiles)
         rows.require_all()
         return rows.smiles
+
+    def _written(self, codes: Floats) -> list[str]:
+        """Molecules of many codes, (n, D), of which none is worth a search."""
+        saved = self.generator.fitted()
+        return molecule_tokens(saved).decode(decode_rows(saved, torch.from_numpy(codes)).numpy())
 
     def _spread(self) -> Floats:
         """Standard deviations of the kept codes, (D,); those of the prior where none are kept."""

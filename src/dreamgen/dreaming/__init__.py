@@ -1,0 +1,28 @@
+"""From nothing to codes, from codes to examples, and which of several examples is the one to show."""
+
+from dreamgen.dreaming.codes import (
+    BLOCK,
+    CodeSource,
+    decode_rows,
+    device_of,
+    dream_codes,
+    dream_context,
+    dream_level,
+)
+from dreamgen.dreaming.critic import Critic, read_again
+from dreamgen.dreaming.picking import picked_dreams
+from dreamgen.dreaming.searching import search_rows
+
+__all__ = [
+    "BLOCK",
+    "CodeSource",
+    "Critic",
+    "decode_rows",
+    "device_of",
+    "dream_codes",
+    "dream_context",
+    "dream_level",
+    "picked_dreams",
+    "read_again",
+    "search_rows",
+]
