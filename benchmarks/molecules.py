@@ -14,7 +14,6 @@ molecule that the model's tokens cannot write counts as one that does not come b
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +40,14 @@ def reconstruction(generator: DreamGenerator, lines: list[str]) -> dict[str, flo
     """
     readable = [line for line, can in zip(lines, generator.can_read(lines), strict=True) if can]
     q = generator.encode(readable)
-    plain = DreamGenerator.of(replace(generator.saved_, settings=generator.saved_.settings.replace(search=1)))
     noise = np.random.default_rng(0).standard_normal(q.mean.shape).astype(np.float32)
     share, drawn, unsearched = (
-        sum(a == b for a, b in zip(readable, writer.inverse_transform(z).tolist(), strict=True)) / len(lines)
-        for writer, z in (
-            (generator, q.mean.numpy()),
-            (generator, q.mean.numpy() + q.stddev.numpy() * noise),
-            (plain, q.mean.numpy()),
+        sum(a == b for a, b in zip(readable, generator.inverse_transform(z, search=k).tolist(), strict=True))
+        / len(lines)
+        for z, k in (
+            (q.mean.numpy(), None),
+            (q.mean.numpy() + q.stddev.numpy() * noise, None),
+            (q.mean.numpy(), 1),
         )
     )
     return {

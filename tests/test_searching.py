@@ -15,7 +15,6 @@ from dreamgen.distributions.lines import RecurrentLikelihood
 from dreamgen.dreaming import decode_rows, search_rows
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation import encode_rows
-from dreamgen.io import SavedModel
 
 SYMBOLS, WIDTH, ROWS = 3, 5, 4
 NAMES = ["anna", "hanna", "johanna", "anton", "antonia", "bert", "berta", "robert", "roberta", "albert"] * 12
@@ -30,12 +29,9 @@ def p() -> Lines:
     return made
 
 
-def searched(saved: SavedModel, lines: int) -> SavedModel:
-    """The same model, which compares so many lines."""
-    return replace(saved, settings=saved.settings.replace(search=lines))
-
-
-def test_a_wide_beam_finds_the_likeliest_of_all_lines(p: Lines) -> None:
+@pytest.mark.parametrize("peaked", [1, 30])
+def test_a_wide_beam_finds_the_likeliest_of_all_lines(p: Lines, peaked: float) -> None:
+    p = Lines(peaked * p.told, p.writer, WIDTH)
     every = [line for line in product(range(SYMBOLS), repeat=WIDTH - 1) if all(a or not b for a, b in pairwise(line))]
     lines = torch.tensor([(*line, 0) for line in every], dtype=torch.float64)
     found, score = beam_search(p, 2 * len(every))
@@ -46,6 +42,11 @@ def test_a_wide_beam_finds_the_likeliest_of_all_lines(p: Lines) -> None:
         near = int((true > true.max() - 15).sum())
         assert found[row, :near].tolist() == lines[order[:near]].tolist()
         torch.testing.assert_close(score[row, :near], true[order[:near]])
+        known = {tuple(line): float(log_prob) for line, log_prob in zip(every, true, strict=True)}
+        there = score[row].isfinite()
+        assert near <= there.sum() <= len(every)
+        for line, log_prob in zip(found[row, there].tolist(), score[row, there].tolist(), strict=True):
+            assert log_prob == pytest.approx(known[tuple(line[: WIDTH - 1])])  # and no line that was left half-way
 
 
 def test_a_beam_of_one_is_the_mode_and_a_wider_one_finds_no_less(p: Lines) -> None:
@@ -63,15 +64,15 @@ def test_of_the_likeliest_lines_the_one_whose_own_code_is_meant_is_taken(
     x = dreamer.generator.prepare(molecules[:150])
     z = encode_rows(saved.model, x).mean
     greedy = decode_rows(saved, z)
-    assert torch.equal(search_rows(searched(saved, 1), z), greedy)
-    exact = [(search_rows(searched(saved, width), z) == x).all(1) for width in (1, 4, 32)]
+    assert torch.equal(search_rows(saved, z, width=1), greedy)
+    exact = [(search_rows(saved, z, width=width) == x).all(1) for width in (1, 4, 32)]
     shares = [float(same.float().mean()) for same in exact]
     assert shares[0] + 0.1 < shares[1] < shares[2]
     assert shares[2] > 0.9
     assert (exact[0] <= exact[2]).all()  # what has its code back stays
 
     far = torch.randn(20, z.shape[1], generator=torch.Generator().manual_seed(0))
-    found = search_rows(searched(saved, 8), far)
+    found = search_rows(saved, far, width=8)
     for row in range(len(far)):
         candidates, score = beam_search(saved.model.decoder(far[row : row + 1]), 8)
         lines = candidates[0][score[0].isfinite()].float()
@@ -80,10 +81,13 @@ def test_of_the_likeliest_lines_the_one_whose_own_code_is_meant_is_taken(
 
 
 def test_verbs_search_and_dreams_do_not(dreamer: MoleculeDreamer, molecules: list[str]) -> None:
-    generator = DreamGenerator.of(searched(dreamer.generator.fitted(), 16), "cpu")
+    saved = dreamer.generator.fitted()
+    generator = DreamGenerator.of(replace(saved, settings=saved.settings.replace(search=16)), "cpu")
     some = molecules[:60]
     again = generator.reconstruct(some).tolist()
     plain = dreamer.generator.reconstruct(some).tolist()
+    assert plain == generator.reconstruct(some, search=1).tolist()
+    assert again == dreamer.generator.reconstruct(some, search=16).tolist()
     assert sum(a == b for a, b in zip(again, some, strict=True)) > sum(
         a == b for a, b in zip(plain, some, strict=True)
     )
@@ -124,3 +128,20 @@ def test_lines_of_an_autoencoder_and_of_a_conditional_model_are_searched_for(tol
 def test_a_search_where_there_is_none_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(SettingsError, match="search: expected 1"):
         DreamGenerator(epochs=1, batch_size=10, **wrong).fit(np.zeros((20, 2, 2), np.float32))
+
+
+def test_how_far_a_search_is_and_what_it_is_no_search_of(dreamer: MoleculeDreamer, molecules: list[str]) -> None:
+    seen: list[tuple[int, int]] = []
+    dreamer.generator.reconstruct(molecules[:100], search=9, watch=lambda done, all_: seen.append((done, all_)))
+    assert seen[-1] == (100, 100)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    nothing = torch.zeros(0, dreamer.generator.fitted().settings.latent_dim)
+    assert search_rows(dreamer.generator.fitted(), nothing, width=4).shape == (
+        0,
+        *dreamer.generator.fitted().event_shape,
+    )
+    with pytest.raises(SettingsError, match="search: expected 1 or more"):
+        dreamer.generator.reconstruct(molecules[:2], search=0)
+    pictures = DreamGenerator(latent_dim=2, hidden_dim=4, batch_size=10, epochs=1).fit(np.zeros((20, 2, 2)))
+    with pytest.raises(SettingsError, match="search: expected a model that writes lines"):
+        pictures.inverse_transform(np.zeros((1, 2)), search=2)

@@ -22,7 +22,7 @@ Part = str | float | dict[str, Any]
 """A part by name ("mlp"), with arguments ({"kind": "mlp", "hidden": [500]}), or a number for a schedule."""
 
 _AUTO_STEPS = 2200
-_LARGEST = 1 << 20
+_LARGEST, _MOST = 1 << 20, 1 << 10
 _RECIPE = 1 << 20  # bytes of a recipe file
 
 
@@ -58,10 +58,8 @@ class Settings:
 
     # The use
     mixture: int = 0  # Gaussians fitted to the codes afterwards, which dreams are drawn from; 0: the prior
-    picked: int = 1  # examples written for each dream, of which the one most like real ones is picked; 1: no choice
-    search: int = (
-        1  # of so many of the likeliest lines that which fits a code best is written; 1: the likeliest token
-    )
+    picked: int = 1  # examples written for each dream, of which one is kept by the odds that it is real; 1: no choice
+    search: int = 1  # likeliest lines that are compared with a code, of which the best fit is written; 1: none are
 
     # The training
     start: Literal["random", "mean"] = "random"  # mean: the decoder starts at the mean of the data
@@ -82,9 +80,9 @@ class Settings:
             value = plain(getattr(self, field.name))
             object.__setattr__(self, field.name, value)
             check_type(field.name, value, hints[field.name])
-        for name in ("latent_dim", "batch_size", "picked", "search"):
+        for name, most in (("latent_dim", _LARGEST), ("batch_size", _LARGEST), ("picked", _MOST), ("search", _MOST)):
             self._need(name, getattr(self, name) >= 1, "1 or more")
-            self._need(name, getattr(self, name) <= _LARGEST, f"at most {_LARGEST}")
+            self._need(name, getattr(self, name) <= most, f"at most {most}")
         self._need("epochs", self.epochs == "auto" or self.epochs >= 1, "1 or more, or 'auto'")
         for name in ("context", "properties"):
             asked = getattr(self, name)

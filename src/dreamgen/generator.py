@@ -37,6 +37,7 @@ from dreamgen.training.private import is_private
 from dreamgen.verbs.fitted import Floats, Given, Shown
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
+from dreamgen.workers import Watch
 from dreamgen.zoo import find_model
 
 
@@ -244,6 +245,7 @@ class DreamGenerator(Walking, Scoring):
         sample: bool | None = None,
         mixture: int | None = None,
         picked: int | None = None,
+        watch: Watch | None = None,
     ) -> Shown:
         """n new examples: z from the prior, decoded.
 
@@ -260,15 +262,18 @@ class DreamGenerator(Walking, Scoring):
                 with the model, which takes a second; 10 is usual. A conditional model gets a mixture for each
                 context, or that of all codes where too few rows were told it. It helps most where codes do not fill
                 the prior. 0: the prior; None: as its settings say.
-            picked: write so many examples for each dream and keep one by how real it looks to a classifier of codes,
-                which is fitted to the codes that are kept with the model and to those of 3,000 dreams, in seconds;
-                8 is usual. 1: no choice; None: as its settings say, where 100 codes or more are kept.
+            picked: write so many examples for each dream and keep one, drawn in proportion to the odds that it is
+                real: those of a classifier of codes, which is fitted to the codes that are kept with the model and to
+                those of 3,000 dreams, in seconds; 8 is usual. Where a property is wanted at least 16 are written. 1:
+                no choice; None: as its settings say, where 100 codes or more are kept.
+            watch: where several examples are written for each dream, told how many are done and how many there will
+                be.
 
         Returns:
             (n, *event), float32; of a model of lines n texts, (n,): the likeliest, or drawn.
 
         Raises:
-            SettingsError: a mixture or a choice, of a model that keeps no codes.
+            SettingsError: a mixture of a model that keeps no codes, or a choice of one that keeps fewer than 100.
         """
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
@@ -281,7 +286,7 @@ class DreamGenerator(Walking, Scoring):
         if sample is None:
             sample = dream_level(saved) > 0 and saved.vocabulary is not None
         return self._as_given(
-            self._dreams(n, seed, told, sample=sample, wanted=wanted, mixture=mixture, picked=picked)
+            self._dreams(n, seed, told, sample=sample, wanted=wanted, mixture=mixture, picked=picked, watch=watch)
         )
 
     def styles(self, n: int = 8, *, field: str = LABEL, seed: int | None = None) -> Shown:
@@ -299,12 +304,23 @@ class DreamGenerator(Walking, Scoring):
         return np.stack(columns, axis=1)
 
     def reconstruct(
-        self, X: npt.ArrayLike, *, given: Given | None = None, seed: int = 0, sample: bool = False
+        self,
+        X: npt.ArrayLike,
+        *,
+        given: Given | None = None,
+        seed: int = 0,
+        sample: bool = False,
+        search: int | None = None,
+        watch: Watch | None = None,
     ) -> Shown:
-        """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z)."""
+        """X through the posterior's mean and back, (n, *event); with `sample`, draws from p(x|z).
+
+        Lines are searched for as by `inverse_transform`; `watch` is then told how many are done and how many there
+        are.
+        """
         batch = self.rows(X, given)
         z = encode_rows(self._model, batch).mean
-        return self._shown(z, seed if sample else None, batch.context)
+        return self._shown(z, seed if sample else None, batch.context, search=search, watch=watch)
 
     def fill(
         self,

@@ -393,7 +393,7 @@ _LINES = Settings(
         "dream": 0.9,
         "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.6},
     },
-    search=64,
+    search=8,
     validation=0.01,
     batch_size=128,
     learning_rate={"kind": "triangle", "peak": 3e-3, "rise": 0.05},
@@ -408,7 +408,9 @@ RECIPES["sequence"] = Recipe(
 )
 RECIPES["molecule"] = Recipe(
     "molecules in SELFIES, and properties read off their codes: `dreamgen train zinc250k`",
-    _LINES.replace(language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"], picked=8),
+    _LINES.replace(
+        language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"], picked=16, search=64
+    ),
     "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
     "https://arxiv.org/abs/1610.02415",
     "57.2% of ZINC250k's test part comes back exactly; errors of logP .13 and QED .043",

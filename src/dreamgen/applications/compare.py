@@ -128,11 +128,16 @@ def compare(
 
 def _ways(name: str, model: DreamGenerator, mixture: int | None) -> dict[str, int | None]:
     """How a model dreams, each by what its row is called: the first as its settings say (None), others asked for."""
-    own = model.fitted().settings.mixture
-    ways: dict[str, int | None] = {f"{name} ({own} Gaussians)" if own else name: None}
+    settings = model.fitted().settings
+    own, picked = settings.mixture, f", one of {settings.picked}" if settings.picked > 1 else ""
+
+    def called(gaussians: int) -> str:
+        return f"{name} ({f'{gaussians} Gaussians' if gaussians else 'prior'}{picked})"
+
+    ways: dict[str, int | None] = {called(own) if own or picked else name: None}
     if mixture is not None and model.fitted().codes:
-        ways |= {f"{name} ({mixture} Gaussians)": mixture} if mixture != own else {}
-        ways |= {f"{name} (prior)": 0} if own else {}
+        ways |= {called(mixture): mixture} if mixture != own else {}
+        ways |= {called(0): 0} if own else {}
     return ways
 
 

@@ -15,6 +15,7 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
+from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import reconstruct_lines
 from dreamgen.cli.lines import counts_of, legends_for, place_for, require_drawable, spoken, write_shown
 from dreamgen.cli.output import is_array, write_examples
@@ -46,7 +47,7 @@ _SHOWN = 50  # pictures that are reconstructed, where no number is asked for
     is_flag=False,
     flag_value=8,
     metavar="[K]",
-    help="Keep one of K examples for each dream, by how real it looks; by itself: 8; 1: no choice.",
+    help="Write K examples for each dream and keep one by how real it looks; by itself: 8; 1: no choice.",
 )
 @given_option
 @click.option("--styles", is_flag=True, help="N rows of one style each, with a column for every label.")
@@ -79,14 +80,17 @@ def dream(
     if path.suffix == ".png" and generator.fitted().vocabulary:
         require_drawable(path, n)
     if styles:
-        if told or sample or mixture or picked:
+        if told or sample or mixture or (picked or 1) > 1:
             raise SettingsError(
                 "--styles has a column for every label: expected no --label, --given, --sample, --mixture or --picked"
             )
         sheet = generator.styles(n, seed=seed)
         shown, columns = sheet.reshape(-1, *sheet.shape[2:]), sheet.shape[1]
     else:
-        shown = generator.dream(n, given=told, seed=seed, sample=sample, mixture=mixture, picked=picked)
+        with counting("examples written") as watch:
+            shown = generator.dream(
+                n, given=told, seed=seed, sample=sample, mixture=mixture, picked=picked, watch=watch
+            )
         columns = None
     texts = shown.tolist() if generator.fitted().vocabulary else []
     legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix == ".png" else ()
@@ -117,6 +121,12 @@ def dream(
     help="Which part; by default test, if any; of a file of lines or molecules all.",
 )
 @click.option("--sample", is_flag=True, help="Draw each pixel (token) instead of taking its mean (the likeliest).")
+@click.option(
+    "--search",
+    type=click.IntRange(1, 1000),
+    metavar="K",
+    help="Of lines and molecules: compare the K likeliest for each code; 1: the likeliest token at every step.",
+)
 @device_option
 @common_options(
     out="Where to write: .png (a sheet) or .npz, by default reconstructions.png; molecules: .smi, .csv or .png, by "
@@ -128,6 +138,7 @@ def reconstruct(
     n: int | None,
     split: str | None,
     sample: bool,
+    search: int | None,
     device: str,
     out: Path | None,
     seed: int,
@@ -152,7 +163,7 @@ def reconstruct(
     part = split or ("all" if whole else "test" if len(dataset.test) else "train")
     rows = dataset.part(part)[: n if lines else n or _SHOWN]
     if lines:
-        result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample)
+        result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample, search)
         say({"out": str(path), "split": part, **result}, as_json, text)
         return
     x = rows.x

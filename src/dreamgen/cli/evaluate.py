@@ -15,10 +15,11 @@ from dreamgen.cli.common import (
     table,
     told_of,
 )
+from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
 from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out
-from dreamgen.cli.pictures import counting, load_like
+from dreamgen.cli.pictures import load_like
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json, make_folder, write_bytes
 

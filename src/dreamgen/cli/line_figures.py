@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreamgen.cli.common import told_of
+from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import held_by, require_drawable, write_lines, write_structures, write_table
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import make_folder, write_bytes
@@ -27,14 +28,22 @@ def readable_part(generator: "DreamGenerator", rows: "Examples", dataset: "Datas
 
 
 def reconstruct_lines(
-    generator: "DreamGenerator", rows: "Examples", dataset: "Dataset", path: Path, seed: int, sample: bool
+    generator: "DreamGenerator",
+    rows: "Examples",
+    dataset: "Dataset",
+    path: Path,
+    seed: int,
+    sample: bool,
+    search: int | None,
 ) -> tuple[dict[str, Any], str]:
     """Write what comes back of lines; the figures, and the same for a person."""
     read, readable = readable_part(generator, rows, dataset)
     if path.suffix.lower() == ".png":
         require_drawable(path, 2 * len(rows))
     told = told_of(generator, dataset, read)
-    found = iter(generator.reconstruct(read.x, given=told, seed=seed, sample=sample).tolist())
+    with counting("lines written") as watch:
+        again_of = generator.reconstruct(read.x, given=told, seed=seed, sample=sample, search=search, watch=watch)
+    found = iter(again_of.tolist())
     originals: list[str] = rows.x.tolist()
     again = [next(found) if good else None for good in readable]
     exact = [one == other for one, other in zip(originals, again, strict=True)]
@@ -67,7 +76,8 @@ def _pairs(originals: Sequence[str], again: Sequence[str | None]) -> tuple[list[
 
 def exact_share(generator: "DreamGenerator", lines: Sequence[str], told: dict[str, Any]) -> float:
     """The share of lines that come back letter by letter."""
-    again: list[str] = generator.reconstruct(list(lines), given=told).tolist()
+    with counting("lines written") as watch:
+        again: list[str] = generator.reconstruct(list(lines), given=told, watch=watch).tolist()
     return sum(one == other for one, other in zip(again, lines, strict=True)) / len(again)
 
 

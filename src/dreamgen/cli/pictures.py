@@ -1,15 +1,14 @@
 """Pictures of any size on the command line: options, progress, and one brought to a model's shape."""
 
-import contextlib
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.counting import counting
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import shorten
 
@@ -160,18 +159,3 @@ def _written(text: str, held: str) -> str:
 def _trained_size(generator: "DreamGenerator") -> int | None:
     size = generator.fitted().origin.get("data", {}).get("size")
     return size if isinstance(size, int) else None
-
-
-@contextlib.contextmanager
-def counting(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on stderr of how many of how many are done; silent where that is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)

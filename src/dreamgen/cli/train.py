@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.pictures import counting, load_pictures, reading_options, say_notes
+from dreamgen.cli.counting import counting
+from dreamgen.cli.pictures import load_pictures, reading_options, say_notes
 from dreamgen.errors import DataError, Interrupted
 from dreamgen.registry import shorten
 

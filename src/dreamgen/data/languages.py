@@ -123,4 +123,4 @@ class Selfies:
         return canonical(text) or text
 
     def valid(self, line: str) -> bool:
-        return canonical(line) is not None
+        return True  # whatever its symbols are

@@ -110,9 +110,10 @@ class Vocabulary:
             lines.append(spoken.join([symbol for token in row[:end] for symbol in spelled[token]]))
         return lines
 
-    def valid(self, line: str) -> bool:
-        """Whether a line is one of what the language holds: of molecules, a molecule."""
-        return LANGUAGES.build(self.language).valid(line)
+    def valid(self, lines: Sequence[str]) -> list[bool]:
+        """Which lines are such as the language holds: of molecules, molecules."""
+        spoken = LANGUAGES.build(self.language)
+        return [spoken.valid(line) for line in lines]
 
     @cached_property
     def _spelled(self) -> list[list[str]]:

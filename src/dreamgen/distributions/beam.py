@@ -23,7 +23,8 @@ def beam_search(p: Lines, width: int) -> tuple[Tensor, Tensor]:
         width: K.
 
     Returns:
-        Lines (n, K, T), the likeliest first, and log p of each, in nats, (n, K); -inf where fewer were found.
+        Lines (n, K, T), and log p of each, in nats, (n, K), the likeliest first; -inf where fewer were found. Lines
+        of T - 1 tokens are ended, which costs them nothing.
     """
     n, symbols = len(p.told), p.writer.symbols
     lines = torch.zeros(n, width, p.width, dtype=torch.long, device=p.told.device)
@@ -34,9 +35,10 @@ def beam_search(p: Lines, width: int) -> tuple[Tensor, Tensor]:
     for step in range(p.width - 1):
         running = ~ended & (score > score[:, :1] - _HOPELESS)
         if not running.any():
+            score = score.masked_fill(~ended, -math.inf)
             break
         rows = running.nonzero()[:, 0]
-        logits, states[running] = p.step(token[running], rows, states[running] if step else None)
+        logits, states[running] = p.step(token[running], states[running] if step else None, rows)
         grown = score.new_full((n, width, symbols), -math.inf)
         grown[running] = score[running].unsqueeze(1) + logits.log_softmax(-1)
         grown[..., 0] = torch.where(ended, score, grown[..., 0])  # a line that has ended stays as it is

@@ -119,9 +119,8 @@ class Lines(Distribution):
         lines = told.new_zeros(len(told), self.width, dtype=torch.float32)
         token, h = torch.zeros(len(told), dtype=torch.long, device=told.device), None
         ended = torch.zeros_like(token, dtype=torch.bool)
-        rows = torch.arange(len(told), device=told.device)
         for step in range(self.width - 1):
-            logits, h = self.step(token, rows, h)
+            logits, h = self.step(token, h)
             token = choose(logits, step).masked_fill(ended, 0)
             ended |= token == 0
             lines[:, step] = token
@@ -129,12 +128,13 @@ class Lines(Distribution):
                 break
         return lines.reshape(self.batch_shape)
 
-    def step(self, token: Tensor, rows: Tensor, h: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What may follow a token (n,) of lines of some rows, (n,): logits (n, V) and states (n, H).
+    def step(self, token: Tensor, h: Tensor | None = None, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What may follow a token (n,) of lines of some rows, (n,), None for all: logits (n, V) and states (n, H).
 
         `h` are the states before it, (n, H); None at a line's beginning.
         """
-        told = self.told.reshape(-1, self.told.shape[-1])[rows]
+        told = self.told.reshape(-1, self.told.shape[-1])
+        told = told if rows is None else told[rows]
         with self._mixed(told.device):
             logits, states = self.writer(token, told, [len(told)], h)
         return logits, states

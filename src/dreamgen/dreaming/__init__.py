@@ -9,14 +9,14 @@ from dreamgen.dreaming.codes import (
     dream_context,
     dream_level,
 )
-from dreamgen.dreaming.critic import Critic, read_again
 from dreamgen.dreaming.picking import picked_dreams
+from dreamgen.dreaming.real_or_dreamt import RealOrDreamt, read_again
 from dreamgen.dreaming.searching import search_rows
 
 __all__ = [
     "BLOCK",
     "CodeSource",
-    "Critic",
+    "RealOrDreamt",
     "decode_rows",
     "device_of",
     "dream_codes",

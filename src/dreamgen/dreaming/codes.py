@@ -32,34 +32,9 @@ def dream_level(saved: SavedModel) -> float:
     return blur.dream if blur is not None else 0.0
 
 
-@torch.no_grad()
 def dream_codes(saved: SavedModel, n: int, seed: int, context: Tensor | None = None, mixture: int = 0) -> Tensor:
-    """n codes from the prior, (n, D), on the model's device, as blurred as `dream_level` says.
-
-    Args:
-        saved: the model.
-        n: how many.
-        seed: code i is a function of (seed, i).
-        context: (n, C), where the model is told one.
-        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place,
-            or to all of them where fewer than 20 were (as of numbers, or of many flags at once); 0: the prior.
-
-    Raises:
-        SettingsError: a mixture where no codes are kept.
-    """
-    source, numbers = CodeSource(saved, seed, mixture), range(-(-n // BLOCK))
-    if not mixture or context is None:
-        whole = [None if context is None else _whole(context[BLOCK * number :][:BLOCK]) for number in numbers]
-        return torch.cat([source.block(number, whole[number]) for number in numbers])[:n]
-    z = torch.empty(n, saved.settings.latent_dim, device=device_of(saved))
-    rows_of: dict[nn.Module, Tensor] = {}  # of each mixture: of numbers all rows share one
-    for one in context.unique(dim=0):
-        mixed, rows = source.mixture_of(one), (context == one).all(1)
-        rows_of[mixed] = rows_of[mixed] | rows if mixed in rows_of else rows
-    for rows in rows_of.values():
-        told = context[rows][:1].expand(BLOCK, -1)
-        z[rows.to(z.device)] = torch.cat([source.block(number, told) for number in numbers])[:n][rows.to(z.device)]
-    return z
+    """`CodeSource(saved, mixture).codes(n, seed, context)`."""
+    return CodeSource(saved, mixture).codes(n, seed, context)
 
 
 class CodeSource:
@@ -67,18 +42,49 @@ class CodeSource:
 
     Args:
         saved: the model.
-        seed: a block is a function of it and of the block's number.
-        mixture: as in `dream_codes`; each is fitted once.
+        mixture: that many Gaussians, fitted to the kept codes of rows that were told the same, in the prior's place,
+            or to all of them where fewer than 20 were (as of numbers, or of many flags at once), each fitted once;
+            0: the prior.
     """
 
-    def __init__(self, saved: SavedModel, seed: int, mixture: int = 0) -> None:
-        self._saved, self._seed, self._mixture = saved, seed, mixture
+    def __init__(self, saved: SavedModel, mixture: int = 0) -> None:
+        self._saved, self._mixture = saved, mixture
         self._device = device_of(saved)
         self._fitted: dict[tuple[float, ...] | None, nn.Module] = {}
 
-    def block(self, number: int, told: Tensor | None = None) -> Tensor:
-        """Codes (256, D) of rows that are told something, (256, C); of a mixture all the same."""
-        noise = PortableNoise(self._seed, "dream", number, device=self._device)
+    @torch.no_grad()
+    def codes(self, n: int, seed: int, context: Tensor | None = None) -> Tensor:
+        """n codes, (n, D), on the model's device, as blurred as `dream_level` says.
+
+        Args:
+            n: how many.
+            seed: code i is a function of (seed, i).
+            context: (n, C), where the model is told one.
+
+        Raises:
+            SettingsError: a mixture where no codes are kept.
+        """
+        numbers = range(-(-n // BLOCK))
+        if not self._mixture or context is None:
+            whole = [None if context is None else _whole(context[BLOCK * number :][:BLOCK]) for number in numbers]
+            return torch.cat([self.block(seed, number, whole[number]) for number in numbers])[:n]
+        z = torch.empty(n, self._saved.settings.latent_dim, device=self._device)
+        rows_of: dict[nn.Module, Tensor] = {}  # of each mixture: of numbers all rows share one
+        for one in context.unique(dim=0):
+            mixed, rows = self.mixture_of(one), (context == one).all(1)
+            rows_of[mixed] = rows_of[mixed] | rows if mixed in rows_of else rows
+        for rows in rows_of.values():
+            told = context[rows][:1].expand(BLOCK, -1)
+            rows = rows.to(z.device)
+            z[rows] = torch.cat([self.block(seed, number, told) for number in numbers])[:n][rows]
+        return z
+
+    def block(self, seed: int, number: int, told: Tensor | None = None) -> Tensor:
+        """Codes (256, D), a function of both numbers, of rows that are told something, (256, C).
+
+        What rows are told is the same for all of them, where codes come from a mixture.
+        """
+        noise = PortableNoise(seed, "dream", number, device=self._device)
         if self._mixture:
             p = self.mixture_of(None if told is None else told[0])(None)
         else:

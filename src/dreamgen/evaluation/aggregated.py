@@ -16,7 +16,10 @@ from dreamgen.distributions import MixturePrior, fit_prior, most_components
 from dreamgen.errors import SettingsError
 from dreamgen.models.blur import blurred
 
-KEPT, KEPT_TO_FIT = 2000, 10_000  # training rows whose codes are kept with a model; where dreams are drawn from them
+KEPT, KEPT_TO_FIT = (
+    2000,
+    10_000,
+)  # training rows whose codes are kept; where dreams need them
 TOLD_APART = 20  # rows that were told the same, for a mixture of their own: it is to describe no single one
 _FEWEST = 2  # codes that a covariance can be taken of
 _HALVINGS = 40
@@ -27,15 +30,20 @@ def keep_codes(q: Distribution, context: Tensor | None, labels: Tensor | None, r
 
     A posterior without noise has no `scale`, and a model that is told nothing has no `context`.
     """
-    largest = torch.finfo(torch.float16).max
-    codes = {"loc": q.mean[:rows].clamp(-largest, largest).half()}  # nobody has a use for what lies farther out
+    codes = {"loc": kept_codes(q.mean[:rows])}
     if isinstance(q, Normal):
-        codes["scale"] = q.stddev[:rows].clamp(max=largest).half()
+        codes["scale"] = kept_codes(q.stddev[:rows])
     if context is not None:
         codes["context"] = context[:rows].half()
     if labels is not None:
         codes["labels"] = labels[:rows]
     return codes
+
+
+def kept_codes(z: Tensor) -> Tensor:
+    """Codes in 16 bits; nobody has a use for what lies farther out than those reach."""
+    largest = torch.finfo(torch.float16).max
+    return z.clamp(-largest, largest).half()
 
 
 def kept_posterior(codes: Mapping[str, Tensor], card: Mapping[str, Any]) -> Normal:

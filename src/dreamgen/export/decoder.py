@@ -46,7 +46,7 @@ def export_decoder(generator: DreamGenerator, out: str | Path, from_prior: bool 
     Raises:
         OutputError: the folder holds something, or cannot be written.
         SettingsError: the decoder or prior has weights that are not on the list of what may leave, or dreams
-            come from a mixture.
+            need the codes of training rows.
     """
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

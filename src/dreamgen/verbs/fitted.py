@@ -12,13 +12,14 @@ from torch.distributions import Distribution
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL
 from dreamgen.distributions import Likelihood
-from dreamgen.dreaming import Critic, decode_rows, dream_codes, dream_level, picked_dreams, search_rows
+from dreamgen.dreaming import RealOrDreamt, decode_rows, dream_codes, dream_level, picked_dreams, search_rows
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import encode_rows
 from dreamgen.inputs import codes_of, lines_of, one_of, rows_of, tokens_of
 from dreamgen.io import SavedModel
 from dreamgen.models import VAE
+from dreamgen.workers import Watch
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
@@ -34,6 +35,10 @@ class Fitted(Estimator):
     """
 
     saved_: SavedModel
+    _fitted_odds: tuple[SavedModel, dict[tuple[int, bool], RealOrDreamt]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_fitted_odds"}
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "saved_")
@@ -64,10 +69,14 @@ class Fitted(Estimator):
         """The posterior's mean, (n, D)."""
         return self.encode(X, given).mean.numpy()
 
-    def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None) -> Floats:
-        """The decoder's mean for codes (n, D): (n, *event); lines, by search where the settings say so."""
+    def inverse_transform(self, Z: npt.ArrayLike, given: Given | None = None, *, search: int | None = None) -> Shown:
+        """The decoder's mean for codes (n, D): (n, *event); of a model of lines n texts, (n,).
+
+        `search`: a text is the best of so many, see `dreamgen.dreaming.search_rows`; 1: the likeliest token at every
+        step, which is fast; None: as the settings say.
+        """
         z = codes_of(Z, self._latent_dim)
-        return self._shown(z, None, self._told(given, len(z)))
+        return self._shown(z, None, self._told(given, len(z)), search=search)
 
     def read(self, X: npt.ArrayLike, given: Given | None = None) -> dict[str, Values]:
         """The properties that are read off the codes of X, by name: (n,) numbers in their own units or chances."""
@@ -157,15 +166,26 @@ class Fitted(Estimator):
             raise SettingsError(f"this model is told nothing: expected no {next(iter(given))}")
         return context.encode(given or {}, n) if context else None
 
-    def _shown(self, z: Tensor, seed: int | None = None, context: Tensor | None = None) -> Shown:
+    def _shown(
+        self,
+        z: Tensor,
+        seed: int | None = None,
+        context: Tensor | None = None,
+        *,
+        search: int | None = None,
+        watch: Watch | None = None,
+    ) -> Shown:
         """Decode codes, (n, D): the mean, or with a seed a draw, a function of (seed, row).
 
-        (n, *event), or of a model of lines, (n,) texts, in place of the mean the best that is found.
+        (n, *event), or of a model of lines, (n,) texts, in place of the mean the best that a search finds.
         """
         self._require_told(context)
         saved = self._dreamer()
-        if seed is None and saved.settings.search > 1:
-            return self._as_given(search_rows(saved, z, context))
+        search = saved.settings.search if search is None else search
+        if search < 1:
+            raise SettingsError(f"search: expected 1 or more, got {search}")
+        if seed is None and search > 1:
+            return self._as_given(search_rows(saved, z, context, width=search, watch=watch))
         return self._as_given(decode_rows(saved, z, context, seed))
 
     def _dreams(
@@ -178,31 +198,41 @@ class Fitted(Estimator):
         wanted: Given | None = None,
         mixture: int | None = None,
         picked: int | None = None,
+        watch: Watch | None = None,
     ) -> Tensor:
         """Dreams as the model has them, (n, *event); what is None is as its settings say."""
         self._require_told(context)
         saved = self._dreamer()
         mixture = saved.settings.mixture if mixture is None else mixture
         if picked is None:  # asked for by the settings, not by a person: where it cannot be had, it is left out
-            picked = saved.settings.picked if Critic.possible(saved) else 1
+            picked = saved.settings.picked if RealOrDreamt.possible(saved) else 1
         if picked < 1:
             raise SettingsError(f"picked: expected 1 or more, got {picked}")
         if picked == 1 and not wanted:
             z = dream_codes(saved, n, seed, context, mixture)
             return decode_rows(saved, z, context, seed if sample else None, dream_level(saved))
-        critic = self._critic(saved, mixture, sample) if picked > 1 else None
+        odds = self._odds(saved, mixture, sample) if picked > 1 else None
         return picked_dreams(
-            saved, n, seed, context, mixture=mixture, sample=sample, wanted=wanted, critic=critic, tries=picked
+            saved,
+            n,
+            seed,
+            context,
+            mixture=mixture,
+            sample=sample,
+            wanted=wanted,
+            odds=odds,
+            tries=picked,
+            watch=watch,
         )
 
-    def _critic(self, saved: SavedModel, mixture: int, sample: bool) -> Critic:
-        """Of dreams of a kind; each is fitted once."""
-        if getattr(self, "_critics_of", None) is not saved:
-            self._critics_of: SavedModel = saved
-            self._critics: dict[tuple[int, bool], Critic] = {}
-        if (mixture, sample) not in self._critics:
-            self._critics[mixture, sample] = Critic(saved, mixture, sample)
-        return self._critics[mixture, sample]
+    def _odds(self, saved: SavedModel, mixture: int, sample: bool) -> RealOrDreamt:
+        """Of being real, for dreams of a kind; each is fitted once."""
+        if self._fitted_odds is None or self._fitted_odds[0] is not saved:
+            self._fitted_odds = saved, {}
+        fitted = self._fitted_odds[1]
+        if (mixture, sample) not in fitted:
+            fitted[mixture, sample] = RealOrDreamt(saved, mixture, sample)
+        return fitted[mixture, sample]
 
     def _as_given(self, examples: Tensor) -> Shown:
         """Examples as the model has them, (n, *event), as a user has them: pictures, rows or texts."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from dreamgen.applications.molecules.climb import CALLS, SIMILARITY, climb
 from dreamgen.applications.molecules.examples import prepare
-from dreamgen.applications.molecules.lines import Readable, molecule_tokens, readable
+from dreamgen.applications.molecules.lines import Readable, readable
 from dreamgen.applications.molecules.neighbours import Neighbour, neighbours
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.result import Climb
@@ -19,13 +18,13 @@ from dreamgen.applications.molecules.retraining import Retrained, retrain
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.distributions.noise import derive_seed
-from dreamgen.dreaming import decode_rows
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import chosen_seed
 from dreamgen.generator import DreamGenerator
 from dreamgen.recipes import RECIPES
 from dreamgen.registry import shorten
 from dreamgen.verbs.fitted import Floats, Given, Values
+from dreamgen.workers import Watch
 
 _ROUNDS = 20  # of dreams, in which as many different molecules as asked for are looked for
 _SEEDS = 1 << 31
@@ -109,6 +108,7 @@ class MoleculeDreamer:
         sample: bool | None = None,
         picked: int | None = None,
         unique: bool = False,
+        watch: Watch | None = None,
     ) -> list[str]:
         """n new molecules as SMILES.
 
@@ -118,14 +118,16 @@ class MoleculeDreamer:
             given: properties that they are likely to have, such as {"logP": 3}, and what a conditional model is told.
             sample: draw each token instead of taking the likeliest; None: only from blurred codes.
             picked: of so many molecules written for each, keep one by how real it looks; None: as the settings say.
+                Where properties are wanted at least 16 are written.
             unique: different molecules only, and nothing that is none, as may be of a model that writes SMILES
                 letter by letter; dreams go on until there are n.
+            watch: told how many molecules are written of each round's.
 
         Raises:
             DataError: no n different ones are found.
         """
         seed = chosen_seed(seed)
-        dream = partial(self.generator.dream, n, given=given, sample=sample, picked=picked)
+        dream = partial(self.generator.dream, n, given=given, sample=sample, picked=picked, watch=watch)
         if not unique:
             return self._lines(dream(seed=seed))
         found: dict[str, None] = {}
@@ -138,13 +140,17 @@ class MoleculeDreamer:
                 return list(found)[:n]
         raise DataError(f"{_ROUNDS * n} dreams hold {len(found)} different molecules, expected {n}: ask for fewer")
 
-    def reconstruct(self, smiles: Sequence[str]) -> list[str | None]:
-        """Molecules through their codes and back, in their order; None for what cannot be read, see `unread_`."""
+    def reconstruct(self, smiles: Sequence[str], *, search: int | None = None) -> list[str | None]:
+        """Molecules through their codes and back, in their order; None for what cannot be read, see `unread_`.
+
+        `search` as of `DreamGenerator.inverse_transform`.
+        """
         rows = self.readable(smiles)
         self.unread_ = rows.reasons
         again: list[str | None] = [None] * len(rows.given)
         if rows.smiles:
-            for place, line in zip(rows.places, self._lines(self.generator.reconstruct(rows.smiles)), strict=True):
+            found = self._lines(self.generator.reconstruct(rows.smiles, search=search))
+            for place, line in zip(rows.places, found, strict=True):
                 again[place] = line
         return again
 
@@ -164,7 +170,8 @@ class MoleculeDreamer:
         if n < 1:
             raise SettingsError(f"n: expected 1 or more, got {n}")
         (start,) = self._all((smiles,))
-        return neighbours(start, self.encode([start])[0], self._spread(), self._written, n, seed)
+        plainly = partial(self.decode, search=1)  # of many codes, none is worth a search
+        return neighbours(start, self.encode([start])[0], self._spread(), plainly, n, seed)
 
     def climb(
         self,
@@ -189,9 +196,9 @@ class MoleculeDreamer:
         """The posterior's mean of each molecule, (n, D); raises DataError that names the first it cannot read."""
         return self.generator.transform(self._all(smiles))
 
-    def decode(self, Z: npt.ArrayLike) -> list[str]:
-        """The molecule that fits each code, (n, D), best."""
-        return self._lines(self.generator.inverse_transform(Z))
+    def decode(self, Z: npt.ArrayLike, *, search: int | None = None) -> list[str]:
+        """The molecule that fits each code, (n, D), best; `search` as of `DreamGenerator.inverse_transform`."""
+        return self._lines(self.generator.inverse_transform(Z, search=search))
 
     def read(self, smiles: Sequence[str]) -> dict[str, Values]:
         """The properties that the model reads off the codes of molecules, by name, (n,), in their own units.
@@ -212,11 +219,6 @@ class MoleculeDreamer:
         rows = self.readable(smiles)
         rows.require_all()
         return rows.smiles
-
-    def _written(self, codes: Floats) -> list[str]:
-        """Molecules of many codes, (n, D), of which none is worth a search."""
-        saved = self.generator.fitted()
-        return molecule_tokens(saved).decode(decode_rows(saved, torch.from_numpy(codes)).numpy())
 
     def _spread(self) -> Floats:
         """Standard deviations of the kept codes, (D,); those of the prior where none are kept."""

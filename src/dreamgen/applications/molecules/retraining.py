@@ -184,7 +184,7 @@ def _sought(
     noise = _SHAKE * rng.uniform(size=(len(picked), 1)) * rng.standard_normal((len(picked), parents.shape[1]))
     up = torch.from_numpy(rng.uniform(0, _UP, len(picked)).astype(np.float32))
     codes = guide.ascend(torch.from_numpy((parents[picked] + noise).astype(np.float32)), up)
-    texts = [text for text in generator.inverse_transform(codes.numpy()).tolist() if text]
+    texts = [text for text in generator.inverse_transform(codes.numpy(), search=1).tolist() if text]
     found = readable(texts, saved).smiles if texts else []
     fresh = [text for text in dict.fromkeys(found) if text not in known]
     if not fresh:
