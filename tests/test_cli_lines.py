@@ -203,6 +203,19 @@ def test_words_are_dreamt_as_lines(run: Run, word_folder: Path) -> None:
 # There and back
 
 
+def test_picked_dreams_and_searched_lines_are_asked_for_on_the_command_line(
+    run: Run, molecule_folder: Path, dreamer: MoleculeDreamer, molecules: list[str]
+) -> None:
+    result = ok(run("dream", molecule_folder, "-n", 12, "--seed", 3, "--picked", 4, "--json"))
+    assert result["picked"] == 4
+    assert lines_in("dreams.smi") == dreamer.dream(12, seed=3, picked=4)
+    Path("drugs.smi").write_text("\n".join(molecules[:60]))
+    search = ("reconstruct", molecule_folder, "drugs.smi", "--json", "--search")
+    shares = [ok(run(*search, width))["exact"] for width in (1, 16)]
+    assert shares[0] < shares[1]
+    assert lines_in("reconstructions.smi") == dreamer.reconstruct(molecules[:60], search=16)
+
+
 def test_a_text_file_of_molecules_is_read_as_such_by_their_model(run: Run, molecule_folder: Path) -> None:
     Path("raw.txt").write_text("OCC\nC(C)N\n")
     Path("same.smi").write_text("CCO\nCCN\n")

@@ -243,6 +243,10 @@ def test_a_model_of_a_mixture_says_so_and_shows_its_prior_beside_it(
     assert [row["model"] for row in rows] == ["vae (2 Gaussians)", "vae (prior)"]
     plain = compare({"vae": trained}, digits, judge, rows=50, samples=1).rows[0]
     assert rows[1]["frechet"] == plain["frechet"] != rows[0]["frechet"]
+    choosy = DreamGenerator.of(replace(trained.saved_, settings=trained.saved_.settings.replace(picked=2)))
+    picked = compare({"vae": choosy}, digits, judge, rows=50, samples=1, mixture=2).rows
+    assert [row["model"] for row in picked] == ["vae (prior, one of 2)", "vae (2 Gaussians, one of 2)"]
+    assert picked[0]["frechet"] != plain["frechet"]
 
 
 def test_a_mixture_that_cannot_be_fitted_is_a_reason_and_no_end(

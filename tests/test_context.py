@@ -229,6 +229,7 @@ def test_the_command_dreams_what_it_is_told(conditional: DreamGenerator, tmp_pat
         ([model, "--label", "11"], "expected 0 to 9"),
         (["mnist", "--label", "7"], "told nothing"),
         (["mnist", "--styles"], "told the class"),
+        ([model, "--styles", "--picked"], "expected no --label"),
         (["mnist", "--given", "7"], "FIELD=VALUE"),
     ):
         error = CliRunner().invoke(cli, ["dream", *arguments, "--out", str(out)]).exception

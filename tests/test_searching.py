@@ -42,7 +42,7 @@ def test_a_wide_beam_finds_the_likeliest_of_all_lines(p: Lines, peaked: float) -
         near = int((true > true.max() - 15).sum())
         assert found[row, :near].tolist() == lines[order[:near]].tolist()
         torch.testing.assert_close(score[row, :near], true[order[:near]])
-        known = {tuple(line): float(log_prob) for line, log_prob in zip(every, true, strict=True)}
+        known = {tuple(line): float(log_prob) for line, log_prob in zip(every, true.detach(), strict=True)}
         there = score[row].isfinite()
         assert near <= there.sum() <= len(every)
         for line, log_prob in zip(found[row, there].tolist(), score[row, there].tolist(), strict=True):
