@@ -390,8 +390,8 @@ _LINES = Settings(
         "kind": "levels",
         "share": 0.2,
         "least": 0.7,
-        "dream": 0.9,
-        "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.6},
+        "dream": 0.85,
+        "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.3},
     },
     search=8,
     validation=0.01,
@@ -409,7 +409,7 @@ RECIPES["sequence"] = Recipe(
 RECIPES["molecule"] = Recipe(
     "molecules in SELFIES, and properties read off their codes: `dreamgen train zinc250k`",
     _LINES.replace(
-        language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"], picked=16, search=64
+        language="selfies", properties=["logP", "QED", "SA", "weight", "solubility"], picked=32, search=64
     ),
     "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
     "https://arxiv.org/abs/1610.02415",
