@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from dreamgen import DreamGenerator, Settings, build_model, dreaming
+from dreamgen import DreamGenerator, Settings, build_model
 from dreamgen.cli import main
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
@@ -100,7 +100,7 @@ def test_what_too_few_rows_were_told_has_the_mixture_of_all_codes(monkeypatch: p
     loc[:100] -= 10
     saved = told_model(context, keep_codes(Normal(loc, torch.full_like(loc, 0.1)), told, None))
     fits = []
-    monkeypatch.setattr(dreaming, "fit_codes", lambda *a, **k: fits.append(a) or fit_codes(*a, **k))
+    monkeypatch.setattr("dreamgen.dreaming.codes.fit_codes", lambda *a, **k: fits.append(a) or fit_codes(*a, **k))
     asked = context.encode({"tall": 1, "age": np.linspace(20, 60, 500)}, 500)
     asked[0] = saved.codes["context"][0].float()
     z = dream_codes(saved, 500, 1, asked, mixture=2)

@@ -413,7 +413,7 @@ RECIPES["molecule"] = Recipe(
     ),
     "Automatic Chemical Design Using a Data-Driven Continuous Representation of Molecules, 2018, "
     "https://arxiv.org/abs/1610.02415",
-    "57.2% of ZINC250k's test part comes back exactly; errors of logP .13 and QED .043",
+    "88.9% of ZINC250k's test part comes back exactly; errors of logP .12 and QED .041",
 )
 RECIPES["molecule-smiles"] = Recipe(
     "the same in SMILES, where not every row of symbols is a molecule",
