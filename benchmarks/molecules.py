@@ -81,12 +81,14 @@ def wanted(generator: DreamGenerator, n: int) -> list[dict[str, float]]:
     return found
 
 
-def run(model: str, smiles: str | None, quick: bool) -> dict[str, Any]:
+def run(model: str, smiles: str | None, quick: bool, drawn: int | None = None) -> dict[str, Any]:
     """All figures, by section."""
     generator, zinc, chembl = DreamGenerator.load(model), load_data("zinc250k"), load_data("chembl")
     known, most = set(zinc.train.x.tolist()), 500 if quick else None
     test = zinc.test.x.tolist()[:most]
-    foreign = [s for s in chembl.rows.x.tolist() if len(s) <= LONGEST and s not in known][:most]
+    foreign = [s for s in chembl.rows.x.tolist() if len(s) <= LONGEST and s not in known]
+    if drawn is not None:
+        foreign = [foreign[row] for row in np.random.default_rng(0).permutation(len(foreign))[:drawn]]
     card = generator.saved_.card
     seconds = card.get("seconds")
     report: dict[str, Any] = {
@@ -100,7 +102,7 @@ def run(model: str, smiles: str | None, quick: bool) -> dict[str, Any]:
             "latent_dim": generator.saved_.settings.latent_dim,
         },
         "zinc_test": {**reconstruction(generator, test), **harder(generator, test)},
-        "chembl": reconstruction(generator, foreign),
+        "chembl": reconstruction(generator, foreign[:most]),
         "property_errors": property_errors(generator, test),
         "wanted": wanted(generator, 50 if quick else 500),
     }
@@ -156,10 +158,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="zinc250k", help="a folder, or the model that ships")
     parser.add_argument("--smiles", help="a model of recipe molecule-smiles, whose validity is asked")
+    parser.add_argument("--chembl", type=int, help="molecules of ChEMBL, drawn at random; by default all")
     parser.add_argument("--quick", action="store_true", help="fewer molecules")
     parser.add_argument("--out", type=Path, help="also write the figures there, as JSON")
     arguments = parser.parse_args()
-    report = run(arguments.model, arguments.smiles, arguments.quick)
+    report = run(arguments.model, arguments.smiles, arguments.quick, arguments.chembl)
     if arguments.out:
         arguments.out.write_text(json.dumps(report, indent=1))
     print(table(report))

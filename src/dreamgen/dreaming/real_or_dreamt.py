@@ -4,6 +4,7 @@ Discriminator Rejection Sampling, 2018, https://arxiv.org/abs/1810.06758, where 
 here it is fitted afterwards, to the codes that are kept with a model, in seconds.
 """
 
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _FEWEST = 100  # of either
 _HIDDEN, _DECAY = 128, 1e-3
 _EPOCHS, _PATIENCE = 200, 10
 _HELD_OUT = 10  # every so-manieth row says when to stop
-_LARGEST_ODDS = 1e-9  # of being one or the other: the classifier has not seen enough to be surer
+_LEAST = 1e-9  # chance of being one or the other: the classifier has not seen enough to be surer
 _LINES = 5000  # read at a time, which is too few to be worth other processes
 
 Rows = npt.NDArray[np.float64]
@@ -85,24 +86,22 @@ class _Classifier:
         y, held = np.repeat([1, 0], few), np.arange(2 * few) % _HELD_OUT == 0
         self._middle, self._spread = x.mean(0), x.std(0) + 1e-6
         x = self._scaled(x)
-        self._network = MLPClassifier((_HIDDEN,), alpha=_DECAY, random_state=0)
-        best, weights, at = np.inf, None, 0
+        network = MLPClassifier((_HIDDEN,), alpha=_DECAY, random_state=0)
+        best, at = np.inf, 0
         for epoch in range(_EPOCHS):
-            self._network.partial_fit(x[~held], y[~held], classes=[0, 1])
-            loss = log_loss(y[held], self._network.predict_proba(x[held]))
+            network.partial_fit(x[~held], y[~held], classes=[0, 1])
+            loss = log_loss(y[held], network.predict_proba(x[held]))
             if loss < best:
-                best, at = loss, epoch
-                weights = [[w.copy() for w in some] for some in (self._network.coefs_, self._network.intercepts_)]
+                best, at, self._network = loss, epoch, deepcopy(network)
             elif epoch - at >= _PATIENCE:
                 break
-        self._network.coefs_, self._network.intercepts_ = weights or (self._network.coefs_, self._network.intercepts_)
 
     def _scaled(self, x: Rows) -> Rows:
         scaled: Rows = (x - self._middle) / self._spread
         return scaled
 
     def log_odds(self, x: Rows) -> Rows:
-        p = self._network.predict_proba(self._scaled(x))[:, 1].clip(_LARGEST_ODDS, 1 - _LARGEST_ODDS)
+        p = self._network.predict_proba(self._scaled(x))[:, 1].clip(_LEAST, 1 - _LEAST)
         odds: Rows = np.log(p) - np.log1p(-p)
         return odds
 
