@@ -9,6 +9,8 @@ import torch
 
 from dreamgen import DreamGenerator
 from dreamgen.applications.molecules.dreamer import MoleculeDreamer
+from dreamgen.data.batch import Batch
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.distributions import Lines
 from dreamgen.distributions.beam import beam_search
 from dreamgen.distributions.lines import RecurrentLikelihood
@@ -78,6 +80,27 @@ def test_of_the_likeliest_lines_the_one_whose_own_code_is_meant_is_taken(
         lines = candidates[0][score[0].isfinite()].float()
         nearest = encode_rows(saved.model, lines).log_prob(far[row : row + 1]).sum(1).argmax()  # type: ignore[no-untyped-call]
         assert torch.equal(found[row], lines[nearest])
+
+
+def test_what_is_no_molecule_is_taken_only_where_all_are(
+    dreamer: MoleculeDreamer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = dreamer.generator.fitted()
+    assert saved.vocabulary is not None
+    z = torch.randn(20, saved.settings.latent_dim, generator=torch.Generator().manual_seed(0))
+    usual = search_rows(saved, z, width=8)
+    refused = set(saved.vocabulary.decode(usual.numpy()))
+    monkeypatch.setattr(Vocabulary, "valid", lambda self, lines: [line not in refused for line in lines])
+    for row, other in enumerate(search_rows(saved, z, width=8)):
+        candidates, score = beam_search(saved.model.decoder(z[row : row + 1]), 8)
+        lines = candidates[0][score[0].isfinite()].float()
+        good = [line not in refused for line in saved.vocabulary.decode(lines.numpy())]
+        assert sum(good) < len(good)
+        fits = encode_rows(saved.model, Batch(lines)).log_prob(z[row : row + 1]).sum(1)  # type: ignore[no-untyped-call]
+        fits[~torch.tensor(good)] = -torch.inf
+        assert torch.equal(other, lines[fits.argmax()])
+    monkeypatch.setattr(Vocabulary, "valid", lambda self, lines: [False] * len(lines))
+    assert torch.equal(search_rows(saved, z, width=8), usual)
 
 
 def test_verbs_search_and_dreams_do_not(dreamer: MoleculeDreamer, molecules: list[str]) -> None:
