@@ -361,8 +361,8 @@ def test_a_wide_table_takes_one_judge_and_no_covariance() -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(60, 1)) + 0.3 * random.normal(size=(60, 2100))
     wide = AnomalyDetector(settings={**QUICK, "epochs": 2}, random_state=0).fit(rows)
-    assert len(wide.judges_) == 1
-    assert wide.judges_[0].geometry.tensors["input.matrix"].shape == (2100,)
+    assert len(wide.panel_.judges) == 1
+    assert wide.panel_.judges[0].geometry.tensors["input.matrix"].shape == (2100,)
     odd = wide.decision_function(np.concatenate([rows[:1] + 0.01, 9 * random.normal(size=(1, 2100))]))
     assert odd[1] > odd[0]
     assert settings_for(500, 5000).epochs < settings_for(500, 1600).epochs == settings_for(500, 100).epochs

@@ -1,7 +1,8 @@
 """Odd rows: which they are, how odd, and what made them so. In the manners of PyOD and scikit-learn."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,39 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamgen.applications.anomaly.features import Floats
-from dreamgen.applications.anomaly.judge import (
-    Bench,
-    Judge,
-    Scores,
-    from_tensors,
-    judges_for,
-    settings_for,
-    to_tensors,
-)
-from dreamgen.applications.anomaly.judge import train_judge as train
+from dreamgen.applications.anomaly.judge import Bench, Scores, settings_for
+from dreamgen.applications.anomaly.keeping import FACTS, files_of, panel_of
 from dreamgen.applications.anomaly.oddities import Oddity, oddities_of
-from dreamgen.applications.anomaly.scores import SCORES
+from dreamgen.applications.anomaly.panel import ALL, LEAST_ROWS, Panel, cells_of
 from dreamgen.applications.anomaly.sklearn_inputs import check_plain, check_width
-from dreamgen.applications.anomaly.strange import of_one_measure, strange_cells, without_levels
-from dreamgen.applications.table_model import TableModel, rows_of
-from dreamgen.distributions.noise import derive_seed
+from dreamgen.applications.anomaly.strange import of_one_measure, without_levels
+from dreamgen.applications.table_model import TableModel
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation.conformal import p_values_of, threshold_at
 from dreamgen.files import dump_json, parse_json
 from dreamgen.registry import nearest, plain
 from dreamgen.tables import Schema, fit_codec, read_frame
-from dreamgen.tensors import dump_tensors, parse_tensors
 from dreamgen.training import Record
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ALL = (*SCORES, "combined")
 _FLOOR = 0.1  # least scale around a number: finer detail of single columns would outweigh what is odd
-_LEAST_ROWS = 8
-_ROWS = 8192  # judged at once
-_FACTS, _NUMBERS = "detector.json", "detector.safetensors"
 
 
 class AnomalyDetector(Estimator):
@@ -109,26 +96,27 @@ class AnomalyDetector(Estimator):
         check_plain(X)
         frame = read_frame(X)
         check_width(self, X, frame.table.num_columns, first=True)
-        if len(frame) < _LEAST_ROWS:
-            raise DataError(f"expected {_LEAST_ROWS} rows or more to learn from, got n_samples = {len(frame)}")
+        if len(frame) < LEAST_ROWS:
+            raise DataError(f"expected {LEAST_ROWS} rows or more to learn from, got n_samples = {len(frame)}")
         self.seed_ = chosen_seed(self.random_state)
         self.schema_ = self.schema if self.schema is not None else without_levels(frame)
         self.notes_ = [*frame.notes, *self.schema_.notes, *self.schema_.check(frame.table)]
         if not self.schema_.modelled:
             raise DataError("no column varies: there is nothing that could be odd")
-        self._learn(frame.table, on_record)
-        if self.trim:
-            kept = np.sort(
-                np.argsort(self.decision_scores_, kind="stable")[: len(frame) - int(self.trim * len(frame))]
-            )
-            everything = frame.table
-            self._learn(everything.take(kept), on_record)
-            # The rows that were left out were never seen: their scores are those of new rows.
-            table = {name: values.copy() for name, values in self.score_table(everything).items()}
-            for name, values in self.training_scores_.items():
-                table[name][kept] = values
-            self._keep_scores(table)
+        panel = self._learn(frame.table, on_record)
+        self._choose(self._trimmed(panel, frame.table, on_record) if self.trim else panel)
         return self
+
+    def _trimmed(self, panel: Panel, table: "pa.Table", on_record: Callable[[Record], None]) -> Panel:
+        """A panel that learned without the rows that the first one finds oddest."""
+        order = np.argsort(panel.training[self.score], kind="stable")
+        kept = np.sort(order[: len(order) - int(self.trim * len(order))])
+        panel = self._learn(table.take(kept), on_record)
+        # The rows that were left out were never seen: their scores are those of new rows.
+        found = panel.scores(table)
+        for name, values in panel.training.items():
+            found[name][kept] = values
+        return replace(panel, training=found)
 
     def _check_settings(self) -> None:
         if not isinstance(self.contamination, int | float) or not 0 < self.contamination < 1:
@@ -137,40 +125,30 @@ class AnomalyDetector(Estimator):
             raise SettingsError(f"trim: expected a share, 0 <= share < 0.5, got {self.trim!r}")
         _check_score(self.score)
 
-    def _learn(self, table: "pa.Table", on_record: Callable[[Record], None]) -> None:
+    def _learn(self, table: "pa.Table", on_record: Callable[[Record], None]) -> Panel:
         codec = of_one_measure(fit_codec(table, self.schema_, transform="affine", floor=_FLOOR))
-        bench = Bench(codec, rows_of(codec, table), strange_cells(codec, table).sum(1).astype(np.float64))
-        n = len(bench.rows)
-        settings = settings_for(n, len(codec.shapes))
+        bench = Bench(codec, *cells_of(codec, table))
+        settings = settings_for(len(bench.rows), len(codec.shapes))
         if self.settings:
             settings = settings.replace(**self.settings)
-        count, share = judges_for(n, len(codec.shapes))
-        self.judges_: list[Judge] = []
-        seen: list[Scores] = []
-        held = np.zeros((count, n), bool)
-        for number in range(count):
-            seed = derive_seed(self.seed_, "judge", number) % 2**31
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message=".*latent")  # a collapsed latent is no worse a judge
-                judge, views, held_out = train(bench, settings, share, seed, self.device, on_record)
-            self.judges_.append(judge)
-            held[number, held_out] = True
-            seen.append(judge.scores(views, np.arange(n)))
-        self.rows_ = n
-        # Of the judges that never saw a row, where there are any.
-        weight = np.where(held.any(0), held, True).astype(np.float64)
-        weight /= weight.sum(0)
-        table_ = {name: np.einsum("kn,kn->n", weight, np.stack([s[name] for s in seen])) for name in seen[0]}
-        judged = held.any(0)
-        self._calibration = {name: np.sort(values[judged]) for name, values in table_.items()}
-        self._keep_scores(table_)
+        return Panel.train(bench, settings, self.seed_, self.device, on_record)
 
-    def _keep_scores(self, table: Scores) -> None:
-        self.training_scores_ = table
-        self.decision_scores_ = table[self.score]
+    def _choose(self, panel: Panel) -> None:
+        self.panel_ = panel
+        self.decision_scores_ = panel.training[self.score]
         self.set_threshold(self.contamination)
 
     # The threshold
+
+    @property
+    def rows_(self) -> int:
+        """How many rows were learned from."""
+        return self.panel_.rows
+
+    @property
+    def training_scores_(self) -> Scores:
+        """Every score of the training rows by name, (n,) each, held out where a judge held them out."""
+        return self.panel_.training
 
     @property
     def held_out_scores_(self) -> Floats:
@@ -180,7 +158,7 @@ class AnomalyDetector(Estimator):
         Below 2,000 rows there are three judges, and a training row's score is the mean of the one to three that did
         not see it, a new row's of all three: the two are only approximately exchangeable.
         """
-        return self._calibration[self.score]
+        return self.panel_.calibration[self.score]
 
     @property
     def calibration_rows_(self) -> int:
@@ -206,7 +184,7 @@ class AnomalyDetector(Estimator):
         """Judge by another score from now on, without a new fit. Raises SettingsError."""
         _check_score(score)
         self.score = score
-        self._keep_scores(self.training_scores_)
+        self._choose(self.panel_)
         return self
 
     # Judging
@@ -214,7 +192,7 @@ class AnomalyDetector(Estimator):
     def score_table(self, X: Any) -> Scores:
         """Every score by name, (n,) each, as mean surprise: -log of the share of held-out rows that score as high."""
         self._check_fitted()
-        return self._score(self._table(X), ALL)
+        return self.panel_.scores(self._table(X))
 
     def _table(self, X: Any) -> "pa.Table":
         check_plain(X)
@@ -223,16 +201,6 @@ class AnomalyDetector(Estimator):
         if not len(frame):
             raise DataError("expected at least 1 row to judge, got 0")
         return frame.table
-
-    def _score(self, table: "pa.Table", names: Sequence[str]) -> Scores:
-        parts = [self._score_part(part, names) for part in _parts(table)]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    def _score_part(self, table: "pa.Table", names: Sequence[str]) -> Scores:
-        codec = self.judges_[0].model.codec
-        rows, strange = rows_of(codec, table), strange_cells(codec, table).sum(1).astype(np.float64)
-        found = [judge.scores(judge.views(rows, strange), names=names) for judge in self.judges_]
-        return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
 
     def decision_function(self, X: Any) -> Floats:
         """How odd each row is, (n,); higher is odder. A row's score does not depend on the others.
@@ -245,8 +213,8 @@ class AnomalyDetector(Estimator):
         """
         self._check_fitted()
         table = self._table(X)
-        met = self.learned_from(table)
-        if self.knows_most(int(met.sum()), len(met)):
+        met = self.panel_.knows(table)
+        if self.panel_.knows_most(int(met.sum()), len(met)):
             warnings.warn(
                 f"{int(met.sum())} of {len(met)} rows are equal to rows that were learned from, and look less odd "
                 "than they are: labels_ and decision_scores_ hold what was found of them held out",
@@ -256,27 +224,12 @@ class AnomalyDetector(Estimator):
 
     def judged(self, table: "pa.Table") -> Floats:
         """`decision_function` of an Arrow table that may be a part of another, without its warning."""
-        return self._score(table, [self.score])[self.score]
+        return self.panel_.scores(table, [self.score])[self.score]
 
     def learned_from(self, X: Any) -> NDArray[np.bool_]:
         """Which rows are equal to rows of the training, (n,), of which up to 20,000 are kept to be compared with."""
         self._check_fitted()
-        codec, first = self.judges_[0].model.codec, self.judges_[0]
-        return np.concatenate(
-            [
-                first.knows(rows_of(codec, part), strange_cells(codec, part).sum(1).astype(np.float64))
-                for part in _parts(self._table(X))
-            ]
-        )
-
-    def knows_most(self, met: int, rows: int) -> bool:
-        """Whether so many rows equal to kept ones, of `rows`, mean that most rows are of the training.
-
-        In a table of few categories rows are equal by chance: as often as in the training itself.
-        """
-        geometry = self.judges_[0].geometry
-        kept, chance = len(geometry.tensors["reference"]) / self.rows_, geometry.repeated
-        return rows >= _LEAST_ROWS and met > rows * (chance + kept * (1 - chance) / 2)
+        return self.panel_.knows(self._table(X))
 
     def predict(self, X: Any) -> NDArray[np.int64]:
         """1 for odd rows, 0 for others, (n,)."""
@@ -316,7 +269,9 @@ class AnomalyDetector(Estimator):
         found: list[list[Oddity]] = [[] for _ in range(table.num_rows)]
         where = np.flatnonzero(chosen)
         if len(where):
-            for place, oddities in zip(where, oddities_of(self.judges_[0], table.take(where), most), strict=True):
+            for place, oddities in zip(
+                where, oddities_of(self.panel_.judges[0], table.take(where), most), strict=True
+            ):
                 found[place] = oddities
         return found
 
@@ -329,54 +284,41 @@ class AnomalyDetector(Estimator):
         do not give it to anyone who may not see the rows.
         """
         self._check_fitted()
-        first, *others = self.judges_
         facts = {
             "parameters": {**plain(self.get_params()), "schema": None, "random_state": self.seed_},
-            "seeds": [judge.seed for judge in self.judges_],
+            "seeds": [judge.seed for judge in self.panel_.judges],
             "rows": self.rows_,
             "features": self.n_features_in_,
             "names": [str(name) for name in getattr(self, "feature_names_in_", [])],
             "threshold": self.threshold_,
         }
-        numbers = {f"{k}.{name}": v for k, judge in enumerate(self.judges_) for name, v in to_tensors(judge).items()}
-        for kind, table in (("calibration", self._calibration), ("training", self.training_scores_)):
-            numbers |= {f"{kind}.{name}": _tensor(values) for name, values in table.items()}
-        more = {_FACTS: dump_json(facts), _NUMBERS: dump_tensors(numbers)}
-        for k, judge in enumerate(others, 1):
-            more[f"judge{k}.safetensors"] = dump_tensors(judge.model.saved.model.state_dict())
-        first.model.save(folder, more)
+        self.panel_.judges[0].model.save(folder, {FACTS: dump_json(facts), **files_of(self.panel_)})
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "auto") -> "AnomalyDetector":
         """A detector from a folder. Raises ModelFileError."""
         model = TableModel.load(folder, device)
         files = model.saved.more
-        if _FACTS not in files or _NUMBERS not in files:
-            raise ModelFileError(f"{folder} is no detector: it has no {_FACTS}")
-        facts, numbers = parse_json(files[_FACTS], _FACTS), parse_tensors(files[_NUMBERS], _NUMBERS)
+        if FACTS not in files:
+            raise ModelFileError(f"{folder} is no detector: it has no {FACTS}")
+        facts = parse_json(files[FACTS], FACTS)
         try:
             detector = cls(**facts["parameters"])
-            detector.seed_, detector.rows_ = int(detector.random_state or 0), int(facts["rows"])
+            detector.seed_ = int(detector.random_state or 0)
             detector.n_features_in_ = int(facts["features"])
             if facts["names"]:
                 detector.feature_names_in_ = np.array(facts["names"], dtype=object)
             detector.schema_, detector.notes_ = model.codec.schema, []
-            detector.judges_ = list(_judges(model, files, numbers, facts))
-            tables = {
-                kind: {n.removeprefix(f"{kind}."): v.numpy() for n, v in numbers.items() if n.startswith(f"{kind}.")}
-                for kind in ("calibration", "training")
-            }
-            _check_tables(tables["calibration"], tables["training"])
-            detector._calibration, detector.training_scores_ = tables["calibration"], tables["training"]
+            detector.panel_ = panel_of(model, files, int(facts["rows"]), facts["seeds"])
             detector.decision_scores_ = detector.training_scores_[detector.score]
             detector.threshold_ = float(facts["threshold"])
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise error if isinstance(error, ModelFileError) else ModelFileError(f"{_FACTS}: {error!r}") from error
+            raise error if isinstance(error, ModelFileError) else ModelFileError(f"{FACTS}: {error!r}") from error
         detector.labels_ = (detector.decision_scores_ > detector.threshold_).astype(np.int64)
         return detector
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "judges_")
+        return hasattr(self, "panel_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -389,36 +331,3 @@ class AnomalyDetector(Estimator):
 def _check_score(score: Any) -> None:
     if score not in ALL:
         raise SettingsError(f"unknown score {score!r}: {nearest(str(score), ALL)}")
-
-
-def _parts(table: "pa.Table") -> Iterator["pa.Table"]:
-    for start in range(0, table.num_rows, _ROWS):
-        yield table.slice(start, _ROWS)
-
-
-def _check_tables(calibration: Mapping[str, Any], training: Mapping[str, Any]) -> None:
-    """Raise ModelFileError unless there are held-out scores and training scores, of every name and in order."""
-    for kind, table in (("calibration", calibration), ("training", training)):
-        counts = {values.shape for values in table.values()}
-        if table.keys() != set(ALL) or len(counts) != 1 or len(first := counts.pop()) != 1 or not first[0]:
-            raise ModelFileError(f"{_NUMBERS}: {kind}: expected as many scores of each kind, one or more")
-    if any((np.diff(values) < 0).any() for values in calibration.values()):
-        raise ModelFileError(f"{_NUMBERS}: calibration: expected scores that rise")
-
-
-def _tensor(values: Floats) -> Any:
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(values, np.float64))
-
-
-def _judges(
-    model: TableModel, files: Mapping[str, bytes], numbers: Mapping[str, Any], facts: Mapping[str, Any]
-) -> Iterator[Judge]:
-    if not isinstance(facts["seeds"], list) or not facts["seeds"]:
-        raise ModelFileError(f"{_FACTS}: seeds: expected one for each judge, got {facts['seeds']!r}")
-    for k, seed in enumerate(facts["seeds"]):
-        own = {name.removeprefix(f"{k}."): v for name, v in numbers.items() if name.startswith(f"{k}.")}
-        name = f"judge{k}.safetensors"
-        weights = parse_tensors(files[name], name) if k else None
-        yield from_tensors(model, weights, own, int(facts["rows"]), int(seed))

@@ -36,7 +36,7 @@ def judge_file(
         if not tally.rows:
             raise DataError(f"{source} has no rows")
     notes.update(writer.notes)
-    if detector.knows_most(tally.known, tally.rows):
+    if detector.panel_.knows_most(tally.known, tally.rows):
         what = "{n} of these are equal to rows that were learned from, and look less odd than they are; "
         notes.add("rows", what + "judge rows that were not", tally.known)
     return tally
