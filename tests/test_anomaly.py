@@ -462,3 +462,43 @@ def checks() -> list[Any]:
 @pytest.mark.parametrize(("estimator", "check"), checks(), ids=_get_check_estimator_ids)
 def test_scikit_learns_checks(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+def test_a_column_that_is_mostly_empty_costs_as_much_where_it_is_not() -> None:
+    random = np.random.default_rng(0)
+    level = random.choice(["low", "mid", "high"], 600)
+    sparse = np.where(random.random(600) < 0.8, None, level)
+    found = AnomalyDetector(settings=QUICK, random_state=0).fit(pd.DataFrame({"full": level, "sparse": sparse}))
+    full, few = found.panel_.judges[0].usual
+    assert few == pytest.approx(full, rel=0.1)
+
+
+def test_points_in_time_of_another_type_and_ordered_numbers_are_judged() -> None:
+    random, n = np.random.default_rng(0), 60
+    days = (np.datetime64("2024-01-01") + random.integers(0, 300, n)).astype("datetime64[D]")
+    step = pd.Categorical(random.integers(1, 4, n), [1, 2, 3], ordered=True)
+    table = pa.table({"day": pa.array(days), "x": random.normal(size=n)})
+    fitted = AnomalyDetector(settings=QUICK, random_state=0).fit(table)
+    late = pa.table({"day": pa.array([np.datetime64("2031-01-01", "us")]), "x": [0.0]})
+    (why,) = fitted.explain(late, rows=[0])
+    assert why[0].column == "day"
+    assert "2031-01-01" in str(why[0])
+    ordered = AnomalyDetector(settings=QUICK, random_state=0).fit(
+        pd.DataFrame({"step": step, "x": random.normal(size=n)})
+    )
+    assert ordered.schema_["step"].kind == "ordinal"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["fit.csv", "new.csv", "--out", "rows.txt.gz"], "rows.txt.gz: expected a name that ends in .parquet"),
+        (["new.csv", "--model", "kept", "--trim", "0.1"], "--trim and -o: not with --model"),
+    ],
+)
+def test_what_cannot_be_served_is_refused_before_the_work(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["detect", *arguments])
+    assert message in capsys.readouterr().err

@@ -14,6 +14,7 @@ import torch
 from click.testing import CliRunner
 
 from dreamgen import Imputer
+from dreamgen.applications.imputation import coverage
 from dreamgen.applications.imputation.coverage import Coverage, between
 from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.gaps import find_gaps
@@ -22,7 +23,7 @@ from dreamgen.applications.imputation.training import filling_settings, settings
 from dreamgen.applications.table_model import TableModel
 from dreamgen.cli import cli
 from dreamgen.data.batch import Batch
-from dreamgen.errors import DataError, ModelFileError, SettingsError
+from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
 from dreamgen.tables import Notes, fit_codec, infer_schema, read_frame
 from dreamgen.tables.places import find_places
 
@@ -504,3 +505,52 @@ def test_a_save_that_was_killed_leaves_the_old_imputer_whole(tmp_path: Path, mon
     new.save(tmp_path)
     pd.testing.assert_frame_equal(Imputer.load(tmp_path).transform(frame), new.transform(frame))
     assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
+
+
+def test_a_save_leaves_folders_that_are_not_its_own(tmp_path: Path) -> None:
+    mine = tmp_path / "12-2024"
+    mine.mkdir()
+    (mine / "data.csv").write_text("a,b\n")
+    for seed in (0, 1):
+        Imputer(**{**QUICK, "random_state": seed}, models=2).fit(mixed()).save(tmp_path)
+    assert (mine / "data.csv").read_text() == "a,b\n"
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 2
+
+
+def test_what_was_observed_keeps_its_levels_and_means_are_rounded() -> None:
+    frame = mixed()
+    frame["grade"] = pd.Categorical(
+        np.resize(["hi", "lo", None, "mid"], len(frame)), ["lo", "mid", "hi"], ordered=True
+    )
+    fitted = Imputer(**QUICK).fit(frame.assign(whole=frame["whole"].astype(float)))
+    table = read_frame(frame).table
+    filled = fitted.transform(table)
+    assert filled.schema.field("grade").type.ordered
+    assert filled.column("grade").combine_chunks().dictionary.to_pylist() == ["lo", "mid", "hi"]
+    assert filled.column("grade").null_count == 0
+    assert filled.column("whole").type == pa.int64()
+    made = fitted.transform(frame.assign(whole=frame["whole"].astype(float)))["whole"].to_numpy()
+    np.testing.assert_array_equal(filled.column("whole").to_numpy(), np.rint(made))
+
+
+def test_cells_of_several_models_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    n = 60
+    found = (np.linspace(0, 1, n), np.zeros(n, np.int64), np.arange(n))
+    monkeypatch.setattr(coverage, "_scores", lambda *more: found)
+    fitted = Imputer(**QUICK, models=3).fit(mixed(400))
+    assert fitted.coverage_.cells == 3 * n
+
+
+def test_a_log_says_which_gaps_stay_and_whose_numbers_were_hidden(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    log = pd.DataFrame({"t": np.arange(400), "x": np.sin(np.arange(400) / 9) + 0.1 * rng.normal(size=400)})
+    log["state"] = np.where(log["x"] > 0, "on", "off").astype(object)
+    log.loc[50:60, ["x", "state"]] = None
+    log.to_csv(tmp_path / "log.csv", index=False)
+    arguments = ["impute", str(tmp_path / "log.csv"), "--window", "10", "--time", "t", "--steps", "20"]
+    done = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "full.csv")])
+    assert done.exit_code == 0, done.output
+    assert "column 'state': 11 gaps stay: of a log, only columns of numbers are filled" in done.stdout
+    assert "held-out" not in done.stdout
+    refused = CliRunner().invoke(cli, [*arguments, "--out", str(tmp_path / "full.parquet.gz")])
+    assert isinstance(refused.exception, OutputError)

@@ -178,11 +178,12 @@ def test_the_report_names_the_stretches_and_what_was_left_out() -> None:
     found = detect_in_series(log(where=np.full(N, "hall 1")), time="when", window=40, detector=Forest())
     blocks = found.report().to_dict()["sections"][0]["blocks"]
     kinds = [block["kind"] for block in blocks]
-    assert kinds == ["facts", "text", "warning", "figure", "table"]
+    assert kinds == ["facts", "text", "warning", "warning", "figure", "table"]
     assert blocks[0]["facts"]["flagged stretches"] == len(found.spans)
     assert "where" in blocks[2]["text"]
-    assert len(blocks[3]["data"]["oddness"]) == N
-    assert blocks[4]["rows"][0][0] == spoken(max(found.spans, key=lambda span: span.score).begins)
+    assert "too few to promise 5.0% false alarms" in blocks[3]["text"]
+    assert len(blocks[4]["data"]["oddness"]) == N
+    assert blocks[5]["rows"][0][0] == spoken(max(found.spans, key=lambda span: span.score).begins)
 
 
 def test_the_report_of_a_file_names_the_file_and_the_seed(tmp_path: Path) -> None:
@@ -239,3 +240,19 @@ def test_the_verb_judges_the_named_series_of_a_log(tmp_path: Path) -> None:
     assert "label" not in report.read_text()
     refused = CliRunner().invoke(cli, ["detect", "a.csv", "b.csv", "--series", "load"])
     assert isinstance(refused.exception, SettingsError)
+
+
+def test_what_reading_met_and_which_log_is_odd_are_said(tmp_path: Path) -> None:
+    two = pd.concat([pd.DataFrame(log()).assign(pump=name) for name in ("north", "south")])
+    two["remark"] = ["NA", *["good"] * (len(two) - 1)]
+    two.to_csv(tmp_path / "pumps.csv", index=False)
+    arguments = ["detect", str(tmp_path / "pumps.csv"), "--window", "40", "--time", "when", "--group", "pump"]
+    arguments += ["--score", "likelihood", "--contamination", "0.01", "--out", str(tmp_path / "out.csv")]
+    spoken_out = CliRunner().invoke(cli, arguments)
+    assert spoken_out.exit_code == 0, spoken_out.output
+    assert "column 'remark': 1 cell holds 'NA'; read as missing" in spoken_out.stdout
+    assert "held-out windows, which overlap, too few to promise 1.0% false alarms" in spoken_out.stdout
+    assert " odd stretches in 3,200 moments" in spoken_out.stdout
+    assert "  north, 2024-03-0" in spoken_out.stdout
+    found = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
+    assert {stretch["group"] for stretch in found["stretches"]} == {"north", "south"}

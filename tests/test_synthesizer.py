@@ -657,3 +657,112 @@ def test_nullable_dtypes_survive_being_kept(tmp_path: Path) -> None:
     assert "synthesizer.dtypes" in left
     shared = Synthesizer.load(tmp_path / "shared")
     pd.testing.assert_series_equal(shared.sample(30, seed=1).dtypes, table.dtypes)
+
+
+def test_made_rows_have_no_index_of_the_training(fitted: Synthesizer) -> None:
+    rows = PEOPLE.iloc[:300].set_axis([f"patient-{i}" for i in range(300)])
+    made = (
+        Synthesizer(settings={"epochs": 1, "hidden_dim": [8], "latent_dim": 2}, random_state=0).fit(rows).sample(300)
+    )
+    pd.testing.assert_index_equal(made.index, pd.RangeIndex(300))
+    assert made.dtypes.equals(rows.dtypes)
+
+
+SALARIES = pa.table(
+    {
+        "salary": np.random.default_rng(0).integers(20, 90, 400) * 1000,
+        "b": np.random.default_rng(1).random(400) < 0.5,
+        "rooms": np.random.default_rng(2).integers(1, 6, 400),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "least", "most"),
+    [((50_500, None), 50_500, 90_000), ((None, 30_900.5), 20_000, 30_900.5), (50_000, 50_000, 50_000)],
+)
+def test_ranges_off_the_grid_hold_nothing_beyond_them(wanted: Any, least: float, most: float) -> None:
+    schema = infer_schema(SALARIES, {"salary": "count"})
+    assert schema["salary"].step == 1000
+    codec = fit_codec(SALARIES, schema)
+    (condition,) = parse_conditions({"salary": wanted}, codec, Gaps({})).conditions
+    x = np.zeros((2, 3), np.float32)
+    x[:, 0] = np.clip([condition.low, condition.high], -9, 9)
+    ends = codec.decode(x).column("salary").to_pylist()
+    assert least <= ends[0] <= ends[1] <= most
+
+
+def test_a_range_between_two_values_of_a_grid_is_refused() -> None:
+    codec = fit_codec(SALARIES, infer_schema(SALARIES, {"salary": "count"}))
+    with pytest.raises(DataError, match="50,500 holds none of its values, which lie 1000 apart"):
+        parse_conditions({"salary": 50_500}, codec, Gaps({}))
+
+
+def test_categories_are_compared_by_what_they_are() -> None:
+    schema = infer_schema(SALARIES)
+    codec = fit_codec(SALARIES, schema)
+    for given in (True, "true", np.bool_(True)):
+        (condition,) = parse_conditions({"b": given}, codec, Gaps({})).conditions
+        assert schema["b"].categories[condition.codes[0]] == True  # noqa: E712 - 1 is as good
+    (condition,) = parse_conditions({"rooms": [3.0]}, codec, Gaps({})).conditions
+    assert schema["rooms"].categories[condition.codes[0]] == 3
+
+
+DATES = pa.table(
+    {
+        "start": ["2024-01-05", "2024-03-01", None, "2024-02-02"],
+        "end": pa.array(["2024-01-09", "2024-02-01", "2024-01-01", "2024-02-02"]),
+        "at": pa.array(
+            np.array(["2024-01-09T10:30", "2024-02-01T00:00", "2024-01-01", "2024-02-03"], "datetime64[s]")
+        ),
+        "age": [30, 20, 10, 5],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("start <= end", "start", ["2024-01-05", "2024-02-01", None, "2024-02-02"]),
+        ("start < end", "start", ["2024-01-05", "2024-01-31", None, "2024-02-01"]),
+        ("start >= 2024-02-01", "start", ["2024-02-01", "2024-03-01", None, "2024-02-02"]),
+        ("end > at", "end", ["2024-01-10", "2024-02-02", "2024-01-02", "2024-02-04"]),
+    ],
+)
+def test_constraints_hold_of_dates_too(text: str, name: str, expected: list[str | None]) -> None:
+    schema = Schema(
+        (
+            Column("start", "datetime", "string", format="%Y-%m-%d"),
+            Column("end", "datetime", "string", format="%Y-%m-%d"),
+            Column("at", "datetime", "timestamp[s]"),
+            Column("age", "count", "int64"),
+        )
+    )
+    (constraint,) = parse_constraints([text], schema)
+    mended = constraint.mend(DATES, schema)
+    assert mended.column(name).to_pylist() == expected
+    assert not constraint.broken(mended).any()
+    assert parse_constraints([str(constraint)], schema) == (constraint,)
+    for wrong, message in {
+        "start <= age": "'start' holds points in time, and 'age' numbers",
+        "start >= 5 o'clock": "is no date and no column",
+        "age >= 2024-01-01": "is no number and no column",
+    }.items():
+        with pytest.raises(SettingsError, match=message):
+            parse_constraints([wrong], schema)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "kept", "--epsilon", "1"], "not with --model"),
+        (["t.csv", "--target", "a"], "--test and --target: expected --report"),
+        (["t.csv", "--out", "x.gz"], "expected a name that ends in .parquet"),
+    ],
+)
+def test_options_that_nobody_would_serve_are_refused(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["synthesize", *arguments])
+    assert message in capsys.readouterr().err

@@ -14,6 +14,7 @@ from scipy import stats
 
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.tables import Codec, Notes, Schema, fit_codec, infer_schema, read_frame, read_schema
+from dreamgen.tables.check import differs
 
 DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
 TABLES = sorted(
@@ -433,3 +434,41 @@ def test_one_of_a_thing_is_told_of_one() -> None:
         "column 2: 2 rows of the training break it",
         "column 2: 2 rows broke one and were drawn anew",
     ]
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("us"), pa.timestamp("ns", "UTC"), pa.timestamp("s"), pa.date32()])
+def test_a_constant_point_in_time_is_itself(kind: pa.DataType) -> None:
+    same = pa.array(np.array(["2024-01-31"] * 30 + ["NaT"], "datetime64[us]")).cast(kind)
+    table = pa.table({"a": np.arange(31.0), "day": same})
+    schema = infer_schema(table)
+    assert schema["day"].kind == "constant"
+    assert not differs(schema["day"], table).any()
+    later = pa.array(np.array(["2024-02-01"], "datetime64[us]")).cast(kind)
+    assert differs(schema["day"], pa.table({"a": [1.0], "day": later})).all()
+    assert differs(schema["day"], pa.table({"a": [1.0], "day": ["soon"]})).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("revenue", np.random.default_rng(0).integers(10**4, 10**8, 300), "count"),
+        ("customer_id", np.random.default_rng(0).integers(10**4, 10**8, 300), "identifier"),
+        ("n", np.random.default_rng(0).permutation(500)[:300], "identifier"),
+        ("n", [*range(300), None], "count"),
+        ("n", range(1, 301), "identifier"),
+    ],
+)
+def test_whole_numbers_are_a_key_by_name_or_where_chance_would_hardly_tell_them_apart(
+    name: str, values: list[int | None], kind: str
+) -> None:
+    assert infer_schema(pa.table({name: pa.array(list(values), pa.int64())}))[name].kind == kind
+
+
+def test_bounds_are_said_as_people_write_them() -> None:
+    table = pa.table(
+        {"day": pa.array(np.arange(19_000, 19_040)).cast(pa.int32()).cast(pa.date32()), "a": np.arange(40) * 1e5}
+    )
+    beyond = pa.table({"day": pa.array([0], pa.int32()).cast(pa.date32()), "a": [1e7]})
+    notes = str(infer_schema(table, {"a": "positive"}).check(beyond))
+    assert "lies below 2022-01-08, the least" in notes
+    assert "lies above 3,900,000, the greatest" in notes

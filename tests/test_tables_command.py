@@ -34,7 +34,7 @@ def test_the_schema_is_shown_and_written(path: Path, capsys: pytest.CaptureFixtu
         "3 values: a, b, c",
         "2024-01-01 00:00:00",
         "80.0%",
-        "column 'id': is a key",
+        "column 'id': is taken for a key",
     ):
         assert expected in text
     schema = read_schema(out)

@@ -194,7 +194,7 @@ def test_some_rows_are_drawn_evenly_in_one_pass(tmp_path: Path, monkeypatch: pyt
     assert (np.diff(drawn) > 0).all()
     assert np.abs(np.histogram(drawn, 10, (0, 40_000))[0] - 200).max() < 4 * 200**0.5
     assert 2000 < max(held) <= 5000
-    assert notes.lines == [f"38000 rows of {path} are not learned from: 2,000 are enough"]
+    assert notes.lines == [f"38,000 rows of {path} are not learned from: 2,000 are enough"]
     assert not np.array_equal(drawn, some_rows(str(path), 2000, 1).column("a").to_numpy())
     assert some_rows(str(path), 50_000, 0).equals(read_frame(path).table)
     assert some_rows(str(path), 40_000, 0).num_rows == 40_000

@@ -145,3 +145,16 @@ def test_notes_of_batches_add_up(tmp_path: Path) -> None:
     notes = Notes()
     assert sum(len(batch) for batch in read_batches(path, rows=3, notes=notes)) == 10
     assert notes.count("'b'", "missing") == 5
+
+
+def test_digits_that_are_no_number_are_kept(tmp_path: Path) -> None:
+    rows = ["zip,account,padded,n", "00501,123456789012345678901,07,1", "90210,123456789012345678902,107,2"]
+    frame = read_frame(write(tmp_path / "t.csv", "\n".join([*rows, ",,,"])))
+    assert frame.table.column("zip").to_pylist() == ["00501", "90210", None]
+    assert frame.table.column("account").to_pylist()[0] == "123456789012345678901"
+    assert frame.table.column("padded").to_pylist() == [7, 107, None]  # of several lengths: a number
+    assert frame.table.column("n").to_pylist() == [1, 2, None]
+    assert "column 'zip': holds codes such as 00501; read as text" in str(frame.notes)
+    asked = read_frame(tmp_path / "t.csv", types={"zip": "int64"})
+    assert asked.table.column("zip").to_pylist() == [501, 90210, None]
+    assert "'zip'" not in str(asked.notes)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.tables import unwindow, windows
+from dreamgen.tables.window_features import features_of
 
 
 def log(n: int = 23, seed: int = 0) -> pa.Table:
@@ -169,3 +170,10 @@ def test_what_cannot_be_cut_is_refused() -> None:
     made = windows(log(), 3)
     with pytest.raises(DataError, match="'load@1'"):
         unwindow(made, made.table.drop_columns(["load@1"]))
+
+
+def test_the_trend_of_a_line_is_its_slope_whatever_is_missing() -> None:
+    line = np.linspace(-1, 1, 21)
+    half, holes = line.copy(), line.copy()
+    half[:10], holes[[3, 4, 11]] = np.nan, np.nan
+    np.testing.assert_allclose(features_of(np.stack([line, half, holes, 2 * line + 7]))["trend"], [1, 1, 1, 2])

@@ -41,7 +41,7 @@ def fill_rows(
         SettingsError: a likelihood whose elements depend on each other.
     """
     require_independent(model)
-    mask = torch.ones_like(parts.x, dtype=torch.bool) if parts.mask is None else parts.mask
+    mask = parts.observed
     filled = torch.empty(m, *parts.x.shape)
     start, rows = 0, max(1, _DECODED // samples)
     for seen, real in batches(Batch(parts.x, mask, parts.context), rows, next(model.parameters()).device):

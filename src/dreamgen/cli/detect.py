@@ -8,7 +8,7 @@ import click
 
 from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
-from dreamgen.cli.output import check_out
+from dreamgen.cli.output import check_out, check_table_out
 from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 
@@ -61,9 +61,10 @@ def detect(
     """
     from dreamgen.applications.anomaly.one_pass import judge_file
     from dreamgen.applications.anomaly.report import detection_report, facts
+    from dreamgen.evaluation.conformal import too_few
     from dreamgen.tables import Notes
 
-    out = check_out(out, "flagged.csv", (".csv", ".tsv", ".parquet", ".gz"))
+    out = check_table_out(out, "flagged.csv")
     if report is not None:
         check_out(report, "report.html", (".html", ".htm", ".json"))
     if (time_column or series or group) and window is None:
@@ -92,31 +93,36 @@ def detect(
         return
     if len(tables) != (1 if model else 2):
         raise SettingsError(f"expected {'NEW alone with --model' if model else 'two tables, FIT and NEW'}")
-    notes, started = Notes(), time.perf_counter()
+    if model and (schema or trim or overrides):
+        raise SettingsError(f"--schema, --trim and -o: not with --model, the detector in {model} has learned already")
+    learned, notes, started = Notes(), Notes(), time.perf_counter()
     with plain_warnings():
         if model:
             detector = _loaded(model, score, contamination, device)
         else:
-            detector = _fitted(tables[0], schema, score, contamination, trim, overrides, device, seed, notes)
+            detector = _fitted(tables[0], schema, score, contamination, trim, overrides, device, seed, learned)
         seconds, started = time.perf_counter() - started, time.perf_counter()
         if save:
             detector.save(save)
         tally = judge_file(detector, tables[-1], out, notes, most)
         judging = time.perf_counter() - started
+        lines = [*(f"FIT: {line}" for line in learned), *notes]
+        if few := too_few(detector.calibration_rows_, detector.contamination):
+            lines.append(few)
         if report:
-            detection_report(detector, tally, tables[-1], notes.lines).write(report)
+            detection_report(detector, tally, tables[-1], lines).write(report)
     result = {
         "out": str(out),
         **facts(detector, tally),
         "fit_seconds": seconds,
         "rows_per_second": tally.rows / max(judging, 1e-9),
         "seed": detector.seed_,
-        "notes": notes.lines,
+        "notes": lines,
     }
     share = tally.odd / tally.rows
-    text = [*notes.lines, f"{tally.odd:,} of {tally.rows:,} rows are odd ({share:.1%}); all are in {out}"]
+    text = [*lines, f"{tally.odd:,} of {tally.rows:,} rows are odd ({share:.1%}); all are in {out}"]
     for row in facts(detector, tally)["oddest"][:5]:
-        text.append(f"  row {row['row']}: {row['why'] or 'odd as a whole'}")
+        text.append(f"  row {row['row']:,}: {row['why'] or 'odd as a whole'}")
     say(result, as_json, "\n".join(text))
 
 
@@ -147,7 +153,7 @@ def _fitted(
     with progress() as on_record:
         detector.fit(table, on_record=on_record)
     for line in detector.notes_:
-        notes.add("", line.replace("{", "{{").replace("}", "}}"))
+        notes.say(line)
     return detector
 
 

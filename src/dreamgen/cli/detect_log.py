@@ -2,8 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dreamgen.cli.common import say
+
+if TYPE_CHECKING:
+    from dreamgen.applications.logs.spans import Span
 
 _SHOWN = 5
 
@@ -24,7 +28,6 @@ def detect_log(
 ) -> None:
     """Judge the last of the logs after the first, or after its own beginning where there is one alone."""
     from dreamgen.applications.anomaly.detector import AnomalyDetector
-    from dreamgen.applications.logs.findings import spoken
     from dreamgen.applications.logs.series import detect_in_series
     from dreamgen.tables import write_table
 
@@ -54,6 +57,7 @@ def detect_log(
         "learned_from_own_beginning": found.learned,
         "stretches": [
             {
+                **({} if span.group is None else {"group": str(span.group)}),
                 "from": str(span.begins),
                 "to": str(span.ends),
                 "oddness": span.score,
@@ -66,12 +70,15 @@ def detect_log(
         "seed": seed,
         "notes": notes.lines,
     }
-    text = [*notes.lines, f"{len(spans)} odd stretches in {len(found.times):,} moments; all are in {out}"]
-    text += [
-        f"  {spoken(span.begins)} to {spoken(span.ends)}: {span.score:.3g}{_why(span.why)}" for span in spans[:_SHOWN]
-    ]
+    stretches = "1 odd stretch" if len(spans) == 1 else f"{len(spans):,} odd stretches"
+    text = [*notes.lines, f"{stretches} in {len(found.times):,} moments; in {out} each moment has its oddness"]
+    text += [f"  {_spoken(span)}" for span in spans[:_SHOWN]]
     say(result, as_json, "\n".join(text))
 
 
-def _why(reasons: tuple[str, ...]) -> str:
-    return f"; {', '.join(reasons)}" if reasons else ""
+def _spoken(span: "Span") -> str:
+    from dreamgen.applications.logs.findings import spoken
+
+    group = "" if span.group is None else f"{span.group}, "
+    why = f"; {', '.join(span.why)}" if span.why else ""
+    return f"{group}{spoken(span.begins)} to {spoken(span.ends)}: oddness {span.score:.3g}{why}"

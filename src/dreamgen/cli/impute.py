@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
+from dreamgen.cli.output import check_out, check_table_out
 from dreamgen.cli.train import progress
-from dreamgen.errors import OutputError, SettingsError
+from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.applications.imputation.imputer import Imputer
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
 @click.option("--window", type=click.IntRange(1), help="DATA is a log: rows to look back and ahead over a gap.")
 @click.option("--time", "time_column", help="With --window: the column to order rows by.")
 @click.option("--group", help="With --window: the column that tells logs apart.")
-@click.option("--steps", type=click.IntRange(1), help="Steps of the training; by default 4,000.")
+@click.option(
+    "--steps", type=click.IntRange(1), help="Steps of the training; by default 4,000, fewer of a log or of few rows."
+)
 @device_option
 @common_options(out="The filled table, .csv, .tsv or .parquet; by default DATA's name with -full.")
 def impute(
@@ -56,8 +59,8 @@ def impute(
     from dreamgen.tables import Notes
 
     paths = _outputs(out or _default_out(data), draws)
-    if report and report.suffix.lower() not in (".html", ".htm", ".json"):
-        raise OutputError(f"{report}: expected a report's name, with .html or .json")
+    if report:
+        check_out(report, "report.html", (".html", ".htm", ".json"))
     if window is None and (time_column or group):
         raise SettingsError("--time and --group: expected --window with them")
     with plain_warnings():
@@ -75,6 +78,7 @@ def impute(
         **tally.to_dict(),
         "draws": draws,
         "coverage": imputer.coverage_.calibrated,
+        "coverage_of": "held-out rows" if imputer.log_ is None else "the log learned from",
         "fit_seconds": seconds,
         "rows_per_second": tally.rows / max(filling, 1e-9),
         "seed": seed,
@@ -91,7 +95,7 @@ def _lines(result: dict[str, Any], notes: "Notes") -> list[str]:
         f"{result['rows_per_second']:,.0f} rows a second",
         "too few held-out numbers to check intervals"
         if held is None
-        else f"90% intervals held {held:.1%} of held-out numbers",
+        else f"90% intervals held {held:.1%} of hidden numbers of {result['coverage_of']}",
         *result["out"],
     ]
 
@@ -106,13 +110,10 @@ def _default_out(data: str) -> Path:
 
 def _outputs(out: Path, draws: int | None) -> list[Path]:
     """The files to be written, refused before any work is done."""
-    if out.is_dir():
-        raise OutputError(f"{out} is a folder; expected a file's name, such as {out / 'full.csv'}")
-    name = out.name.removesuffix(".gz")
-    if Path(name).suffix.lower() not in (".csv", ".tsv", ".parquet"):
-        raise OutputError(f"{out}: expected a name that ends in .parquet, .csv or .tsv")
+    check_table_out(out, "full.csv")
     if draws is None:
         return [out]
+    name = out.name.removesuffix(".gz")
     stem, _, suffix = name.rpartition(".")
     return [out.with_name(f"{stem}-{i + 1}.{suffix}{out.name[len(name) :]}") for i in range(draws)]
 
@@ -145,7 +146,7 @@ def _fitted(
         random_state=seed,
     )
     started = time.perf_counter()
-    table = read_frame(data).table if log[0] else some_rows(data, FIT_ROWS, seed, notes)
+    table = read_frame(data) if log[0] else some_rows(data, FIT_ROWS, seed, notes)
     with progress() as on_record:
         imputer.fit(table, on_record=on_record)
     notes.update(imputer.notes_)

@@ -12,13 +12,26 @@ ARRAYS = (".npz", ".npy")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
+def check_table_out(out: Path | None, default: str) -> Path:
+    """The same of a table's path."""
+    from dreamgen.tables.write import table_kind
+
+    path = _no_folder(out or Path(default), default)
+    table_kind(path)
+    return path
+
+
 def check_out(out: Path | None, default: str, kinds: tuple[str, ...] = ARRAYS + PICTURES) -> Path:
     """The output's path, refused before any work is done if it is a folder or its kind does not fit."""
-    path = out or Path(default)
-    if os.path.isdir(path):  # noqa: PTH112 - it answers for names that no file can have
-        raise OutputError(f"{path} is a folder; expected a file's name, such as {path / default}")
+    path = _no_folder(out or Path(default), default)
     if path.suffix.lower() not in kinds:
         raise OutputError(f"{path}: expected a name that ends in {' or '.join(kinds)}")
+    return path
+
+
+def _no_folder(path: Path, default: str) -> Path:
+    if os.path.isdir(path):  # noqa: PTH112 - it answers for names that no file can have
+        raise OutputError(f"{path} is a folder; expected a file's name, such as {path / default}")
     return path
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
-from dreamgen.cli.output import check_out
+from dreamgen.cli.output import check_out, check_table_out
 from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
 
-_TABLES = (".parquet", ".csv", ".tsv", ".gz")
 _REPORTS = (".html", ".htm", ".json")
 
 
 @click.command()
 @click.argument("source", required=False)
-@click.option("-n", "rows", type=click.IntRange(1), help="Rows to make; by default as many as SOURCE has.")
+@click.option("-n", "rows", type=click.IntRange(1), help="Rows to make; by default as many as are learned from.")
 @click.option(
     "--where",
     "conditions",
@@ -83,14 +82,22 @@ def synthesize(
     from dreamgen.applications.synthesis.conditions import read_condition
     from dreamgen.tables import read_frame, write_table
 
-    out = check_out(out, "synthetic.parquet", _TABLES)
+    out = check_table_out(out, "synthetic.parquet")
     if report is not None:
         check_out(report, "report.html", _REPORTS)
     if source is None and (model is None or report is not None):
         raise SettingsError("SOURCE: expected a table, which only a --model without a --report can do without")
+    if model is not None and (constraints or schema or epsilon or overrides):
+        raise SettingsError(
+            f"--constraint, --schema, --epsilon and -o: not with --model, {model} has learned already"
+        )
+    if report is None and (test or target):
+        raise SettingsError("--test and --target: expected --report with them")
     train = held_out = None
+    met: list[str] = []
     if source is not None:
-        train = read_frame(source).table
+        frame = read_frame(source)
+        train, met = frame.table, frame.notes.lines
         for text in conditions:  # before the training, which takes longer than a typing error deserves
             if (name := text.partition("=")[0]) not in train.column_names:
                 raise SettingsError(f"--where {name!r}: no such column: {nearest(name, train.column_names)}")
@@ -112,13 +119,14 @@ def synthesize(
                 device=device,
                 random_state=None if epsilon else seed,  # who knows a private seed knows the noise
             )
+        if save is not None:  # before anything else can fail
+            synthesizer.save(save)
         wanted = dict(read_condition(text, synthesizer.schema_) for text in conditions)
         count = rows or (1000 if train is None else train.num_rows)
         made = synthesizer.sample_table(count, wanted, seed)
-        notes = [*synthesizer.notes_, *write_table(out, made)]
+        notes = [*met, *synthesizer.notes_, *write_table(out, made)]
         result: dict[str, Any] = {"out": str(out), "rows": made.num_rows, "seed": seed, "notes": notes}
         if save is not None:
-            synthesizer.save(save)
             result["model"] = str(save)
         if share is not None:
             result["shared"] = {"folder": str(share), "left": synthesizer.share(share)}

@@ -22,6 +22,11 @@ class Batch:
     context: Tensor | None = None
     properties: Tensor | None = None
 
+    @property
+    def observed(self) -> Tensor:
+        """The mask, written out where it is None: bool, (B, *event)."""
+        return torch.ones_like(self.x, dtype=torch.bool) if self.mask is None else self.mask
+
     def __len__(self) -> int:
         return self.x.shape[0]
 

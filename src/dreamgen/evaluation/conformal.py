@@ -23,6 +23,13 @@ def threshold_at(held_out: Floats, rate: float) -> float:
     return float(held_out[min(rank, len(held_out)) - 1])
 
 
+def too_few(held_out: int, rate: float, what: str = "rows") -> str:
+    """That a threshold of so many held-out scores promises nothing, as a line; empty where it does."""
+    if held_out >= 1 / rate:
+        return ""
+    return f"the threshold rests on {held_out:,} held-out {what}, too few to promise {rate:.1%} false alarms"
+
+
 def p_values_of(held_out: Floats, scores: Floats) -> Floats:
     """(r + 1) / (n + 1), where r of the n held-out scores are as high or higher, (m,)."""
     higher = len(held_out) - np.searchsorted(held_out, scores, side="left")

@@ -63,7 +63,7 @@ class ColumnsEncoder(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """A batch of B rows to features, (B, F)."""
-        mask = torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask
+        mask = batch.observed
         x = torch.where(mask, batch.x, 0.0)
         numbers = x.index_select(1, self._buffer("numbers")).clamp(-_FARTHEST, _FARTHEST)
         parts = [numbers, mask.to(x.dtype)]

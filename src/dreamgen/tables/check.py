@@ -8,6 +8,7 @@ import numpy as np
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables.cells import Floats, Mask, coded, family, is_missing, numbers, one_chunk
+from dreamgen.tables.constants import holding
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.schema import LEVELS, Column, Schema
@@ -86,12 +87,7 @@ def differs(column: Column, table: "pa.Table") -> Mask:
     if column.name not in table.column_names:
         return np.zeros(table.num_rows, bool)
     array = one_chunk(table.column(column.name))
-    missing = is_missing(array)
-    held = family(array.type)
-    if held in ("number", "boolean") and not isinstance(column.value, str):
-        return np.asarray(numbers(array) != float(column.value or 0)) & ~missing
-    texts = np.array([str(value) for value in array.to_pylist()], dtype=object)
-    return np.asarray(texts != str(column.value)) & ~missing
+    return ~is_missing(array) & ~holding(column, array)
 
 
 def _note_changed(column: Column, table: "pa.Table", notes: Notes) -> None:
@@ -139,6 +135,8 @@ def _check(column: Column, array: Any, leveled: bool, notes: Notes) -> Any:
 
 def _check_bounds(column: Column, values: Floats, notes: Notes) -> None:
     if column.low is not None and (below := int((values < column.low).sum())):
-        notes.column(column.name, f"{{n}} cells lie below {column.low:g}, the least in training", below)
+        least = column.spoken(column.low)
+        notes.column(column.name, f"{{n}} cells lie below {least}, the least in training", below)
     if column.high is not None and (above := int((values > column.high).sum())):
-        notes.column(column.name, f"{{n}} cells lie above {column.high:g}, the greatest in training", above)
+        most = column.spoken(column.high)
+        notes.column(column.name, f"{{n}} cells lie above {most}, the greatest in training", above)

@@ -26,8 +26,9 @@ from dreamgen.tables.coding import (
     fit_coding,
     natural_column,
 )
+from dreamgen.tables.constants import holding
 from dreamgen.tables.extras import arrow
-from dreamgen.tables.infer_plain import holders, summarise
+from dreamgen.tables.infer_plain import summarise
 from dreamgen.tables.notes import Notes
 from dreamgen.tables.restore import check_restorable, made_anew
 from dreamgen.tables.schema import LEVELS, Column, Schema
@@ -204,7 +205,7 @@ def fit_codec(
 
 def _with_facts(column: Column, table: Any) -> Column:
     if column.kind == "constant" and table.schema.get_field_index(column.name) >= 0:
-        held = holders(column, take(table, column))
+        held = int(holding(column, take(table, column)).sum())
         return replace(column, summary={**column.summary, "rows": table.num_rows, "held": held})
     known = column.inner or column.kind in LEVELS
     if not column.modelled or (column.summary and known):

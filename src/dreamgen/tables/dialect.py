@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dreamgen.tables.encodings import open_bytes
+from dreamgen.tables.gaps import MISSING
 
 DELIMITERS = (",", ";", "\t")
 _ROWS = 100
+_DIGITS = 18  # of an integer of 64 bits
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _POINT = re.compile(r"[+-]?\d+\.\d+")
 
@@ -39,12 +41,33 @@ def has_decimal_commas(head: str, delimiter: str) -> bool:
     return any(map(_COMMA.fullmatch, cells)) and not any(map(_POINT.fullmatch, cells))
 
 
-def _rows(head: str, delimiter: str) -> list[list[str]]:
+def find_codes(head: str, delimiter: str) -> dict[int, str]:
+    """The columns whose digits are no number, by place, each with such a cell.
+
+    Numbers would lose something of them: zeros that they begin with, as postal codes do, all of one length, or
+    digits of which there are more than 18.
+    """
+    cells: dict[int, list[str]] = {}
+    for row in _rows(head, delimiter, len(head))[1:]:
+        for place, cell in enumerate(row):
+            if (stripped := cell.strip()) not in MISSING:
+                cells.setdefault(place, []).append(stripped)
+    found = {}
+    for place, column in cells.items():
+        if all(cell.isascii() and cell.isdigit() for cell in column):
+            padded = next((cell for cell in column if len(cell) > 1 and cell[0] == "0"), None)
+            long = next((cell for cell in column if len(cell) > _DIGITS), None)
+            if long or (padded and len({len(cell) for cell in column}) == 1):
+                found[place] = long or str(padded)
+    return found
+
+
+def _rows(head: str, delimiter: str, most: int = _ROWS) -> list[list[str]]:
     lines = head.splitlines(keepends=True)
     if len(lines) > 1 and not head.endswith("\n"):
         lines.pop()  # cut off in the middle
     try:
-        rows = [row for row in itertools.islice(csv.reader(lines, delimiter=delimiter), _ROWS) if row]
+        rows = [row for row in itertools.islice(csv.reader(lines, delimiter=delimiter), most) if row]
     except csv.Error:
         return []
     return rows

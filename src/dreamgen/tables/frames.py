@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Like = Callable[["pa.Table", Sequence[int] | None], Any]
+"""A table to the caller's kind, and which of the caller's rows it has; None: none of them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,15 @@ class Frame:
             table: any columns; those that the caller had get the caller's dtypes, if they still fit.
             rows: which of the caller's rows these are, for the index; by default all, where the number fits.
         """
+        if rows is None and table.num_rows == len(self):
+            rows = range(len(self))
         return self.back(table, rows)
+
+    @property
+    def new(self) -> Callable[["pa.Table"], Any]:
+        """Rows that are none of the caller's to the caller's kind: its dtypes, and an index of their own."""
+        back = self.back  # and not this frame, which has the rows
+        return lambda table: back(table, None)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)

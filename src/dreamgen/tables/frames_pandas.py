@@ -19,19 +19,20 @@ def from_pandas(source: Any) -> Frame:
     table = arrow().table({text: to_arrow(_dense(source[name]), text, notes) for text, name in names.items()})
     dtypes = {text: source[name].dtype for text, name in names.items()}
     families = {name: family(table.column(name).type) for name in names}
+    all_rows, labels = source.index, source.columns
 
     def back(table: Any, rows: Sequence[int] | None) -> Any:
         import pandas as pd
 
-        index = _index(source.index, table.num_rows, rows)
+        index = _index(all_rows, table.num_rows, rows)
         columns = [
             _series(table.column(name), dtypes.get(name), families.get(name)).set_axis(index)
             for name in table.column_names
         ]
         frame = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=index)
         originals = [names.get(name, name) for name in table.column_names]
-        same = originals == list(source.columns)
-        frame.columns = source.columns if same else pd.Index(originals, name=source.columns.name)
+        same = originals == list(labels)
+        frame.columns = labels if same else pd.Index(originals, name=labels.name)
         return frame
 
     return Frame(table, back, notes, "frame")
@@ -46,9 +47,9 @@ def _dense(series: Any) -> Any:
 def _index(index: Any, n: int, rows: Sequence[int] | None) -> Any:
     import pandas as pd
 
-    if rows is not None:
-        return index.take(list(rows))
-    return index if len(index) == n else pd.RangeIndex(n)
+    if rows is None:
+        return pd.RangeIndex(n)
+    return index if rows == range(len(index)) else index.take(list(rows))
 
 
 def _series(column: Any, dtype: Any, before: str | None) -> Any:

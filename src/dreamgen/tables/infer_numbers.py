@@ -16,8 +16,8 @@ from dreamgen.tables.schema import Column
 from dreamgen.tables.spikes import find_spikes
 
 ORDINAL = 20  # distinct whole numbers that are levels
-KEY_ROWS = 100  # rows of which whole numbers must all differ to be a key
-FEW_KEY_ROWS = 10  # if they are in a row, or are called a key
+KEY_ROWS = 10  # fewer are no key, whatever they hold
+BY_CHANCE = 5.0  # -log of the chance that draws from a range all differ, below which they may not be a key
 
 
 def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes: Notes) -> Column:
@@ -30,7 +30,7 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
     distinct, counts = np.unique(values, return_counts=True)
     whole = bool((distinct == np.rint(distinct)).all()) and abs(distinct).max() < 2**53
     if kind is None:
-        kind = _kind_of_numbers(name, array, values, distinct, whole)
+        kind = _kind_of_numbers(name, array, values, distinct, whole, missing)
     if kind == "identifier":
         return identifier(name, array, notes)
     if kind == "constant":
@@ -55,12 +55,12 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
     )
 
 
-def _kind_of_numbers(name: str, array: Any, values: Floats, distinct: Floats, whole: bool) -> str:
+def _kind_of_numbers(name: str, array: Any, values: Floats, distinct: Floats, whole: bool, missing: Mask) -> str:
     if len(distinct) == 1:
         return "constant"
     if family(array.type) == "boolean" or (len(distinct) == 2 and distinct[0] == 0 and distinct[1] == 1):
         return "boolean"
-    if whole and arrow().types.is_integer(array.type) and _is_key(name, values, distinct):
+    if whole and arrow().types.is_integer(array.type) and not missing.any() and _is_key(name, values, distinct):
         return "identifier"
     if whole and len(distinct) <= ORDINAL and 5 * len(distinct) <= len(values):
         return "ordinal"
@@ -70,9 +70,12 @@ def _kind_of_numbers(name: str, array: Any, values: Floats, distinct: Floats, wh
 
 
 def _is_key(name: str, values: Floats, distinct: Floats) -> bool:
-    """Whole numbers that all differ: by their number, or fewer of them in a row or under a key's name."""
-    if len(distinct) != len(values) or len(values) < FEW_KEY_ROWS:
+    """Whole numbers that all differ, where they are called a key, are in a row, or would hardly all differ by chance.
+
+    n draws from r numbers all differ with a probability of about exp(-n² / 2r).
+    """
+    n, spread = len(values), distinct[-1] - distinct[0] + 1
+    if len(distinct) != n or n < KEY_ROWS:
         return False
     called = re.search(r"(^|[_\s])(id|no|key|uid|uuid|index|nr)$|Id$|ID$", name) is not None
-    in_a_row = distinct[-1] - distinct[0] == len(values) - 1
-    return len(values) >= KEY_ROWS or called or bool(in_a_row)
+    return called or bool(spread == n) or bool(n**2 / (2 * spread) > BY_CHANCE)

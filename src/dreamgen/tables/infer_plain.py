@@ -6,9 +6,7 @@ import numpy as np
 
 from dreamgen.tables.cells import Floats, Mask, Value, coded, family, is_missing
 from dreamgen.tables.check import times
-from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.restore import made_anew
 from dreamgen.tables.schema import LEVELS, Column
 
 TOP = 10  # categories in a summary
@@ -29,19 +27,6 @@ def summarise(column: Column, array: Any) -> dict[str, Any]:
     return number_facts(values, len(np.unique(values)), missing) if len(values) else {"summary": summary(missing)}
 
 
-def holders(column: Column, array: Any) -> int:
-    """How many rows hold the value of a constant."""
-    if column.value is None:
-        return 0
-    plain = array.dictionary_decode() if arrow().types.is_dictionary(array.type) else array
-    one = made_anew(column, 1)
-    one = one.dictionary_decode() if arrow().types.is_dictionary(one.type) else one
-    try:
-        return int(compute().sum(compute().equal(plain, one.cast(plain.type)[0])).as_py() or 0)
-    except arrow().ArrowException:  # the table holds something else by now
-        return 0
-
-
 def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -> Column:
     gaps = f" and {int(missing.sum())} gaps" if missing.any() else ""
     notes.column(name, "holds only {s}" + gaps + "; left out, and put back", examples=[value])
@@ -49,7 +34,8 @@ def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -
 
 
 def identifier(name: str, array: Any, notes: Notes) -> Column:
-    notes.column(name, "is a key, each value in one row only; left out of the model, and made anew or copied")
+    what = "is taken for a key: nearly every row has a value of its own"
+    notes.column(name, f"{what}; left out of the model, and made anew or copied")
     text = family(array.type) == "text"
     facts = summary(is_missing(array))
     return Column(name, "identifier", str(array.type), summary=facts, pattern=name + "-{n:06d}" if text else "")

@@ -36,6 +36,10 @@ class Notes:
         """A note on a column."""
         self.add(f"column {name!r}", what, count, examples)
 
+    def say(self, line: str, subject: str = "") -> None:
+        """A line as it is."""
+        self.add(subject, line.replace("{", "{{").replace("}", "}}"))
+
     def update(self, other: "Notes") -> None:
         """Take over another's notes, counts added."""
         for (subject, what), (count, examples) in other._entries.items():
@@ -53,7 +57,7 @@ class Notes:
 
     def __iter__(self) -> Iterator[str]:
         for (subject, what), (count, examples) in self._entries.items():
-            said = (_of_one(what) if count == 1 else what).format(n=count, s=_named(examples))
+            said = (_of_one(what) if count == 1 else what).format(n=f"{count:,}", s=_named(examples))
             yield f"{subject}: {said}" if subject else said
 
     def __len__(self) -> int:

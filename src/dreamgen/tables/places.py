@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from dreamgen.errors import DataError
 from dreamgen.registry import nearest
-from dreamgen.tables.cells import Floats, numbers, one_chunk
+from dreamgen.tables.cells import Floats, family, numbers, one_chunk
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.notes import Notes
 
@@ -59,7 +59,8 @@ def in_order(log: "pa.Table", time: str | None, group: str | None, notes: Notes)
     stamps = None if time is None else _stamps(log, time)
     order = np.lexsort((np.arange(len(groups)), groups) if stamps is None else (stamps, groups))
     if stamps is not None:
-        _note_time(str(time), stamps, groups, order, notes)
+        unit = " s" if family(log.column(time).type) in ("datetime", "text") else ""
+        _note_time(str(time), stamps, groups, order, unit, notes)
     starts = np.flatnonzero(np.diff(groups[order])) + 1
     return tuple(np.split(order, starts))
 
@@ -83,7 +84,9 @@ def _stamps(log: Any, time: str) -> Floats:
     return stamps
 
 
-def _note_time(time: str, stamps: Floats, groups: NDArray[np.int64], order: NDArray[np.int64], notes: Notes) -> None:
+def _note_time(
+    time: str, stamps: Floats, groups: NDArray[np.int64], order: NDArray[np.int64], unit: str, notes: Notes
+) -> None:
     came = np.argsort(groups, kind="stable")
     if late := int((np.diff(stamps[came])[np.diff(groups[came]) == 0] < 0).sum()):
         notes.column(time, "{n} rows come earlier than the row before; sorted", late)
@@ -92,7 +95,7 @@ def _note_time(time: str, stamps: Floats, groups: NDArray[np.int64], order: NDAr
         usual = float(np.median(steps))
         odd = int((np.abs(steps - usual) > 1e-6 * max(1.0, abs(usual))).sum())
         if odd:
-            notes.column(time, f"{{n}} of {len(steps)} steps are not the usual {usual:g}", odd)
+            notes.column(time, f"{{n}} of {len(steps):,} steps are not the usual {usual:,g}{unit}", odd)
 
 
 def _cut(part: NDArray[np.int64], length: int, stride: int) -> NDArray[np.int64]:

@@ -21,9 +21,9 @@ from scipy.stats import norm
 from dreamgen.privacy import Charge, Spending
 from dreamgen.tables.cells import Codes, Floats, Value, coded, family, is_missing, numbers
 from dreamgen.tables.check import take, times
+from dreamgen.tables.constants import holding
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.infer_levels import as_value, count_texts
-from dreamgen.tables.infer_plain import holders
 from dreamgen.tables.restore import from_numbers, rounded, take_values
 from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
@@ -49,7 +49,7 @@ def public(column: Column, table: Any) -> Column:
     if column.modelled:
         return known
     there = table.schema.get_field_index(column.name) >= 0
-    shared = not there or holders(column, take(table, column)) == table.num_rows
+    shared = not there or bool(holding(column, take(table, column)).all())
     return replace(known, value=column.value if shared else None, pattern=column.pattern)
 
 

@@ -63,10 +63,15 @@ def from_levels(column: Column, codes: Codes, mask: Mask, noise: NDArray[Any] | 
     if column.other and not column.rare:  # nobody tells which
         values.append(OTHER if family(parse_type(column.dtype)) == "text" else values[len(values) // 2])
     if noise is not None and len(column.rare) > 1:
-        counts = np.array(column.rare_counts or [1] * len(column.rare), np.float64)
+        counts = np.array(rare_counts(column), np.float64)
         drawn = np.searchsorted(np.cumsum(counts) / counts.sum(), noise, side="right")
         codes = np.where(codes == frequent, frequent + np.minimum(drawn, len(counts) - 1), codes)
     return take_values(values, codes, mask, column)
+
+
+def rare_counts(column: Column) -> Sequence[int]:
+    """How many rows each rare category had; as many each where a schema does not say."""
+    return column.rare_counts or (1,) * len(column.rare)
 
 
 def take_values(values: Sequence[Value], codes: Codes, mask: Mask, column: Column) -> Any:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import check_type, nearest, plain, shorten
 from dreamgen.tables.notes import Notes
@@ -32,6 +34,7 @@ MODELLED = NUMBERS + LEVELS
 
 Value = str | int | float | bool
 _DECIMALS = 15
+_MANY = 1e15  # beyond it a number is written with an exponent
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Column:
         pattern: of an identifier that is made anew: a text with {n}, or "" for whole numbers.
         format: of times that are texts, as strftime has it.
         inner: a low and a high quantile of a number, which stand for its bounds where a codec is shared.
-        summary: facts for a report; nothing computes with them.
+        summary: facts for a report, and how many rows there were; a model does not depend on them.
     """
 
     name: str
@@ -110,6 +113,19 @@ class Column:
     def levels(self) -> int:
         """How many levels it has as a category; 0 for a number."""
         return len(self.categories) + (bool(self.rare) or self.other) if self.kind in LEVELS else 0
+
+    @property
+    def is_scale(self) -> bool:
+        """Whether its levels are numbers, of which there may be a range."""
+        return self.kind == "ordinal" and not any(isinstance(value, str) for value in self.categories)
+
+    def spoken(self, value: float) -> str:
+        """A number of this column as people write it: a point in time, or with its thousands set apart."""
+        if self.kind != "datetime" or not math.isfinite(value):
+            whole = float(value).is_integer() and abs(value) < _MANY
+            return f"{value:,.0f}" if whole else f"{value:g}"
+        stamp = str(np.datetime64(round(value * 1e6), "us")).replace("T", " ")
+        return stamp.removesuffix(".000000").removesuffix(" 00:00:00")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, what is default left out."""

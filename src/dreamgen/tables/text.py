@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import shorten
-from dreamgen.tables.dialect import DELIMITERS, find_delimiter, find_ragged, has_decimal_commas, line_of_row
+from dreamgen.tables.dialect import (
+    DELIMITERS,
+    find_codes,
+    find_delimiter,
+    find_ragged,
+    has_decimal_commas,
+    line_of_row,
+)
 from dreamgen.tables.encodings import check_encoding, find_encoding, open_utf8, text_head
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.gaps import MISSING, without_words
@@ -94,8 +101,20 @@ def find_text(path: Path, options: TextOptions, notes: Notes) -> TextFile:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{path}: expected columns of different names, got {twice[0]!r} more than once")
-    types = {name: kind for name, kind in options.types.items() if name in names}
-    return TextFile(path, encoding, delimiter, found or bool(options.decimal_comma), names, types, frozenset(types))
+    asked = {name: kind for name, kind in options.types.items() if name in names}
+    types = {**_codes(head, delimiter, names, asked, notes), **asked}
+    return TextFile(path, encoding, delimiter, found or bool(options.decimal_comma), names, types, frozenset(asked))
+
+
+def _codes(
+    head: str, delimiter: str, names: tuple[str, ...], asked: Mapping[str, str], notes: Notes
+) -> dict[str, str]:
+    """The columns of digits that are texts, though they look like numbers."""
+    codes = {names[place]: cell for place, cell in find_codes(head, delimiter).items() if place < len(names)}
+    for name, cell in codes.items():
+        if name not in asked:
+            notes.column(name, f"holds codes such as {cell}; read as text, for a number would lose digits")
+    return dict.fromkeys(codes, _TEXT)
 
 
 def read_text(file: TextFile, notes: Notes) -> "pa.Table":

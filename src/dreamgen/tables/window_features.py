@@ -25,9 +25,10 @@ def features_of(cut: Floats) -> dict[str, Floats]:
     x = np.where(np.isfinite(cut), cut, np.nan)
     level = _mean(x)
     centred = x - level[:, None]
-    time = np.linspace(-1, 1, x.shape[1])
     seen = ~np.isnan(x)
-    squares = np.where(seen, time**2, 0).sum(1)
+    time = np.where(seen, np.linspace(-1, 1, x.shape[1]), np.nan)
+    time = time - (np.nansum(time, 1) / np.maximum(seen.sum(1), 1))[:, None]
+    squares = np.nansum(time**2, 1)
     jumps = np.abs(np.diff(x, axis=1))
     made = {
         "level": level,

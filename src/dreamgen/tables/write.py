@@ -30,15 +30,21 @@ def write_table(path: str | Path, table: "pa.Table") -> Notes:
     return writer.notes
 
 
+def table_kind(path: Path) -> str:
+    """In which form a table is written there, ".csv", ".tsv" or ".parquet"; raises OutputError for another name."""
+    kind = Path(path.name.lower().removesuffix(".gz")).suffix
+    if kind not in _SUFFIXES or (kind == ".parquet" and path.suffix.lower() == ".gz"):
+        raise OutputError(f"{path}: expected a name that ends in .parquet, .csv or .tsv")
+    return kind
+
+
 class TableWriter:
     """Writes batches of one table; the file appears under its name when all are written, and not before."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.notes = Notes()
-        self._kind = Path(self.path.name.lower().removesuffix(".gz")).suffix
-        if self._kind not in _SUFFIXES or (self._kind == ".parquet" and self.path.suffix.lower() == ".gz"):
-            raise OutputError(f"{self.path}: expected a name that ends in .parquet, .csv or .tsv")
+        self._kind = table_kind(self.path)
         self._next = self.path.with_name(self.path.name + ".next")
         self._stack = contextlib.ExitStack()
         self._writer: Any = None

@@ -6,7 +6,6 @@ parts (MIWAE, 2018, https://arxiv.org/abs/1812.02633).
 
 from typing import Protocol
 
-import torch
 from torch import Tensor
 
 from dreamgen.data.batch import Batch
@@ -23,11 +22,6 @@ class Masking(Protocol):
 
 
 MASKINGS: Registry[Masking] = Registry("masking")
-
-
-def observed(batch: Batch) -> Tensor:
-    """The mask of a batch, written out."""
-    return torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask
 
 
 @MASKINGS.register("none")
@@ -57,4 +51,4 @@ class RandomMasking:
         row = (1, len(batch), *[1] * (batch.x.dim() - 1))
         is_whole = noise.uniform(row)[0] < self.whole
         hidden = noise.uniform((1, *batch.x.shape))[0] < self.most * noise.uniform(row)[0]
-        return observed(batch) & (is_whole | ~hidden)
+        return batch.observed & (is_whole | ~hidden)

@@ -10,7 +10,7 @@ from torch import Tensor
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import Noise
 from dreamgen.errors import SettingsError
-from dreamgen.training.masking import MASKINGS, observed
+from dreamgen.training.masking import MASKINGS
 
 _KINDS = 4  # quadrants, a half, a rectangle, pixels: each as often as the others
 
@@ -52,7 +52,7 @@ class Pieces:
             seen = torch.where((kind >= number) & (kind < number + 1), shown, seen)
         if batch.x.dim() == 4:
             seen = seen[..., None].expand(batch.x.shape)
-        return observed(batch) & seen
+        return batch.observed & seen
 
 
 def _quadrants(y: Tensor, x: Tensor, numbers: tuple[Tensor, ...]) -> Tensor:

@@ -39,8 +39,8 @@ class AnomalyDetector(Estimator):
     Args:
         contamination: the share of normal rows that is flagged, approximately; `set_threshold` changes it without a
             new fit.
-        score: "combined", or one of its parts: "reconstruction", "likelihood", "ratio", "latent", "neighbours",
-            "rows", "whitened".
+        score: "combined", of "likelihood", "neighbours", "rows" and "whitened"; one of these alone; or
+            "reconstruction", "ratio", "latent".
         schema: what the columns hold; None: inferred. Columns of numbers stay numbers, however few values they have.
         settings: of the models, as names and values over those that the table's size suggests.
         trim: share of the training rows, the oddest, that a second fit leaves out: for training rows that are

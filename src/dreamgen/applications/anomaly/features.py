@@ -75,7 +75,7 @@ class RowSpace:
                 continue
             probs = p.probs(j)[0].double().cpu().numpy()
             raw[:, first[j] : first[j] + _width(shape)] = probs[:, 1:2] if shape.levels == 2 else probs
-        seen = _observed(rows)[:, self.columns]
+        seen = rows.observed.cpu().numpy()[:, self.columns]
         return np.where(seen, (raw - self.loc) / self.scale, 0.0)
 
 
@@ -88,15 +88,9 @@ def _width(shape: ColumnShape) -> int:
     return shape.levels if shape.levels > 2 else 1
 
 
-def _observed(rows: Batch) -> NDArray[np.bool_]:
-    mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
-    found: NDArray[np.bool_] = mask.cpu().numpy()
-    return found
-
-
 def _indicators(shapes: tuple[ColumnShape, ...], rows: Batch) -> tuple[Floats, NDArray[np.bool_]]:
     """Numbers and indicators, (n, D), and which come from an observed cell."""
-    x, mask = rows.x.double().cpu().numpy(), _observed(rows)
+    x, mask = rows.x.double().cpu().numpy(), rows.observed.cpu().numpy()
     parts, widths = [], []
     for j, shape in enumerate(shapes):
         column = x[:, j : j + 1]

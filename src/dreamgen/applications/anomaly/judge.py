@@ -126,5 +126,6 @@ def train_judge(
     geometry = Geometry.of(views, seed, kept)
     raw = table_of(views.take(held_out), geometry, held_out)
     scales = {name: Scale.of(values) for name, values in raw.items()}
-    usual = -marginals.log_prob(bench.rows).mean(0)
+    costs = -marginals.log_prob(bench.rows)  # 0 in a gap
+    usual = costs.sum(0) / np.maximum(bench.rows.observed.sum(0).cpu().numpy(), 1)
     return Judge(model, space, marginals, geometry, scales, usual, seed), views, held_out

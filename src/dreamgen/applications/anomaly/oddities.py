@@ -19,7 +19,9 @@ from dreamgen.applications.table_model import rows_of
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import draw
 from dreamgen.evaluation.likelihood import noise_of
+from dreamgen.tables import Codec
 from dreamgen.tables.cells import one_chunk
+from dreamgen.tables.types import parse_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,12 +107,13 @@ def oddities_of(judge: Judge, table: "pa.Table", most: int) -> list[list[Oddity]
     if len(place):
         expected = _expect(judge, rows, place, column)
         values = {name: _decoded(judge, column, getattr(expected, name)) for name in ("mean", "low", "high")}
+        cells = {j: _as_trained(codec, table, j) for j in set(column.tolist())}
         for k, (i, j) in enumerate(zip(place.tolist(), column.tolist(), strict=True)):
             new = bool(strange[i, j])
             nats = never if new else float(expected.surprise[k] - usual[j])
             is_number = codec.shapes[j].levels == 0
             low, high = (values["low"][k], values["high"][k]) if is_number else (None, None)
-            cell = one_chunk(table.column(names[j]))[i].as_py()
+            cell = cells[j][i].as_py()
             if nats > 0:
                 found[i].append(Oddity(names[j], cell, values["mean"][k], low, high, nats, new))
     for c, constant in enumerate(constants_of(codec)):
@@ -118,6 +121,14 @@ def oddities_of(judge: Judge, table: "pa.Table", most: int) -> list[list[Oddity]
             cell = one_chunk(table.column(constant.name))[i].as_py()
             found[i].append(Oddity(constant.name, cell, constant.value, None, None, never, True))
     return [_worst(one, most) for one in found]
+
+
+def _as_trained(codec: Codec, table: "pa.Table", j: int) -> Any:
+    """A column of the table; points in time of the type that they had in training, to be compared with such."""
+    column = codec.codings[j].column
+    array = one_chunk(table.column(column.name))
+    kind = parse_type(column.dtype)
+    return array.cast(kind, safe=False) if column.kind == "datetime" and array.type != kind else array
 
 
 def _worst(oddities: list[Oddity], most: int) -> list[Oddity]:
@@ -135,7 +146,7 @@ def _candidates(judge: Judge, rows: Batch, strange: Any, usual: Floats) -> tuple
     for trace, real in judge.model.traces(rows, 1, judge.seed):
         joint[begin : begin + real] = -trace.p.log_prob(trace.batch.x)[0, :real].double().cpu().numpy()
         begin += real
-    mask = np.ones(alone.shape, bool) if rows.mask is None else rows.mask.numpy()
+    mask = rows.observed.numpy()
     odd = np.where(mask, np.maximum(alone, joint) - usual, -np.inf)
     odd[strange] = np.inf
     order = np.argsort(-odd, axis=1, kind="stable")[:, :_CANDIDATES]
@@ -153,7 +164,7 @@ def _expect(judge: Judge, rows: Batch, place: Any, column: Any) -> Expected:
         i = torch.from_numpy(place[start : start + _PAIRS])
         j = torch.from_numpy(column[start : start + _PAIRS])
         part = rows[i]
-        mask = (torch.ones_like(part.x, dtype=torch.bool) if part.mask is None else part.mask).clone()
+        mask = part.observed.clone()
         mask[torch.arange(len(i)), j] = False
         hidden = Batch(torch.where(mask, part.x, 0.0), mask)
         begin = 0

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dreamgen.tables import Codec, Frame, Schema, infer_schema
 from dreamgen.tables.cells import family
 from dreamgen.tables.check import differs
+from dreamgen.tables.extras import arrow
 from dreamgen.tables.schema import Column
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ def without_levels(frame: Frame) -> Schema:
     schema = infer_schema(frame.table)
     kinds = {}
     for column in schema.columns:
-        held = family(frame.table.schema.field(column.name).type)
+        dtype = frame.table.schema.field(column.name).type
+        held = None if arrow().types.is_dictionary(dtype) else family(dtype)  # a frame's own categories stay such
         key = column.kind == "identifier" and frame.source == "array"
         if held == "number" and (column.kind == "ordinal" or key):
             kinds[column.name] = "real"

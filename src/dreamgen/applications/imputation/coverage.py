@@ -110,6 +110,8 @@ def measure(
     ]
     if not parts:
         return Coverage()
+    starts = np.cumsum([0, *(len(rows) for rows in held_out)])
+    parts = [(*found, rows + start) for (*found, rows), start in zip(parts, starts, strict=False)]
     scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
     return summary(scores, columns, rows, codec.names)
 
@@ -147,7 +149,7 @@ def _scores(
     model: Member, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """s of each hidden cell, its column and its row."""
-    mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    mask = rows.observed
     expected = float((mask & numbers).sum()) * share
     rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times
     x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)

@@ -41,6 +41,7 @@ def save_models(
 
     Those are new ones, so a save that is killed leaves what the old manifest names as it was. Raises OutputError.
     """
+    replaced = _own_folders(folder)
     parts = [fresh_folder(folder, str(number)) for number in range(2, len(models) + 1)]
     content = dump_json({**facts, "models": len(models), "parts": parts})
     for part, member in zip(parts, models[1:], strict=True):
@@ -49,10 +50,25 @@ def save_models(
         models[0].model.save(folder, {_FACTS: content, **_trees(models[0])})
     else:
         write_folder(folder, {_FACTS: content, _CODEC: dump_json(codec.to_dict()), **({LOG: log} if log else {})})
-    named = {*parts, facts["log"].get("folder")}
-    for path in folder.iterdir():
-        if path.is_dir() and _PART.fullmatch(path.name) and path.name not in named:
-            shutil.rmtree(path, ignore_errors=True)
+    for name in replaced - {*parts, facts["log"].get("folder")}:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _own_folders(folder: Path) -> set[str]:
+    """The folders of an imputer that is already there, and of saves over it that were killed.
+
+    Those are folders of models, by their manifests: no other may be deleted, whatever it is called.
+    """
+    if not (folder / _FACTS).exists():
+        return set()
+    return {path.name for path in folder.iterdir() if _PART.fullmatch(path.name) and _is_model(path)}
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return bool(read_folder(folder))
+    except ModelFileError:
+        return False
 
 
 def fresh_folder(folder: Path, stem: str) -> str:

@@ -151,9 +151,20 @@ def _replace(column: Any, cells: Mask, new: Any) -> Any:
     kind = old.type
     if pa.types.is_null(kind):  # nothing but gaps: there is no dtype to keep
         return new
-    if pa.types.is_dictionary(kind):
+    levels = old.dictionary if pa.types.is_dictionary(kind) else None
+    if levels is not None:
         old, new = old.dictionary_decode(), new.dictionary_decode() if pa.types.is_dictionary(new.type) else new
     if new.type != old.type:
-        new = new.cast(old.type, safe=False)
+        whole = pa.types.is_integer(old.type) and pa.types.is_floating(new.type)
+        new = (pc.round(new) if whole else new).cast(old.type, safe=False)
     filled = pc.if_else(pa.array(cells), new, old)
-    return filled.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else filled
+    return filled if levels is None else _in_levels(filled, levels, kind)
+
+
+def _in_levels(values: Any, levels: Any, kind: Any) -> Any:
+    """Values as codes of levels, which keep their order; what is none of them comes behind."""
+    pa, pc = arrow(), compute()
+    further = pc.unique(values.filter(pc.invert(pc.is_in(values, value_set=levels)))).drop_null()
+    levels = pa.concat_arrays([levels, further]) if len(further) else levels
+    codes = pc.index_in(values, value_set=levels).cast(kind.index_type)
+    return pa.DictionaryArray.from_arrays(codes, levels, ordered=kind.ordered)

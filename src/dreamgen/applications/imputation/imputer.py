@@ -51,7 +51,7 @@ class Imputer(Estimator):
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
         steps: of the training; None: 4,000, for logs 1,000.
-        settings: of the training; None: those of `imputer_training.filling_settings`.
+        settings: of the training; None: those of `training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
 

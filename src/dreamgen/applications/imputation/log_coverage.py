@@ -37,7 +37,7 @@ def measure_log(log: "LogImputer", rows: LogRows, seed: int) -> Coverage:
         return inner.coverage_
     about, every = rows.about(t, a, b), np.arange(len(t))
     batch = find_gaps(codec, as_table(about, column_names(log.sensors, rows.log.clock.shape[1]))).rows
-    mask = torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask.clone()
+    mask = batch.observed.clone()
     mask[every, place] = False
     seen = Batch(torch.where(mask, batch.x, 0.0), mask)
     model = about[every, len(log.sensors) + sensor] + inner.predictor.expected(seen)[0][every, place]

@@ -105,7 +105,11 @@ class LogImputer:
             values = np.full((len(log.order), len(gaps.codec.names)), np.nan)
             values[log.order[t], column] = numbers
             made.append(values)
-        return made, self._notes(t, a, b, sensor)
+        notes = self._notes(t, a, b, sensor)
+        for name in set(gaps.codec.names) - set(self.sensors):
+            if left := int(gaps.cells[name].sum()):
+                notes.column(name, "{n} gaps stay: of a log, only columns of numbers are filled", left)
+        return made, notes
 
     def _guessed(
         self,

@@ -33,7 +33,9 @@ def fill_file(
     met, schema, known, tally = Notes(), None, imputer.codec_.schema, Tally()
     batches: Iterator[Any]
     if imputer.window:
-        batches = iter([read_frame(source, schema=known).table])
+        log = read_frame(source, schema=known)
+        met.update(log.notes)
+        batches = iter([log.table])
     else:
         batches = read_batches(source, batch, schema=known, notes=met)
     with contextlib.ExitStack() as stack:
@@ -53,5 +55,5 @@ def fill_file(
     said = set(notes.lines)
     for line in met.lines:
         if line not in said:
-            notes.add("", line.replace("{", "{{").replace("}", "}}"))
+            notes.say(line)
     return tally

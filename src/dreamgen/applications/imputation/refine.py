@@ -71,7 +71,7 @@ class Refiner:
         """
         shapes = tuple(model.codec.shapes)
         rows = rows[torch.randperm(len(rows), generator=generator(seed, "trees"))[:most].sort().values]
-        x, mask = rows.x, torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+        x, mask = rows.x, rows.observed
         seen = _with_gaps(mask, seed)
         forests = {}
         for j, shape in enumerate(shapes):
@@ -106,7 +106,7 @@ class Refiner:
         Returns:
             The same, with the trees' say in it, where a cell was not observed.
         """
-        mask = np.ones(means.shape, bool) if rows.mask is None else rows.mask.numpy()
+        mask = rows.observed.numpy()
         inputs = _inputs(rows, means, shares)
         means, shares = means.copy(), {j: share.copy() for j, share in shares.items()}
         for j, forest in self.forests.items():
@@ -166,7 +166,7 @@ def _width(shape: ColumnShape) -> int:
 def _inputs(rows: Batch, means: Floats, shares: Shares) -> NDArray[np.float32]:
     """Rows as the model completes them, (n, f): numbers, and shares of levels."""
     x = rows.x.double().numpy()
-    mask = np.ones(x.shape, bool) if rows.mask is None else rows.mask.numpy()
+    mask = rows.observed.numpy()
     parts = []
     for j in range(x.shape[1]):
         seen = mask[:, [j]]

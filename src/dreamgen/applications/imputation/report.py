@@ -118,9 +118,10 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
     if coverage.raw is None:
         report.warn("Too few numbers were held out to say how far the intervals can be trusted.")
     else:
-        report.say(
-            "Numbers of rows that no training saw were hidden and predicted. Intervals meant for 90% of them held:"
-        )
+        whose = "Numbers of rows that no training saw" if imputer.log_ is None else "Numbers of the log learned from"
+        report.say(f"{whose} were hidden and predicted. Intervals meant for 90% of them held:")
+        if imputer.log_ is not None:
+            report.warn("Of another log they will hold fewer: what fills these gaps has seen the numbers about them.")
         report.facts(
             {
                 "as the model gives them": coverage.raw,

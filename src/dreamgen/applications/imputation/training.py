@@ -142,7 +142,7 @@ def _with_trees(model: TableModel, rows: Batch, seed: int, asked: Sequence[str] 
 
 def _error(model: TableModel, rows: Batch, seed: int) -> float:
     """The mean squared error of hidden cells of rows, in model units; of a category, of the shares of its levels."""
-    mask = torch.ones_like(rows.x, dtype=torch.bool) if rows.mask is None else rows.mask
+    mask = rows.observed
     share = max(missing_share(rows), _LEAST_HIDDEN)
     hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "choice")) < share)
     if not hidden.any():

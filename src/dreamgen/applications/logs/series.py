@@ -15,7 +15,7 @@ import numpy.typing as npt
 from dreamgen.applications.logs.findings import SeriesFindings
 from dreamgen.applications.logs.spans import explained, spans_of
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.evaluation.conformal import threshold_at
+from dreamgen.evaluation.conformal import threshold_at, too_few
 from dreamgen.tables import Notes, Windows, read_frame, windows
 from dreamgen.tables.cells import Floats, numbers, times
 from dreamgen.tables.places import in_order
@@ -117,10 +117,15 @@ def detect_in_series(
     calibration = cut(known.table.take(after), stride=step, columns=dense.columns)
     detector = LikelihoodDetector(seed) if detector is None else detector
     threshold, names = _learn(detector, dense, calibration, false_alarms)
+    few = too_few(int(calibration.whole.sum()), false_alarms, "windows, which overlap")
     frame = known if new is None else read_frame(new)
     made = cut(frame, stride=step, columns=chosen if new is None else dense.columns)
     if not made.whole.any():
         raise DataError(f"expected a log of at least one window, {window} moments, got {made.log.num_rows}")
+    for line in () if new is None else known.notes:
+        made.notes.say(line, "the log that was learned from")
+    if few:
+        made.notes.say(few)
     rows = _rows(made, names)
     scores = np.asarray(detector.decision_function(rows), np.float64)
     oddness = made.spread(scores)[made.order]

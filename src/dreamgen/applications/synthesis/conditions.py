@@ -13,6 +13,7 @@ from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Codec, Column, Schema
 from dreamgen.tables.coding import Coding
+from dreamgen.tables.restore import rare_counts
 from dreamgen.tables.schema import LEVELS
 
 
@@ -66,31 +67,34 @@ def _place(name: str, codec: Codec) -> int:
 
 def _categories(j: int, column: Column, value: Any) -> tuple[Condition, tuple[int, ...]]:
     values = value if isinstance(value, list | set | tuple | frozenset) else [value]
-    if isinstance(value, tuple) and len(value) == 2 and is_scale(column):
+    if isinstance(value, tuple) and len(value) == 2 and column.is_scale:
         values = _inside(column, value)
-    known = [str(v) for v in [*column.categories, *column.rare]]
+    known = [_said(v) for v in [*column.categories, *column.rare]]
     codes: dict[int, None] = {}
     chosen = []
     for one in values:
-        if str(one) not in known:
-            hint = nearest(str(one), known)
+        if _said(one) not in known:
+            hint = nearest(_said(one), known)
             raise DataError(f"condition on {column.name!r}: {shorten(one)} was never seen in training: {hint}")
-        place = known.index(str(one))
+        place = known.index(_said(one))
         codes[min(place, len(column.categories))] = None
         if place >= len(column.categories):
             chosen.append(place - len(column.categories))
     if not codes:
         raise SettingsError(f"condition on {column.name!r}: expected a category, got none")
-    share = 1.0
-    if chosen and column.rare_counts:
-        share = sum(column.rare_counts[k] for k in chosen) / sum(column.rare_counts)
+    counts = rare_counts(column)
+    share = sum(counts[k] for k in chosen) / sum(counts) if chosen else 1.0
     weights = tuple(share if code == len(column.categories) else 1.0 for code in codes)
     return Condition(j, codes=tuple(codes), weights=weights), tuple(chosen)
 
 
-def is_scale(column: Column) -> bool:
-    """Whether a column's categories are numbers, of which there may be a range."""
-    return column.kind == "ordinal" and not any(isinstance(value, str) for value in column.categories)
+def _said(value: Any) -> str:
+    """A category as it is compared: numbers by their value, truths as files and as Python write them."""
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value)).lower()
+    if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
+        return str(int(value))
+    return str(value)
 
 
 def _inside(column: Column, ends: tuple[Any, Any]) -> list[Any]:
@@ -99,8 +103,7 @@ def _inside(column: Column, ends: tuple[Any, Any]) -> list[Any]:
     known = [*column.categories, *column.rare]
     values = [value for value in known if low <= float(value) <= high]
     if not values:
-        least, most = (end(float(value) for value in known) for end in (min, max))
-        raise DataError(f"condition on {column.name!r}: expected something from {least:g} to {most:g}")
+        raise _outside(column, *(end(float(value) for value in known) for end in (min, max)))
     return values
 
 
@@ -122,8 +125,10 @@ def _range(j: int, coding: Coding, value: Any) -> Condition:
     least, most = column.low if column.low is not None else -math.inf, column.high
     most = math.inf if most is None else most
     if high < least or low > most:
-        raise DataError(f"condition on {column.name!r}: expected something from {least:g} to {most:g}")
+        raise _outside(column, least, most)
     assert coding.transform is not None
+    if column.step and not (low == high and low in column.spikes):
+        low, high = _on_grid(column, low, high)
     if low == high and low in column.spikes:
         atom = coding.shape.atoms[column.spikes.index(low)]
         return Condition(j, low=_beside(atom, -1), high=_beside(atom, 1))
@@ -136,6 +141,25 @@ def _range(j: int, coding: Coding, value: Any) -> Condition:
     start = _beside(start, -1) if low in column.spikes and not column.step else start
     stop = _beside(stop, 1) if high in column.spikes and not column.step else stop
     return Condition(j, low=-math.inf if low <= least else start, high=math.inf if high >= most else stop)
+
+
+def _on_grid(column: Column, low: float, high: float) -> tuple[float, float]:
+    """The first and the last number of the column's grid within a range."""
+    first, last = math.ceil, math.floor
+    on_grid = [
+        end if math.isinf(end) else inward(round(end / column.step, 6)) * column.step
+        for end, inward in ((low, first), (high, last))
+    ]
+    if on_grid[0] > on_grid[1]:
+        said = column.spoken(low) if low == high else f"{column.spoken(low)} to {column.spoken(high)}"
+        every = f"{column.step:g} seconds" if column.kind == "datetime" else f"{column.step:g}"
+        raise DataError(f"condition on {column.name!r}: {said} holds none of its values, which lie {every} apart")
+    return on_grid[0], on_grid[1]
+
+
+def _outside(column: Column, least: float, most: float) -> DataError:
+    said = f"{column.spoken(least)} to {column.spoken(most)}"
+    return DataError(f"condition on {column.name!r}: expected something from {said}")
 
 
 def _beside(x: float, side: int) -> float:
@@ -157,7 +181,7 @@ def _number(column: Column, end: Any, default: float) -> float:
 def rare_noise(asked: Asked, codec: Codec, noise: np.ndarray[Any, np.dtype[np.float64]]) -> None:
     """Change, in place, the uniform numbers (n, d) that choose rare categories so that they choose allowed ones."""
     for j, allowed in asked.rare.items():
-        counts = np.array(codec.codings[j].column.rare_counts, float)
+        counts = np.array(rare_counts(codec.codings[j].column), float)
         ends = np.cumsum(counts) / counts.sum()
         chances = np.cumsum(counts[list(allowed)]) / counts[list(allowed)].sum()
         picked = np.array(allowed)[np.searchsorted(chances, noise[:, j], side="right").clip(max=len(allowed) - 1)]
@@ -193,7 +217,7 @@ def read_condition(text: str, schema: Schema) -> tuple[str, Any]:
         raise SettingsError(f"condition on {name!r}: no such column: {nearest(name, schema.names)}")
     if not value:
         return name, None
-    if schema[name].kind in LEVELS and not (is_scale(schema[name]) and ".." in value):
+    if schema[name].kind in LEVELS and not (schema[name].is_scale and ".." in value):
         return name, value.split("|")
     low, dots, high = value.partition("..")
     return name, (low or None, high or None) if dots else value

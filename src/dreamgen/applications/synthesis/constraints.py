@@ -1,8 +1,7 @@
-"""Inequalities that every row keeps: "low <= high", "age >= 18"."""
+"""Inequalities that every row keeps: "low <= high", "age >= 18", "opened >= 2024-01-31"."""
 
-import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +13,14 @@ import pyarrow.compute as pc
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Column, Schema
+from dreamgen.tables.cells import family, one_chunk
 from dreamgen.tables.schema import NUMBERS
 
 _PATTERN = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*")
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
 _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
+_TIMES, _DAY = "points in time", "%Y-%m-%d"
+_FORMATTED = {True: pa.timestamp("s"), False: pa.date32()}  # texts, by whether they tell the hour
 _EVEN = 1e-9  # of a step, by which a number may be beside its grid
 _ARROW = {"<=": pc.less_equal, ">=": pc.greater_equal, "<": pc.less, ">": pc.greater}
 
@@ -36,22 +32,19 @@ class Constraint:
     Attributes:
         left: a column.
         relation: one of <=, >=, <, >.
-        right: a column or a number.
+        right: a column of the same kind, a number, or a point in time.
     """
 
     left: str
     relation: str
-    right: str | float
+    right: str | float | np.datetime64
 
     def __str__(self) -> str:
         return f"{self.left} {self.relation} {self.right}"
 
     def broken(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """The rows that do not keep it, (n,)."""
-        right = table.column(self.right) if isinstance(self.right, str) else pa.scalar(self.right)
-        kept = _ARROW[self.relation](table.column(self.left), right)
-        found: npt.NDArray[np.bool_] = ~np.asarray(kept.fill_null(True).to_numpy()).astype(bool)
-        return found
+        return self._between(_cells(table, self.left), self._right(table))
 
     def mend(self, table: pa.Table, schema: Schema) -> pa.Table:
         """The table with cells of broken rows moved to where the constraint holds, and no further than the bounds.
@@ -64,21 +57,44 @@ class Constraint:
             table = Constraint(self.right, _MIRRORED[self.relation], self.left)._move(table, schema)
         return table
 
+    def _between(self, left: Any, right: Any) -> npt.NDArray[np.bool_]:
+        kept = _ARROW[self.relation](left, right)
+        found: npt.NDArray[np.bool_] = ~np.asarray(kept.fill_null(True).to_numpy(zero_copy_only=False)).astype(bool)
+        return found
+
+    def _right(self, table: pa.Table) -> Any:
+        if isinstance(self.right, str):
+            return _cells(table, self.right)
+        return pa.array(np.full(len(table), self.right))
+
     def _move(self, table: pa.Table, schema: Schema) -> pa.Table:
         """The table with the left cell of broken rows moved."""
-        column, own = table.column(self.left), schema[self.left]
-        right = table.column(self.right) if isinstance(self.right, str) else pa.array([self.right] * len(table))
-        mended = pc.if_else(pa.array(self.broken(table)), self._limit(right, column.type, own), column)
+        broken = self.broken(table)
+        if not broken.any():
+            return table
+        column, own = one_chunk(table.column(self.left)), schema[self.left]
+        move = self._time_beside if own.kind == "datetime" else self._number_beside
+        mended = pc.if_else(pa.array(broken), move(self._right(table), column.type, own), column)
         return table.set_column(table.column_names.index(self.left), self.left, mended)
 
-    def _limit(self, right: Any, kind: pa.DataType, own: Column) -> Any:
-        """For each row the value next to the right one that keeps the constraint, as the left column's type."""
+    def _time_beside(self, right: Any, kind: pa.DataType, own: Column) -> Any:
+        """For each row the time next to the right one that keeps the constraint, as the left column's type."""
+        text = family(kind) == "text"
+        fine = _FORMATTED["%H" in own.format] if text else _plain(kind)
+        limit = right.cast(fine, safe=False)
+        ticks = max(1, round(own.step * _TICKS.get(str(getattr(fine, "unit", "")), 0)))
+        width = pa.int32() if fine.bit_width == 32 else pa.int64()
+        step = pa.scalar(ticks if self.relation.startswith(">") else -ticks, width)
+        # What the type cannot say in full was cut off, which may have led to the wrong side.
+        wrong = pa.array(self._between(limit, right))
+        limit = pc.if_else(wrong, pc.add(limit.cast(width), step).cast(fine), limit)
+        if text:
+            limit = pc.strftime(limit.cast(pa.timestamp("s")), format=own.format or _DAY)
+        return limit.cast(kind)
+
+    def _number_beside(self, right: Any, kind: pa.DataType, own: Column) -> Any:
+        """The same of numbers."""
         upward, strict = self.relation.startswith(">"), self.relation in ("<", ">")
-        if pa.types.is_temporal(kind) or pa.types.is_temporal(right.type):
-            limit = right.cast(kind, safe=False)
-            ticks = max(1, round(own.step * _TICKS.get(str(getattr(kind, "unit", "")), 0))) * (1 if upward else -1)
-            width = pa.int32() if kind.bit_width == 32 else pa.int64()
-            return pc.add(limit.cast(width), pa.scalar(ticks, width)).cast(kind) if strict else limit
         values = right.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64)
         step = own.step or float(pa.types.is_integer(kind))
         limit = _next(values, step, own, upward, strict)
@@ -89,6 +105,19 @@ class Constraint:
         if own.low is not None or own.high is not None:
             limit = np.clip(limit, own.low, own.high)
         return pa.array(limit, pa.float64(), mask=np.isnan(values)).cast(kind, safe=False)
+
+
+def _cells(table: pa.Table, name: str) -> Any:
+    """A column as it is compared: texts are points in time, and those of any time zone are of one."""
+    array = one_chunk(table.column(name))
+    if family(array.type) == "text":
+        return array.cast(pa.timestamp("us"))
+    return array.cast(_plain(array.type))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """A type without a time zone."""
+    return pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind
 
 
 def _next(values: npt.NDArray[Any], step: float, own: Column, upward: bool, strict: bool) -> npt.NDArray[Any]:
@@ -110,17 +139,29 @@ def parse_constraints(texts: Sequence[str], schema: Schema) -> tuple[Constraint,
 def _parse(text: str, schema: Schema) -> Constraint:
     found = _PATTERN.fullmatch(text)
     if found is None:
-        raise SettingsError(f"constraint {shorten(text)}: expected COLUMN <= COLUMN, or a number, and <=, >=, < or >")
+        raise SettingsError(
+            f"constraint {shorten(text)}: expected COLUMN <= COLUMN, or a number or date, and <=, >=, < or >"
+        )
     left, relation, right = found.groups()
     if left not in schema.names:
         raise SettingsError(f"constraint {shorten(text)}: no column {left!r}: {nearest(left, schema.names)}")
-    for name in (left, right):
-        if name in schema.names and schema[name].kind not in (*NUMBERS, "ordinal"):
-            raise SettingsError(f"constraint {shorten(text)}: expected numbers, and {name!r} is {schema[name].kind}")
+    kinds = [_comparable(schema[name], text) for name in (left, right) if name in schema.names]
     if right in schema.names:
+        if kinds[0] != kinds[1]:
+            raise SettingsError(f"constraint {shorten(text)}: {left!r} holds {kinds[0]}, and {right!r} {kinds[1]}")
         return Constraint(left, relation, right)
     try:
-        return Constraint(left, relation, float(right))
+        return Constraint(left, relation, np.datetime64(right, "us") if kinds[0] == _TIMES else float(right))
     except ValueError:
+        one = "date" if kinds[0] == _TIMES else "number"
         hint = nearest(right, schema.names)
-        raise SettingsError(f"constraint {shorten(text)}: {right!r} is no number and no column: {hint}") from None
+        raise SettingsError(f"constraint {shorten(text)}: {right!r} is no {one} and no column: {hint}") from None
+
+
+def _comparable(column: Column, text: str) -> str:
+    """What a column holds that can be more or less; raises SettingsError where that is neither."""
+    if column.kind == "datetime":
+        return _TIMES
+    if column.kind in NUMBERS or column.is_scale:
+        return "numbers"
+    raise SettingsError(f"constraint {shorten(text)}: expected numbers, and {column.name!r} is {column.kind}")

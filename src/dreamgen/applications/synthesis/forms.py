@@ -43,7 +43,7 @@ def _to_pandas(table: "pa.Table", dtypes: Mapping[str, str]) -> Any:
             known[name] = known[name].astype(pd.api.types.pandas_dtype(text))
         except (KeyError, TypeError, ValueError):
             continue
-    return read_frame(known).like(table)
+    return read_frame(known).new(table)
 
 
 def _to_polars(table: "pa.Table") -> Any:

@@ -59,7 +59,7 @@ class Synthesizer(Estimator):
 
     Args:
         schema: what the columns hold; None: inferred.
-        constraints: inequalities that every row keeps: "low <= high", "age >= 18".
+        constraints: inequalities that every row keeps: "low <= high", "age >= 18", "opened >= 2024-01-31".
         settings: of the model, changes to those of SETTINGS.
         components: sizes of the prior's mixture to choose from.
         epsilon, delta: the budget of a differentially private training, see `private_table`; then `settings` change
@@ -159,7 +159,7 @@ class Synthesizer(Estimator):
                 on_record=on_record,
             )
             self._fit_prior(table)
-        self._like: Callable[[Any], Any] = frame.like
+        self._like: Callable[[Any], Any] = frame.new
         self._form, self._dtypes = form_of(X), dtypes_of(X)
         return self
 
