@@ -15,6 +15,8 @@ from dreamgen.chemistry.checks import Check, Limits, alerts_of, check_molecules,
 from dreamgen.chemistry.conformers import LARGEST, Conformer, shape_of
 from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.properties import properties_of
+from dreamgen.chemistry.smiles import Standard, canonical
+from dreamgen.errors import DataError
 
 ASPIRIN = "CC(=O)Oc1ccccc1C(=O)O"
 CAFFEINE = "Cn1c(=O)c2c(ncn2C)n(C)c1=O"
@@ -171,3 +173,16 @@ def test_limits_can_be_given() -> None:
     assert not passes(good(), Limits(sa=1.0))
     (aspirin,) = check_molecules([ASPIRIN])
     assert [passes(aspirin, Limits(alerts=n)) for n in (0, 1)] == [False, True]
+
+
+STRANGE = "Cc1ccc(N2C(=O)C3=C4C[C@H](C(C)C)OC[C@@H]4SC3=oC2=S)cc1"  # RDKit reads it, and writes what it cannot read
+
+
+def test_what_cannot_be_read_again_is_no_molecule() -> None:
+    assert parse(STRANGE) is not None
+    assert canonical(STRANGE) is None
+    with pytest.raises(DataError, match="no molecule that RDKit can read again"):
+        Standard()(STRANGE)
+    (row,) = check_molecules([STRANGE], conformer=False)
+    assert not row["valid"]
+    assert canonical("CCO\nCCN") is None  # two lines are no molecule

@@ -309,7 +309,7 @@ def test_lines_of_a_file_that_cannot_be_climbed_from_are_named_and_left_out(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["C1CC"], "molecule 1, 'C1CC': no molecule"),
+        (["C1CC"], "'C1CC' is no molecule: expected SMILES"),
         (["CCO", "--property", "logq"], "unknown property 'logq'"),
         (["CCO", "--out", "here.png"], "expected a name that ends in .csv"),
         (["nowhere.smi"], "nowhere.smi"),

@@ -150,3 +150,8 @@ def test_a_model_of_something_else_is_refused(trained: DreamGenerator, model_fol
     with pytest.raises(SettingsError, match=text + "the language 'characters'"):
         MoleculeDreamer(DreamGenerator(language="characters"))
     assert MoleculeDreamer().generator.properties == ["logP", "QED", "SA", "weight", "solubility"]
+
+
+def test_different_molecules_are_asked_for_with_one_value_for_all(dreamer: MoleculeDreamer) -> None:
+    with pytest.raises(SettingsError, match="expected one value for all"):
+        dreamer.dream(2, given={"logP": [0.0, 3.0]}, unique=True)

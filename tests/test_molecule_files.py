@@ -416,3 +416,12 @@ def test_a_set_that_is_not_at_hand_says_so(data: Path) -> None:
     with pytest.raises(DataError, match="zinc250k is not at hand"):
         load_data("zinc250k")
     assert all(known.mirror is None for known in NAMED_SETS.values() if known.holds == "molecules")
+
+
+def test_a_table_of_dreams_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("smiles,logP,logP_read\nCCO,0.1,0.2\nCC(,,\nCCN,0.3,\n")
+    dataset = load_data(path, skip_bad=True)
+    assert dataset.attribute_names == ("logP",)
+    assert sorted(dataset.rows.x.tolist()) == ["CCN", "CCO"]
+    assert "line 3: 'CC(': no molecule" in " ".join(dataset.skipped)

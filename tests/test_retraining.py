@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from dreamgen import DreamGenerator
+from dreamgen import DreamGenerator, MoleculeDreamer
 from dreamgen.applications.molecules.oracle import Goal
-from dreamgen.applications.molecules.retraining import rank_weights, retrain
+from dreamgen.applications.molecules.retraining import _known, rank_weights, retrain
 from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.properties import log_p
 from dreamgen.chemistry.smiles import canonical
@@ -99,3 +99,16 @@ def test_settings_and_data_are_checked(generator: DreamGenerator) -> None:
         retrain(generator, LINES[:2], Goal("logP", score=lambda mol: float("nan")))
     with pytest.raises(SettingsError, match="unknown property"):
         retrain(generator, LINES, "logq")
+
+
+def test_values_without_a_number_are_passed_over_and_the_first_of_equal_molecules_counts(
+    dreamer: MoleculeDreamer, molecules: list[str]
+) -> None:
+    some = [*molecules[:30], molecules[0]]
+    values = [*np.linspace(1, 2, 30), -7.0]
+    values[3] = np.nan
+    known = _known(dreamer.generator, some, Goal.of("QED"), values)
+    assert len(known) == 29
+    assert known[molecules[0]] == 1.0
+    with pytest.raises(DataError, match="QED: expected 31 numbers"):
+        _known(dreamer.generator, some, Goal.of("QED"), values[:5])

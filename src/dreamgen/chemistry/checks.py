@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from dreamgen.chemistry.conformers import shape_of
 from dreamgen.chemistry.extras import rdkit
-from dreamgen.chemistry.molecules import parse, written
+from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.properties import qed, sa
+from dreamgen.chemistry.smiles import canonical
 from dreamgen.workers import Watch, spread
 
 if TYPE_CHECKING:
@@ -117,7 +118,8 @@ def _checks(smiles: Sequence[str | None], conformer: bool) -> list[Check]:
 
 
 def _check(text: str | None, conformer: bool) -> Check:
-    mol = parse(text)
+    smiles = None if text is None else canonical(text)
+    mol = parse(smiles)
     if mol is None:
         return Check(
             smiles=text,
@@ -135,7 +137,7 @@ def _check(text: str | None, conformer: bool) -> Check:
     alerts = alerts_of(mol)
     shape = shape_of(mol) if conformer else None
     return Check(
-        smiles=written(mol),
+        smiles=smiles,
         valid=True,
         QED=qed(mol),
         SA=sa(mol),

@@ -17,9 +17,10 @@ def parse(smiles: str | None) -> "Mol | None":
     """The molecule of a SMILES; None where there is none, and nothing is printed.
 
     A molecule has at least one atom, balanced rings and brackets, and passes RDKit's sanitisation: valences,
-    kekulisation. A name behind the SMILES makes it none, for a model that writes "CCO )" wrote no molecule.
+    kekulisation. A name behind the SMILES makes it none, for a model that writes "CCO )" wrote no molecule; so does a
+    second line.
     """
-    if smiles is None or len(smiles) > LONGEST_PARSED:
+    if smiles is None or len(smiles) > LONGEST_PARSED or len(smiles.split()) != 1:
         return None
     chem = rdkit("Chem")
     settings = chem.SmilesParserParams()

@@ -19,10 +19,14 @@ LONGEST = 120
 def canonical(smiles: str) -> str | None:
     """The canonical isomeric SMILES, or None where RDKit finds no molecule, or none with an atom in it.
 
-    Equal molecules get equal texts, with the same RDKit. A mixture stays one.
+    Equal molecules get equal texts, with the same RDKit. A mixture stays one. A few strange rings RDKit writes so
+    that it cannot read them itself: these are none either.
     """
     molecule = parse(smiles)
-    return None if molecule is None else written(molecule)
+    if molecule is None:
+        return None
+    text = written(molecule)
+    return text if text == smiles or parse(text) is not None else None
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,8 @@ class Standard:
         """The canonical isomeric SMILES.
 
         Raises:
-            DataError: the reason alone: "no molecule", "no atoms", "an atom that is not named (*)", "a mixture of 2
-                parts" or "longer than 120 characters".
+            DataError: the reason alone: "no molecule", "no molecule that RDKit can read again", "no atoms", "an atom
+                that is not named (*)", "a mixture of 2 parts" or "longer than 120 characters".
         """
         if len(text) > LONGEST_PARSED:
             raise self._too_long()
@@ -57,6 +61,8 @@ class Standard:
         if molecule is None:
             raise DataError("no molecule" if text else "no atoms")
         smiles = written(self._one_of(molecule))
+        if smiles != text and parse(smiles) is None:
+            raise DataError("no molecule that RDKit can read again")
         if "*" in smiles:
             raise DataError("an atom that is not named (*)")
         if len(smiles) > self.longest:

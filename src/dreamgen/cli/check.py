@@ -53,6 +53,8 @@ def check(
 
     path = check_out(out, "checked.csv", (".csv",))
     molecules = molecules_in(file)
+    for note in molecules.notes:
+        click.echo(f"dreamgen: {file.name}: {note}", err=True)
     limits = Limits(qed=qed, sa=sa, alerts=alerts, conformer=conformer)
     started = time.perf_counter()
     workers = workers_for(len(molecules.texts), _FEW)

@@ -9,10 +9,11 @@ from dreamgen.cli.common import common_options, device_option, load_generator, s
 from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import MOLECULES, molecules_in, write_structures, write_table
 from dreamgen.cli.output import check_out
+from dreamgen.cli.pictures import one_example
 
 if TYPE_CHECKING:
     from dreamgen.applications.molecules.result import Climb
-    from dreamgen.io import SavedModel
+    from dreamgen.generator import DreamGenerator
 
 _COLUMNS = 4  # molecules of a path drawn side by side
 
@@ -58,7 +59,7 @@ def climb(
     from dreamgen.applications.molecules.result import COLUMNS
 
     goal, generator = Goal(name, not lower), load_generator(model, device)
-    starts, left_out = _starts(smiles, generator.fitted())
+    starts, left_out = _starts(smiles, generator)
     with counting("calls") as watch:
         found = climb_all(
             generator, starts, goal, similarity=similarity, calls=calls, atoms=atoms, seed=seed, watch=watch
@@ -86,17 +87,20 @@ def climb(
     say(result, as_json, f"{text}, with {result['calls']} calls")
 
 
-def _starts(smiles: str, saved: "SavedModel") -> tuple[list[str], int]:
+def _starts(smiles: str, generator: "DreamGenerator") -> tuple[list[str], int]:
     """Molecules to start from, and how many of a file are none or cannot be written, which is said on stderr."""
     from dreamgen.applications.molecules.lines import molecule_tokens, readable
     from dreamgen.data.lines import kind
     from dreamgen.data.reading import notes_of
 
+    saved = generator.fitted()
     molecule_tokens(saved)
     path = Path(smiles)
     if kind(path) not in MOLECULES:
-        return [smiles], 0
+        return [str(one_example(smiles, generator))], 0
     file = molecules_in(path)
+    for note in file.notes:
+        click.echo(f"dreamgen: {path.name}: {note}", err=True)
     rows = readable(file.texts, saved)
     if not rows.smiles:
         rows.require_all()

@@ -77,7 +77,7 @@ def dream(
     seed, told = chosen_seed(seed), parse_given(given, label)
     generator = load_generator(model, device)
     path = place_for(out, generator, "dreams")
-    if path.suffix == ".png" and generator.fitted().vocabulary:
+    if generator.fitted().vocabulary:
         require_drawable(path, n)
     if styles:
         if told or sample or mixture or (picked or 1) > 1:
@@ -93,7 +93,7 @@ def dream(
             )
         columns = None
     texts = shown.tolist() if generator.fitted().vocabulary else []
-    legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix == ".png" else ()
+    legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix.lower() == ".png" else ()
     write_shown(path, shown, generator, columns, legends)
     counts = counts_of(generator, texts) if texts else {}
     result = {
@@ -163,6 +163,8 @@ def reconstruct(
     part = split or ("all" if whole else "test" if len(dataset.test) else "train")
     rows = dataset.part(part)[: n if lines else n or _SHOWN]
     if lines:
+        if sample and (search or 1) > 1:
+            raise SettingsError("--search finds the likeliest: expected no --sample with it")
         result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample, search)
         say({"out": str(path), "split": part, **result}, as_json, text)
         return

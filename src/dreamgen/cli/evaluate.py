@@ -106,7 +106,11 @@ def evaluate(
         )
     report = {"model": model, "data": dataset.name, **report}
     if lines:
-        report |= {"unreadable": unreadable, "skipped": len(dataset.skipped), **_of_lines(generator, dataset, rows)}
+        report |= {
+            "unreadable": unreadable,
+            "skipped": len(dataset.skipped),
+            **_of_lines(generator, dataset, rows, unreadable),
+        }
         if dreams and held_by(generator.fitted()) == "molecules" and len(dataset.part(part)) < _FEWEST:
             nor = " nor drawn" if picture else ""
             click.echo(
@@ -128,8 +132,11 @@ def evaluate(
     say(report, as_json, table(report))
 
 
-def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples") -> dict[str, Any]:
-    """What is asked of lines alone: whether they come back, and how well properties are read off their codes."""
-    found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told_of(generator, dataset, rows))}
+def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples", unread: int) -> dict[str, Any]:
+    """What is asked of lines alone: whether they come back, beside some that could not be read, and how well
+    properties are read off their codes.
+    """
+    told = told_of(generator, dataset, rows)
+    found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told, len(rows) + unread)}
     errors = reading_errors(generator, rows, dataset)
     return found | ({"mean_absolute_error": errors} if errors else {})

@@ -4,9 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from dreamgen.cli.common import told_of
 from dreamgen.cli.counting import counting
-from dreamgen.cli.lines import held_by, require_drawable, write_lines, write_structures, write_table
+from dreamgen.cli.lines import NONE, counts_of, held_by, require_drawable, write_lines, write_structures, write_table
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import make_folder, write_bytes
 from dreamgen.registry import nearest
@@ -38,8 +40,7 @@ def reconstruct_lines(
 ) -> tuple[dict[str, Any], str]:
     """Write what comes back of lines; the figures, and the same for a person."""
     read, readable = readable_part(generator, rows, dataset)
-    if path.suffix.lower() == ".png":
-        require_drawable(path, 2 * len(rows))
+    require_drawable(path, 2 * len(rows))
     told = told_of(generator, dataset, read)
     with counting("lines written") as watch:
         again_of = generator.reconstruct(read.x, given=told, seed=seed, sample=sample, search=search, watch=watch)
@@ -53,14 +54,20 @@ def reconstruct_lines(
         write_structures(path, *_pairs(originals, again))
     else:
         write_lines(path, [line or "" for line in again])
-    share = sum(exact) / len(read)
+    share = sum(exact) / len(rows)  # of all, as is usual: what cannot be read is lost too
     result = {"n": len(rows), "unreadable": len(rows) - len(read), "skipped": len(dataset.skipped), "exact": share}
-    left = f"; {result['unreadable']} could not be read" if result["unreadable"] else ""
-    return result, f"{len(read)} reconstructions in {path}; {share:.1%} are exact{left}"
+    valid = counts_of(generator, [line for line in again if line])
+    if "molecules" in valid:
+        result["none"] = len(read) - valid["molecules"]
+    said = {"could not be read": result["unreadable"], "came back as no molecule": result.get("none", 0)}
+    left = "".join(f"; {count:,} {what}" for what, count in said.items() if count)
+    return result, f"{len(rows):,} reconstructions in {path}: {share:.1%} are exact{left}"
 
 
 def _pairs(originals: Sequence[str], again: Sequence[str | None]) -> tuple[list[str | None], int, list[str]]:
     """Structures in rows, each row of originals above what came back of them, how many side by side, and legends."""
+    from dreamgen.chemistry.molecules import parse
+
     shown: list[str | None] = []
     legends: list[str] = []
     across = min(_PAIRS, len(originals))
@@ -68,17 +75,17 @@ def _pairs(originals: Sequence[str], again: Sequence[str | None]) -> tuple[list[
         blank = [None] * (across - len(originals[start : start + across]))
         shown += [*originals[start : start + across], *blank, *again[start : start + across], *blank]
         pairs = list(zip(originals[start : start + across], again[start : start + across], strict=True))
-        said = ["exact" if a == b else "not read" if b is None else "" for a, b in pairs]
+        said = ["exact" if a == b else "not read" if b is None else "" if parse(b) else NONE for a, b in pairs]
         legends += [f"{start + place}" for place in range(len(pairs))] + [""] * len(blank)
         legends += [*said, *[""] * len(blank)]
     return shown, across, legends
 
 
-def exact_share(generator: "DreamGenerator", lines: Sequence[str], told: dict[str, Any]) -> float:
-    """The share of lines that come back letter by letter."""
+def exact_share(generator: "DreamGenerator", lines: Sequence[str], told: dict[str, Any], n: int) -> float:
+    """The share of n lines that come back letter by letter, of which the model can read some."""
     with counting("lines written") as watch:
         again: list[str] = generator.reconstruct(list(lines), given=told, watch=watch).tolist()
-    return sum(one == other for one, other in zip(again, lines, strict=True)) / len(again)
+    return sum(one == other for one, other in zip(again, lines, strict=True)) / n
 
 
 def reading_errors(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset") -> dict[str, float]:
@@ -137,9 +144,10 @@ def dream_figures(
 ) -> dict[str, Any]:
     """The figures of dreamt molecules beside those of the training part: `evaluation.molecules.measure`.
 
-    Whether they are new is asked of the molecules that the model was trained on alone, and real molecules stand
-    beside them where they are others than those compared with. A picture has their properties, and those of as many
-    molecules of the part.
+    Dreams are picked as the model's settings say, which leaves out what is no molecule; so the share of molecules
+    among dreams as they come stands beside. Whether they are new is asked of the molecules that the model was trained
+    on alone, and real molecules stand beside them where they are others than those compared with. A picture has their
+    properties, and those of as many molecules of the part.
     """
     from dreamgen.evaluation.molecules import measure, property_histograms
     from dreamgen.workers import workers_for
@@ -151,8 +159,14 @@ def dream_figures(
         make_folder(picture.parent)
         write_bytes(picture, property_histograms({"test": test[:dreams], "dreams": written}, workers=workers))
     found = measure(written, train, test, seed=seed, canonical=True, workers=workers, watch=watch)
+    few = generator.dream(min(dreams, _FEW), seed=seed, picked=1).tolist()
+    found["picked"] = generator.fitted().settings.picked
+    found["valid_as_they_come"] = counts_of(generator, few)["molecules"] / len(few)
     if generator.fitted().origin.get("data", {}).get("set_sha256") != dataset.sha256:
         del found["dreams"]["novel"]
+        click.echo(
+            f"dreamgen: {dataset.name} is not what the model was trained on: nothing is said of novel", err=True
+        )
     if part in ("train", "all"):
         del found["train"]
     return found

@@ -22,6 +22,9 @@ _MOST_DRAWN = 1000
 MOLECULES = (".smi", ".smiles", ".txt", ".csv")
 """Text files that hold molecules; each may also be gzipped."""
 
+NONE = "no molecule"
+"""Below the place of a structure that there is none of."""
+
 Columns = Mapping[str, Sequence[Any]]
 
 
@@ -94,7 +97,9 @@ def molecules_in(file: Path) -> "Written":
     from dreamgen.data.lines import kind
     from dreamgen.data.molecule_files import written
 
-    if not os.path.isfile(file) or kind(file) not in MOLECULES:  # noqa: PTH113 - it answers for names that no file has
+    if kind(file) in MOLECULES and not os.path.isfile(file):  # noqa: PTH113 - it answers for names that no file has
+        raise DataError(f"{file}: no such file")
+    if kind(file) not in MOLECULES:
         raise DataError(f"{file}: expected a file that ends in {' or '.join(MOLECULES)}")
     return written(file, skip_bad=True)
 
@@ -128,8 +133,8 @@ def write_structures(
 
 
 def require_drawable(path: Path, n: int) -> None:
-    """Raise DataError for more structures than a picture can hold."""
-    if n > _MOST_DRAWN:
+    """Raise DataError for a picture of more structures than it can hold."""
+    if path.suffix.lower() == ".png" and n > _MOST_DRAWN:
         raise DataError(f"{path}: a picture holds {_MOST_DRAWN} structures, got {n}; a .smi or .csv any")
 
 
@@ -148,7 +153,9 @@ def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Column
     computed = properties_of(lines, known)
     told: dict[str, Any] = {name: computed[:, column].tolist() for column, name in enumerate(known)}
     asked = names and not saved.context  # what a conditional model would be told of its dreams is not at hand
-    readable = generator.can_read(list(lines)) if asked else np.zeros(len(lines), bool)
+    readable = np.zeros(len(lines), bool)
+    if asked and saved.vocabulary:
+        readable = generator.can_read(list(lines)) & np.array(saved.vocabulary.valid(lines), bool)
     if readable.any():
         for name, values in generator.read(
             [line for line, good in zip(lines, readable, strict=True) if good]
@@ -161,11 +168,18 @@ def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Column
 
 
 def legends_for(generator: "DreamGenerator", lines: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Below each structure the properties of some names: "logP 3.1"."""
+    """Below each structure the properties of some names, "logP 3.1", or that it is none."""
+    import numpy as np
+
     told = properties_told(generator, lines)
     shown = {name: told.get(name) or told.get(f"{name}_read") for name in names}
     known = {name: values for name, values in shown.items() if values}
-    return [", ".join(f"{name} {values[row]:.3g}" for name, values in known.items()) for row in range(len(lines))]
+    legends = []
+    for row in range(len(lines)):
+        has = {name: values[row] for name, values in known.items()}
+        said = ", ".join(f"{name} {value:.3g}" for name, value in has.items())
+        legends.append(said if np.isfinite([*has.values()]).all() else NONE)
+    return legends
 
 
 def counts_of(generator: "DreamGenerator", lines: Sequence[str]) -> dict[str, int]:

@@ -87,7 +87,6 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) ->
     from dreamgen.data import NAMED_SETS, holds, load_data
     from dreamgen.data.described import describe
     from dreamgen.data.molecules import read_molecules
-    from dreamgen.data.reading import Reading
 
     size = _trained_size(generator)
     named = NAMED_SETS.get(data)
@@ -95,8 +94,12 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) ->
     saved = generator.fitted()
     lines = saved.vocabulary is not None and holds(data) != "pictures"
     with counting("examples read") as watch:
+        reading = _trained_reading(generator, skip_bad, watch)
         if saved.vocabulary and saved.vocabulary.holds == "molecules" and holds(data) == "lines":
-            dataset = read_molecules(Path(data), Reading(skip_bad=skip_bad, watch=watch))
+            dataset = read_molecules(Path(data), reading)
+        elif lines and named is None:
+            longest, largest = reading.longest, reading.largest_part
+            dataset = load_data(data, skip_bad=skip_bad, watch=watch, longest=longest, largest_part=largest)
         else:
             dataset = load_data(data, size=size if sized else None, skip_bad=skip_bad and lines, watch=watch)
     if skip_bad and lines:
@@ -135,7 +138,8 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
     if not colon or not row.isdecimal() or len(row) > _DIGITS:
         raise SettingsError(f"{shorten(text)}: expected an image, DATA:ROW (mnist:7, faces.npz:0) or dream:SEED")
     if name == "dream":
-        return generator.dream(1, seed=int(row))[0]
+        dreamt = generator.dream(1, seed=int(row))[0]
+        return _written(str(dreamt), vocabulary.holds) if vocabulary else dreamt
     if not known:
         raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
     dataset = load_like(name, generator, skip_bad=vocabulary is not None)
@@ -154,6 +158,20 @@ def _written(text: str, held: str) -> str:
     if (smiles := canonical(text)) is None:
         raise DataError(f"{shorten(text)} is no molecule: expected SMILES, DATA:ROW (drugs.smi:0) or dream:SEED")
     return smiles
+
+
+def _trained_reading(generator: "DreamGenerator", skip_bad: bool, watch: Any) -> "Reading":
+    """How molecules are read: as those of the training were."""
+    from dreamgen.data.reading import Reading
+
+    data = generator.fitted().origin.get("data", {})
+    longest = data.get("longest")
+    return Reading(
+        skip_bad=skip_bad,
+        longest=longest if isinstance(longest, int) else None,
+        largest_part=data.get("largest_part") is True,
+        watch=watch,
+    )
 
 
 def _trained_size(generator: "DreamGenerator") -> int | None:

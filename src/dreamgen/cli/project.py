@@ -83,7 +83,9 @@ def project(
     values, labels = None, None
     classes: tuple[str, ...] = ()
     if lines:
-        examples, _ = readable_part(generator, examples, dataset)
+        examples, readable = readable_part(generator, examples, dataset)
+        if unread := int((~readable).sum()):
+            click.echo(f"dreamgen: {dataset.name}: {unread} lines left out, which the model cannot read", err=True)
         values, said = number_of(generator, examples, dataset, colour)
     else:
         labels, classes, said = _colours(examples, dataset, colour)

@@ -142,6 +142,7 @@ def train_on(
         saved.card["skipped_pictures"] = len(dataset.skipped)
     if saved.vocabulary:
         saved.card["skipped_lines"] = len(dataset.skipped)
+        saved.origin["data"] |= {"longest": reading.longest, "largest_part": reading.largest_part}
     if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"

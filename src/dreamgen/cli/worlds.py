@@ -12,7 +12,7 @@ from dreamgen.cli.common import (
     parse_given,
     say,
 )
-from dreamgen.cli.lines import place_for, write_shown
+from dreamgen.cli.lines import counts_of, place_for, require_drawable, spoken, write_shown
 from dreamgen.cli.output import is_array, write_arrays
 from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
@@ -60,6 +60,8 @@ def map_(
     lines = generator.fitted().vocabulary is not None
     size = size or (_LINES_ACROSS if lines else _ACROSS)
     latents = _numbers(plane, 2) if plane else generator.main_plane
+    if lines:
+        require_drawable(path, size**2)
     grid = generator.map(size, by=by, span=span, plane=latents, given=parse_given(given, label))
     along = walks.ticks(size, by, span).numpy()
     if lines:
@@ -79,8 +81,10 @@ def map_(
             classes=generator.saved_.origin.get("data", {}).get("classes", ()),
         )
     names = " and ".join(str(latent) for latent in latents)
-    result = {"out": str(path), "plane": latents, "size": size, "by": by, "ticks": along.tolist()}
-    say(result, as_json, f"the plane of latents {names} in {path}")
+    counts = counts_of(generator, grid.reshape(-1).tolist()) if lines else {}
+    result = {"out": str(path), "plane": latents, "size": size, "by": by, "ticks": along.tolist(), **counts}
+    said = f": {spoken(counts)}" if counts else ""
+    say(result, as_json, f"the plane of latents {names} in {path}{said}")
 
 
 @click.command()
@@ -117,18 +121,23 @@ def traverse(
     path = place_for(out, generator, "traverse")
     order = _numbers(latents) if latents else generator.latent_order
     x = one_example(start, generator) if start else None
+    lines = generator.fitted().vocabulary is not None
+    if lines:
+        require_drawable(path, len(order) * steps)
     pictures = generator.traverse(x, latents=order, steps=steps, span=span, given=parse_given(given, label))
     all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
     rates = [all_rates[latent] for latent in order]
-    if generator.saved_.vocabulary:
+    if lines:
         write_shown(path, pictures.reshape(-1), generator, steps)
     elif is_array(path):
         flat = pictures.reshape(-1, *pictures.shape[2:])
         write_arrays(path, x=flat, latents=np.array(order), rates=np.array(rates))
     else:
         save_traversal(pictures, path, order, rates, span)
-    result = {"out": str(path), "latents": order, "rates": rates, "steps": steps}
-    say(result, as_json, f"{len(order)} latents, {steps} steps each, in {path}")
+    counts = counts_of(generator, pictures.reshape(-1).tolist()) if lines else {}
+    result = {"out": str(path), "latents": order, "rates": rates, "steps": steps, **counts}
+    said = f": {spoken(counts)}" if counts else ""
+    say(result, as_json, f"{len(order)} latents, {steps} steps each, in {path}{said}")
 
 
 def _numbers(text: str, expected: int | None = None) -> list[int]:

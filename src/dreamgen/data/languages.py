@@ -4,6 +4,7 @@ import re
 from typing import ClassVar, Protocol
 
 from dreamgen.chemistry.extras import selfies
+from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import Registry, shorten
@@ -91,7 +92,7 @@ class Smiles:
         return canonical(text) or text
 
     def valid(self, line: str) -> bool:
-        return canonical(line) is not None
+        return parse(line) is not None
 
 
 @LANGUAGES.register("selfies")
@@ -123,4 +124,4 @@ class Selfies:
         return canonical(text) or text
 
     def valid(self, line: str) -> bool:
-        return True  # whatever its symbols are
+        return bool(line)  # whatever its symbols are, unless they say nothing

@@ -14,7 +14,7 @@ from dreamgen.data.reading import listed
 from dreamgen.errors import DataError
 from dreamgen.registry import shorten
 
-_SMILES = "smiles"
+_SMILES, _READ = "smiles", "_read"
 _DELIMITERS = ",;\t"
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -93,7 +93,10 @@ def _columns(path: Path, head: Sequence[str]) -> tuple[int, dict[str, int]]:
         raise DataError(
             f"{path}: expected columns of different names, got {twice[0] if twice else _SMILES} more than once"
         )
-    return places[0], {name: place for place, name in enumerate(names) if name and place != places[0]}
+    own = {name: place for place, name in enumerate(names) if name and place != places[0]}
+    # What a model read off codes stands beside what is true: `dreamgen dream --out new.csv`.
+    read = {f"{name}{_READ}" for name in own}
+    return places[0], {name: place for name, place in own.items() if name not in read}
 
 
 def _properties(

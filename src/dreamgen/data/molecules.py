@@ -62,7 +62,9 @@ def find_molecules(path: Path, reading: Reading = USUAL) -> Molecules:
     rows = written(path, reading.skip_bad)
     standard = Standard(LONGEST if reading.longest is None else reading.longest, reading.largest_part)
     done = standardised(rows.texts, standard, reading.watch)
-    bad = {row: _complaint(path, rows, row, reason) for row, reason in {**done.bad, **rows.bad}.items()}
+    # What is no molecule is told before what it lacks; a row that was not read at all has no text.
+    none = {row: reason for row, reason in done.bad.items() if rows.texts[row] or row not in rows.bad}
+    bad = {row: _complaint(path, rows, row, reason, row in none) for row, reason in {**rows.bad, **none}.items()}
     notes = leave_out(bad, len(rows.texts), reading, "molecules")
     good = [row for row in range(len(rows.texts)) if row not in bad]
     firsts: dict[str, int] = {}
@@ -90,8 +92,8 @@ def _unequal_notes(rows: Written, good: list[int], firsts: list[int]) -> tuple[s
     return (f"{unequal} of these have other properties than the first, whose are kept",) if unequal else ()
 
 
-def _complaint(path: Path, rows: Written, row: int, reason: str) -> str:
-    """What is wrong with a row: "drugs.smi, line 3: 'C1CC': no molecule"."""
+def _complaint(path: Path, rows: Written, row: int, reason: str, none: bool) -> str:
+    """What is wrong with a row: "drugs.smi, line 3: 'C1CC': no molecule", where it is of what is written there."""
     text = rows.texts[row]
-    said = f"{shorten(text)}: " if text and row not in rows.bad else ""
+    said = f"{shorten(text)}: " if text and none else ""
     return f"{path}, line {rows.lines[row]}: {said}{reason}"

@@ -17,6 +17,7 @@ from dreamgen.evaluation.aggregated import TOLD_APART, fit_codes, rows_told
 from dreamgen.evaluation.likelihood import blocks
 from dreamgen.io import SavedModel
 from dreamgen.models.blur import Blur
+from dreamgen.registry import nearest
 
 BLOCK = 256  # rows that are drawn and decoded at once
 
@@ -142,7 +143,7 @@ def dream_context(saved: SavedModel, n: int, given: Mapping[str, Any], seed: int
     context = saved.context
     if context is None:
         if given:
-            raise SettingsError(f"this model is told nothing: it cannot dream of a given {next(iter(given))}")
+            raise SettingsError(f"this model cannot be given {next(iter(given))}{_read_instead(saved, given)}")
         return None
     if all(name in given for name in context.names) or "context" not in saved.codes:
         return context.encode(given, n)
@@ -153,6 +154,12 @@ def dream_context(saved: SavedModel, n: int, given: Mapping[str, Any], seed: int
     for name, values in known.items():
         told[:, context.columns[name]] = values
     return told
+
+
+def _read_instead(saved: SavedModel, given: Mapping[str, Any]) -> str:
+    """What dreams can be asked for in place of what they cannot."""
+    names = saved.properties.names if saved.properties else []
+    return f": {nearest(next(iter(given)), names)}" if names else ": it is told nothing"
 
 
 def _agreeing(kept: Tensor, context: Context, known: Mapping[str, Tensor], row: int, uniform: float) -> Tensor:

@@ -15,6 +15,7 @@ from dreamgen.applications.molecules.neighbours import Neighbour, neighbours
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.applications.molecules.result import Climb
 from dreamgen.applications.molecules.retraining import Retrained, retrain
+from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.distributions.noise import derive_seed
@@ -112,6 +113,9 @@ class MoleculeDreamer:
     ) -> list[str]:
         """n new molecules as SMILES.
 
+        A model that writes SMILES letter by letter may write what is none; such a line stays as it is here and below,
+        and `chemistry.smiles.canonical` finds None in it. With `picked` of 2 or more it is hardly ever met.
+
         Args:
             n: how many.
             seed: dream i is a function of (seed, i); None: new ones at every call.
@@ -130,6 +134,8 @@ class MoleculeDreamer:
         dream = partial(self.generator.dream, n, given=given, sample=sample, picked=picked, watch=watch)
         if not unique:
             return self._lines(dream(seed=seed))
+        if any(np.ndim(value) for value in (given or {}).values()):
+            raise SettingsError("unique: of different molecules none has a number: expected one value for all")
         found: dict[str, None] = {}
         for round_ in range(_ROUNDS):
             further = seed if round_ == 0 else derive_seed(seed, "unique", round_) % _SEEDS
@@ -141,7 +147,8 @@ class MoleculeDreamer:
         raise DataError(f"{_ROUNDS * n} dreams hold {len(found)} different molecules, expected {n}: ask for fewer")
 
     def reconstruct(self, smiles: Sequence[str], *, search: int | None = None) -> list[str | None]:
-        """Molecules through their codes and back, in their order; None for what cannot be read, see `unread_`.
+        """Molecules through their codes and back, in their order; None for what cannot be read, see `unread_`, and
+        where no molecule is found in the code.
 
         `search` as of `DreamGenerator.inverse_transform`.
         """
@@ -151,7 +158,7 @@ class MoleculeDreamer:
         if rows.smiles:
             found = self._lines(self.generator.reconstruct(rows.smiles, search=search))
             for place, line in zip(rows.places, found, strict=True):
-                again[place] = line
+                again[place] = line if parse(line) is not None else None
         return again
 
     def morph(self, a: str, b: str, steps: int = 11, *, path: str = "linear") -> list[str]:

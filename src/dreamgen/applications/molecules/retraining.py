@@ -22,7 +22,6 @@ from dreamgen.chemistry.properties import PROPERTIES, properties_of
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.generator import DreamGenerator
-from dreamgen.inputs import column_of
 from dreamgen.objectives.schedules import SCHEDULES
 from dreamgen.registry import shorten
 from dreamgen.training.fit import fit_model
@@ -104,7 +103,7 @@ def retrain(
     oracle, done = Oracle(goal), Retrained(generator)
     for number in range(rounds):
         done.generator = _trained(done.generator, known, goal, steps, k, seed + number, rng)
-        asked = [(text, oracle(text)) for text in _sought(done.generator, known, goal, calls, rng)]
+        asked = [(text, oracle(text)) for text in _sought(done.generator, known, oracle, goal, calls, rng)]
         known |= {text: value for text, value in asked if np.isfinite(value)}
         done.found = dict(oracle.answers)
         real = [value * goal.sign for value in done.found.values() if np.isfinite(value)]
@@ -126,8 +125,14 @@ def _known(
     if values is None:
         answers = Oracle(goal).ask(rows.smiles)
     else:
-        answers = np.asarray(column_of(values, goal.name, len(rows.given)))[rows.places].tolist()
-    known = {text: value for text, value in zip(rows.smiles, answers, strict=True) if np.isfinite(value)}
+        given = np.asarray(values, np.float64)
+        if given.shape != (len(rows.given),):
+            raise DataError(f"{goal.name}: expected {len(rows.given)} numbers, got an array of shape {given.shape}")
+        answers = given[rows.places].tolist()
+    known: dict[str, float] = {}
+    for text, value in zip(rows.smiles, answers, strict=True):
+        if np.isfinite(value):
+            known.setdefault(text, value)
     if not known:
         raise DataError(f"{goal.name}: expected finite values, got none of {len(rows.smiles)}")
     return known
@@ -173,7 +178,12 @@ def _trained(
 
 
 def _sought(
-    generator: DreamGenerator, known: Mapping[str, float], goal: Goal, calls: int, rng: np.random.Generator
+    generator: DreamGenerator,
+    known: Mapping[str, float],
+    oracle: Oracle,
+    goal: Goal,
+    calls: int,
+    rng: np.random.Generator,
 ) -> list[str]:
     """New molecules from near the codes of the best, those first of which the reader promises most."""
     saved = generator.fitted()
@@ -186,7 +196,7 @@ def _sought(
     codes = guide.ascend(torch.from_numpy((parents[picked] + noise).astype(np.float32)), up)
     texts = [text for text in generator.inverse_transform(codes.numpy(), search=1).tolist() if text]
     found = readable(texts, saved).smiles if texts else []
-    fresh = [text for text in dict.fromkeys(found) if text not in known]
+    fresh = [text for text in dict.fromkeys(found) if text not in known and text not in oracle.answers]
     if not fresh:
         return []
     promised = guide.read(torch.from_numpy(generator.transform(fresh))).detach().numpy()
