@@ -26,7 +26,7 @@ from dreamgen.applications.inspection import inspector
 from dreamgen.applications.logs import series
 from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.evaluation.conformal import p_values_of, threshold_at
+from dreamgen.evaluation.conformal import p_values_of, threshold_at, too_few
 from dreamgen.files import dump_json, read_folder, write_folder
 from dreamgen.tensors import dump_tensors, parse_tensors
 
@@ -77,6 +77,8 @@ class TestRanks:
         held_out = np.arange(1.0, 100.0)  # 99 rows: rank 100 * 0.95
         assert threshold_at(held_out, 0.05) == 95
         assert threshold_at(held_out[:10], 0.05) == 10  # too few for this rate
+        assert too_few(18, 0.05)
+        assert not too_few(19, 0.05)  # rank 19 of 19
         assert threshold_at(held_out, 0.41) == 59  # 100 (1 - 0.41) is a little more than 59 to a computer
 
     def test_logs_and_pictures_take_the_same_rank(self, monkeypatch: pytest.MonkeyPatch) -> None:

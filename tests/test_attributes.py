@@ -394,3 +394,15 @@ def test_edits_that_make_no_sense_are_refused(kept: Path, words: list[str], code
     found, out = run("edit", kept, "dream:1", *words)
     assert found == code
     assert message in out
+
+
+def test_attributes_that_are_numbers_are_told_and_left_out(model: DreamGenerator, bars: Dataset) -> None:
+    assert bars.rows.attributes is not None
+    mixed = bars.rows.attributes.copy()
+    mixed[:, 0] += np.random.default_rng(0).normal(size=len(mixed))
+    some = replace(bars, rows=replace(bars.rows, attributes=mixed))
+    with pytest.warns(UserWarning, match=f"{NAMES[0]} left out: numbers, not 0 or 1"):
+        assert find_attributes(model, some).directions.names == tuple(NAMES[1:])
+    none = replace(bars, rows=replace(bars.rows, attributes=mixed + 0.5))
+    with pytest.raises(DataError, match="expected attributes that are 0 or 1"):
+        find_attributes(model, none)

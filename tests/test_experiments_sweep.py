@@ -258,3 +258,15 @@ def test_on_real_mnist_a_heavier_rate_carries_fewer_nats(mnist: Dataset, tmp_pat
     rows = sweep(few, base, points(base, {"beta": ["0.25", "4"]}), tmp_path, samples=5)
     assert rows[0]["rate"] > 2 * rows[1]["rate"]
     assert rows[0]["distortion"] < rows[1]["distortion"]
+
+
+def test_models_that_are_told_and_models_without_a_mean_are_swept(digits: Dataset, tmp_path: Path) -> None:
+    told = SMALL.replace(context="labels", epochs=1)
+    _, axes = read_axes(told, ["latent_dim=2,3"])
+    rows = sweep(digits, told, points(told, axes), tmp_path / "told", samples=2, seed=0, device="cpu")
+    assert all(row["nll"] and row["sharpness_dreams"] for row in rows)
+    drawn = SMALL.replace(likelihood="autoregressive", epochs=1)
+    rows = sweep(
+        digits, drawn, points(drawn, {"latent_dim": ["2"]}), tmp_path / "drawn", samples=2, seed=0, device="cpu"
+    )
+    assert all(row["nll"] and row["sharpness_reconstructions"] for row in rows)

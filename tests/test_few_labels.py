@@ -77,3 +77,12 @@ def test_too_few_labels_are_refused(digits: Dataset, tmp_path: Path) -> None:
     bare = Dataset("bare", Examples(digits.rows.x), digits.is_test)
     with pytest.raises(DataError, match="labels"):
         few_labels(bare, RECIPES, tmp_path, each=2, seed=0, device="cpu", watch=Watch())
+
+
+def test_what_no_label_reaches_is_not_believed() -> None:
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.normal(size=(200, 2)) + centre for centre in (0, 40, 900)])
+    y = np.repeat([0, 1, 0], 200)
+    rows, labels = spread(x, y[[0, 200]], np.array([0, 200]), seed=0)
+    assert rows.max() < 400  # the third lump has no label near it
+    assert (labels == y[rows]).all()

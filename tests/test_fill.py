@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from dreamgen.models import VAE
 from dreamgen.objectives import build_objective
 from dreamgen.training import MASKINGS, UPDATES
 from dreamgen.training.fit import fit_model
+from dreamgen.training.run import Run
 from oracle import LATENT, SEEN, SIGMA, LinearGaussian
 
 SHOWN = np.array([True, False, True, True, False])
@@ -343,3 +345,20 @@ def test_the_verb(model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert run("digits", "--hide", "middle", "--out", str(path)) == 2
     assert "hide: expected left, right" in capsys.readouterr().err
     assert "fill" in cli.list_commands(None)  # type: ignore[arg-type]
+
+
+def test_posterior_matching_is_scored_by_the_bound_of_whole_examples(digits: Dataset) -> None:
+    def scored(**more: Any) -> float | None:
+        settings = Settings(hidden_dim=8, latent_dim=2, epochs=1, encoder={"kind": "mlp", "mask": True}, **more)
+        rows = Batch(torch.from_numpy(digits.train.x[:200]))
+        run = Run(build_model(settings, (8, 8), seed=0), settings, rows, rows[:50], 0)
+        assert run.update.scored_by_objective == (settings.update == "plain")
+        return run.validation_loss()
+
+    hidden = {"masking": {"kind": "random", "whole": 0.0, "most": 0.9}}
+    whole, part = scored(), scored(**hidden)
+    assert whole is not None
+    assert part is not None
+    # The mask is drawn all the same, so the noise of the codes differs a little.
+    assert scored(update="posterior-matching", **hidden) == pytest.approx(whole, rel=0.02)
+    assert part < 0.9 * whole

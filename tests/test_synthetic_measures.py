@@ -258,3 +258,9 @@ def test_a_test_part_of_a_row_or_none_does_no_harm(rows: int, target: str) -> No
     if rows:
         assert np.isnan(found["privacy"]["membership_auc"])
         assert 0 <= found["privacy"]["share"] <= 1
+
+
+def test_too_few_rows_tell_nothing_of_the_two_sides() -> None:
+    two = pa.table({"a": [1.0, 2.0], "b": ["x", "y"]})
+    found = detection(two, two, kinds_of(two))
+    assert all(np.isnan(value) for value in found.values())

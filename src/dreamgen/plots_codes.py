@@ -50,7 +50,7 @@ def save_projection(
     axis.set(xlabel=axes[0], ylabel=axes[1])
     colours = {} if labels is None else label_colours(labels)
     rows, pictures = thumbnails
-    for row, picture in zip(rows, as_pictures(pictures), strict=True):
+    for row, picture in zip(rows, as_pictures(pictures) if len(rows) else (), strict=True):
         _put(axis, picture, points[row], size, colours[int(labels[row])] if labels is not None else "0.4", 2)
     if way is not None and len(way):
         axis.plot(*way.T, "-", color="crimson", lw=3, zorder=3)

@@ -344,7 +344,8 @@ def _falling(stop: float, share: float = 0.25) -> dict[str, Any]:
 
 
 RECIPES["beta-tcvae"] = Recipe(
-    "one factor of the data in one latent, by a heavier total correlation: `dreamgen train shapes`",
+    "one factor of the data in one latent, by a heavier total correlation: "
+    "`dreamgen train shapes --recipe beta-tcvae`",
     _SHAPES.replace(beta=_falling(6.0, 0.4), objective={"kind": "tcvae", "rest": _falling(1.0, 0.4)}, epochs=14),
     "Isolating Sources of Disentanglement in Variational Autoencoders, 2018, https://arxiv.org/abs/1802.04942",
     "MIG .64 on shapes (.52 with the shape), median of five seeds",

@@ -7,7 +7,7 @@ ones is the floor, which no honest model beats by more than chance.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -210,7 +210,7 @@ class _Bench:
             row["reasons"] |= dict.fromkeys(BOUNDS, "the model is the same as above: only its dreams differ")
         if not saved.model.decoder.likelihood.has_mean:
             row["reasons"] |= dict.fromkeys(LOOKS, "its pixels depend on each other: there is no mean to look at")
-            return row, self._dreams(model, _SHOWN, sample=True, mixture=mixture)[0]
+            return row, self._dreams(model, min(_SHOWN, len(self.test)), sample=True, mixture=mixture)[0]
         try:
             dreams, asked = self._dreams(model, len(self.test), mixture=mixture)
         except SettingsError as error:  # too few codes for a mixture: the other figures stand
@@ -234,9 +234,13 @@ class _Bench:
         rows = _draw(self.dataset.train, n, self.seed, "told")
         told = self.dataset.given(rows, context)
         dreams = model.dream(n, given=told, seed=self.seed, **how)
-        both = LABEL in context.names and LABEL in self.judge.context.names
-        alike = both and context[LABEL].classes == self.judge.context[LABEL].classes
-        return dreams, rows.labels if alike else None
+        reads = LABEL in context.names and self._reads(context[LABEL].classes)
+        return dreams, rows.labels if reads else None
+
+    def _reads(self, classes: Sequence[str]) -> bool:
+        """Whether the judge tells these classes apart, in this order."""
+        known = self.judge.context
+        return LABEL in known.names and tuple(known[LABEL].classes) == tuple(classes)
 
     def look(self, pictures: Pictures) -> Row:
         """What pictures, (n, *event), look like beside the test pictures."""
@@ -285,7 +289,7 @@ class _Bench:
             row["reasons"]["rate"] = "the posterior is a point: nothing is paid for a code"
 
     def right(self) -> float | None:
-        """The share of the test pictures whose class the judge reads rightly; None where there are no classes."""
-        if self.test.labels is None or LABEL not in self.judge.context.names:
+        """The share of the test pictures whose class the judge reads rightly; None where it reads others, or none."""
+        if self.test.labels is None or not self._reads(self.dataset.classes):
             return None
         return float((self.judge.classes(self.test.x) == self.test.labels).mean())

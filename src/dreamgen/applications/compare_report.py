@@ -62,6 +62,11 @@ def notes(found: Comparison) -> list[str]:
     return [
         *(f"{row['model']} is told {', '.join(row['told'])} of each picture" for row in found.rows if row["told"]),
         *(
+            f"{row['model']} is measured on pixels of 0 and 1, drawn once, and others on grey ones"
+            for row in found.rows
+            if row["binarised"] and not all(other["binarised"] for other in found.rows)
+        ),
+        *(
             f"NLL of {row['model']} is that of a density, in another unit than those of zeros and ones"
             for row in found.rows
             if row["nll"] is not None and row["score"] == "log-density"

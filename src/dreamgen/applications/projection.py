@@ -70,7 +70,9 @@ def _neighbours(z: Floats, path: Floats, seed: int) -> Projection:
         raise DataError(f"t-SNE: expected at most {_MOST_TSNE} codes, got {len(z)}")
     both = np.concatenate([z, path]).astype(np.float32)
     perplexity = min(_PERPLEXITY, (len(both) - 1) / 3)
-    fitted = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(both)
+    fitted = TSNE(
+        perplexity=perplexity, init="pca" if both.shape[1] > 1 else "random", random_state=seed, n_jobs=1
+    ).fit_transform(both)
     return Projection(fitted[: len(z)], fitted[len(z) :])
 
 

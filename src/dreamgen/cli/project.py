@@ -91,9 +91,14 @@ def project(
         labels, classes, said = _colours(examples, dataset, colour)
     codes = np.empty((0, generator.fitted().settings.latent_dim), np.float32)
     told = parse_given(given, label)
+    if told and not ends:
+        raise SettingsError("--given and --label are of the way: expected --morph with them")
     if ends:
-        pair = np.stack([np.asarray(one_example(end, generator)) for end in ends])
-        a, b = torch.from_numpy(generator.transform(pair, told))
+        # One by one: the pixels of a file are bytes, those of a dream are not.
+        a, b = (
+            torch.from_numpy(generator.transform(np.asarray(one_example(end, generator))[None], told))[0]
+            for end in ends
+        )
         codes = walks.path_between(a, b, torch.linspace(0, 1, _WAY), way).numpy()
     placed = projection.project(
         generator.transform(examples.x, told_of(generator, dataset, examples)), codes, method, seed
@@ -147,5 +152,18 @@ def _colours(examples: "Examples", dataset: "Dataset", colour: str | None) -> tu
         raise SettingsError(
             f"--colour {colour}: {nearest(colour, known) if known else f'{dataset.name} has nothing to colour by'}"
         )
-    values = (examples.attributes[:, names.index(colour)] > 0).astype("int64")
-    return values, (f"not {colour}", colour), colour
+    from dreamgen.data.context import is_flag
+
+    values = examples.attributes[:, names.index(colour)]
+    if is_flag(values):
+        return values.astype("int64"), (f"not {colour}", colour), colour
+    return *_fifths(values), colour
+
+
+def _fifths(values: Any) -> tuple[Any, tuple[str, ...]]:
+    """Numbers, (n,), as the fifth of them that each lies in, and what a fifth is called."""
+    import numpy as np
+
+    ends = np.unique(np.quantile(values, np.linspace(0, 1, 6)))
+    place = np.clip(np.searchsorted(ends, values, side="right") - 1, 0, max(len(ends) - 2, 0))
+    return place, tuple(f"{low:.3g} to {high:.3g}" for low, high in zip(ends, [*ends[1:], ends[-1]], strict=True))

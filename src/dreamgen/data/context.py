@@ -230,9 +230,14 @@ def _find(
     if name not in attributes:
         raise DataError(f"context: the data have no {name!r}: {nearest(name, [LABEL, *attributes])}")
     values = np.asarray(attributes[name], np.float64)
-    if np.isin(values, (0, 1)).all():
+    if is_flag(values):
         return Field(name, "flag")
     return Field(name, "number", (), float(values.mean()), float(values.std()) or 1.0)
+
+
+def is_flag(values: npt.ArrayLike) -> bool:
+    """Whether all of some values are 0 or 1: there or not."""
+    return bool(np.isin(values, (0, 1)).all())
 
 
 def _check_declared(context: Context, classes: Sequence[str]) -> None:

@@ -47,7 +47,7 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
     pictures: list[Array] = []
     size = sum(file.stat().st_size for file in files)
     for file in files:
-        pictures.append(read_image(file))
+        pictures.append(read_image(file, upright=True))
         if pictures[-1].shape != pictures[0].shape:
             both = f"{files[0]} is {size_of(pictures[0].shape)}, {file} is {size_of(pictures[-1].shape)}"
             if pictures[-1].shape[:2] == pictures[0].shape[:2]:

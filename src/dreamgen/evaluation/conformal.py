@@ -25,7 +25,7 @@ def threshold_at(held_out: Floats, rate: float) -> float:
 
 def too_few(held_out: int, rate: float, what: str = "rows") -> str:
     """That a threshold of so many held-out scores promises nothing, as a line; empty where it does."""
-    if held_out >= 1 / rate:
+    if (held_out + 1) * rate >= 1 - 1e-9:  # else no rank is high enough
         return ""
     return f"the threshold rests on {held_out:,} held-out {what}, too few to promise {rate:.1%} false alarms"
 

@@ -46,8 +46,8 @@ def draw(found: Blur, folder: Path, seed: int) -> dict[str, str]:
     for name, model in found.models.items():
         rows[f"{name}: again"] = model.reconstruct(x)
     for name, model in found.models.items():
-        rows[f"{name}: dreams"] = model.dream(_SHOWN, seed=seed)
-    rows["BCE: dreams, drawn"] = found.models["BCE"].dream(_SHOWN, seed=seed, sample=True)
+        rows[f"{name}: dreams"] = model.dream(len(x), seed=seed)
+    rows["BCE: dreams, drawn"] = found.models["BCE"].dream(len(x), seed=seed, sample=True)
     save_rows(rows, paths["pictures"])
     _draw_gradients(paths["gradients"])
     return {name: str(path) for name, path in paths.items()}

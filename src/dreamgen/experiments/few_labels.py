@@ -129,7 +129,8 @@ def few_labels(
     table: list[dict[str, str | float | None]] = [
         {"learns from": name, "examples": float(many), "accuracy": way()} for name, many, way in ways
     ]
-    return FewLabels(table, chosen, float((labels == truth[rows]).mean()))
+    spread_to = ~np.isin(rows, chosen)  # the others were given
+    return FewLabels(table, chosen, float((labels == truth[rows])[spread_to].mean()))
 
 
 def recipes_for(dataset: Dataset) -> Recipes:
@@ -162,7 +163,8 @@ def spread(codes: Floats, labels: Labels, chosen: Labels, seed: int) -> tuple[La
         seed: of the rows that the graph is made of, where there are more than 20,000.
 
     Returns:
-        The surest nine tenths of those rows, and their labels; among them all that were known.
+        The surest nine tenths of those rows, and their labels; among them all that were known, and none that no label
+        reaches.
     """
     from sklearn.semi_supervised import LabelSpreading
 
@@ -174,12 +176,14 @@ def spread(codes: Floats, labels: Labels, chosen: Labels, seed: int) -> tuple[La
     model = LabelSpreading(kernel="knn", n_neighbors=min(_NEIGHBOURS, len(rows) - 1), alpha=_SPREAD, max_iter=5000)
     p = model.fit(codes[rows], given).label_distributions_
     p = p / p.mean(0)  # else a class whose labels happened to lie in the middle spreads over the others
-    p /= p.sum(1, keepdims=True)
+    reached = p.sum(1) > 0
+    p[reached] /= p[reached].sum(1, keepdims=True)
     found = model.classes_[p.argmax(1)].astype(np.int64)
     found[: len(chosen)] = labels
     sure = p.max(1)
     sure[: len(chosen)] = np.inf
     kept = np.argsort(-sure, kind="stable")[: max(len(chosen), round(_SURE * len(rows)))]
+    kept = kept[(sure > 0)[kept]]
     return rows[kept], found[kept]
 
 

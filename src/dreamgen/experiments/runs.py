@@ -89,6 +89,8 @@ def obtain(
     generator.fit(
         dataset.train.x,
         dataset.train.labels,
+        attributes=dataset.attributes_of(dataset.train),
+        classes=dataset.classes,
         out=folder,
         resume=True,
         stop=watch.stop,

@@ -93,7 +93,16 @@ def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
     with torch.device("meta"):
         model = build_model(settings, dataset.rows.x.shape[1:])
-        UPDATES.build(settings.update, model=model, settings=settings)
+        shape = dataset.rows.x.shape[1:]
+        UPDATES.build(
+            settings.update,
+            model=model,
+            settings=settings,
+            event_shape=shape,
+            rows=len(dataset.train),
+            steps=1,
+            seed=0,
+        )
     build_objective(settings)
     check_learning_rate(settings)
 
@@ -123,19 +132,23 @@ def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, wa
 
     `sharpness_dreams` and `sharpness_reconstructions` are edge energies relative to the real rows'; 1 is as sharp.
     """
-    x = (dataset.test if len(dataset.test) else dataset.train).x
+    part = dataset.test if len(dataset.test) else dataset.train
+    x, saved = part.x, model.fitted()
+    told = dataset.given(part, saved.context) if saved.context else None
 
     def progress(done: int) -> None:
         watch.step(f"{what}, likelihood", done, len(x))
 
-    report = model.evaluate(x, samples=samples, seed=seed, progress=progress)
+    report = model.evaluate(x, given=told, samples=samples, seed=seed, progress=progress)
     row = {name: report[name] for name in FIGURES}
     row |= {"sharpness_dreams": None, "sharpness_reconstructions": None, "reason": report.get("nll_reason")}
     if x.ndim > 2:
         real = edge_energy(torch.from_numpy(x[:_DREAMS].copy()))
+        drawn = not saved.model.decoder.likelihood.has_mean
+        few = None if told is None else {name: values[:_DREAMS] for name, values in told.items()}
         for name, pictures in (
-            ("dreams", model.dream(_DREAMS, seed=seed)),
-            ("reconstructions", model.reconstruct(x[:_DREAMS])),
+            ("dreams", model.dream(_DREAMS, seed=seed, sample=drawn)),
+            ("reconstructions", model.reconstruct(x[:_DREAMS], given=few, seed=seed, sample=drawn)),
         ):
             # Flat pictures have no edges to be compared with.
             row[f"sharpness_{name}"] = edge_energy(torch.from_numpy(pictures)) / real if real else None

@@ -21,4 +21,4 @@ def count_active(run: Run) -> int | None:
     x = rows.x
     seen = binarise_rows(x, run.seed).to(x.device) if run.settings.binarise == "dynamic" else as_float(x)
     with run.average.in_place(), evaluating(run.model):
-        return active_units(model.encoder(Batch(seen, None, rows.context)))
+        return active_units(model.encoder(Batch(seen, rows.mask, rows.context)))

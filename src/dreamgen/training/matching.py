@@ -30,6 +30,7 @@ class PosteriorMatching(PlainUpdate):
     """
 
     needs_whole: ClassVar[bool] = True
+    scored_by_objective: ClassVar[bool] = False
 
     def __init__(self, model: VAE, settings: Settings, weight: float = 1.0) -> None:
         if weight <= 0:

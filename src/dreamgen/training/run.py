@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -195,6 +195,8 @@ class Run:
             for start in range(0, len(self.validation), _VALIDATION_ROWS):
                 noise = StepNoise(self.seed, "validation", start, device=self.data.x.device)
                 rows = self.prepare(self.validation[start : start + _VALIDATION_ROWS], noise)
+                if self.update.needs_whole:
+                    rows = replace(rows, mask=None)
                 trace = self.model.infer(rows, noise, self.objective.samples)
                 loss += self.objective(trace, self.total, self.total).loss.sum().item()
         return loss / len(self.validation)

@@ -1,5 +1,6 @@
 """The attributes of a trained model: found from a data set, kept in the model's folder, used to edit."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,13 +12,14 @@ import torch
 
 from dreamgen.applications.attributes.directions import APART, Directions, Floats, find_directions
 from dreamgen.applications.attributes.probes import probe_codes
+from dreamgen.data.context import is_flag
 from dreamgen.data.dataset import Dataset, Examples
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.files import dump_json, parse_json, read_folder, write_folder
 from dreamgen.generator import DreamGenerator
 from dreamgen.inputs import one_of
 from dreamgen.io import SavedModel
-from dreamgen.registry import check_type
+from dreamgen.registry import check_type, shorten
 from dreamgen.tensors import dump_tensors, parse_tensors
 
 _JSON, _TENSORS = "attributes.json", "attributes.safetensors"
@@ -121,9 +123,20 @@ def find_attributes(generator: DreamGenerator, dataset: Dataset, apart: float = 
 
 
 def attributes_of(examples: Examples, dataset: Dataset) -> tuple[tuple[str, ...], Floats]:
-    """Names, (A,), and values 0 or 1, (n, A), of examples' attributes, or of their classes; raises DataError."""
+    """Names, (A,), and values 0 or 1, (n, A), of examples' attributes, or of their classes; raises DataError.
+
+    Attributes that are numbers, and neither there nor not, are left out with a warning.
+    """
     if examples.attributes is not None:
-        return dataset.attribute_names, (examples.attributes > 0).astype(np.float64)
+        assert dataset.rows.attributes is not None
+        flags = [is_flag(column) for column in dataset.rows.attributes.T]
+        others = [name for name, flag in zip(dataset.attribute_names, flags, strict=True) if not flag]
+        if len(others) == len(flags):
+            raise DataError(f"{dataset.name}: expected attributes that are 0 or 1, got numbers: {shorten(others)}")
+        if others:
+            warnings.warn(f"{dataset.name}: {', '.join(others)} left out: numbers, not 0 or 1", stacklevel=2)
+        names = tuple(name for name in dataset.attribute_names if name not in others)
+        return names, examples.attributes[:, flags].astype(np.float64)
     if examples.labels is None:
         raise DataError(f"{dataset.name} has no attributes and no labels")
     return dataset.classes, (examples.labels[:, None] == np.arange(len(dataset.classes))).astype(np.float64)

@@ -48,7 +48,9 @@ def detection(
 
 
 def cannot_tell(classifier: Any, x: npt.NDArray[Any], truth: npt.NDArray[Any], seed: int) -> float:
-    """1 - (2 max(AUC, 1/2) - 1), averaged over three folds."""
+    """1 - (2 max(AUC, 1/2) - 1), averaged over three folds; NaN where one of two sides has fewer rows than folds."""
+    if np.bincount(truth, minlength=2).min() < _FOLDS:
+        return float("nan")
     scores = []
     for fit, judge in StratifiedKFold(_FOLDS, shuffle=True, random_state=seed).split(x, truth):
         classifier.fit(x[fit], truth[fit])
