@@ -416,11 +416,23 @@ RECIPES["molecule"] = Recipe(
     "https://arxiv.org/abs/1610.02415",
     "88.9% of ZINC250k's test part comes back exactly; errors of logP .12 and QED .041",
 )
+# What is no molecule need not be picked, so dreams may be drawn from more blurred codes and nearly as they were learned.
 RECIPES["molecule-smiles"] = Recipe(
-    "the same in SMILES, where not every row of symbols is a molecule",
-    RECIPES["molecule"].settings.replace(language="smiles"),
+    "the same in SMILES, where not every row of symbols is a molecule; it ships as `zinc250k`",
+    RECIPES["molecule"].settings.replace(
+        language="smiles",
+        blur={
+            "kind": "levels",
+            "share": 0.2,
+            "least": 0.7,
+            "dream": 0.95,
+            "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.8},
+        },
+        picked=8,
+    ),
     "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models, 2018, "
     "https://arxiv.org/abs/1811.12823",
+    "three dreams of four are molecules as they come, all of those that are picked",
 )
 
 # A convolution for each halving, a little of every way in which a digit is written otherwise, and averaged weights.
