@@ -416,7 +416,7 @@ RECIPES["molecule"] = Recipe(
     "https://arxiv.org/abs/1610.02415",
     "88.9% of ZINC250k's test part comes back exactly; errors of logP .12 and QED .041",
 )
-# What is no molecule need not be picked, so dreams may be drawn from more blurred codes and nearly as they were learned.
+# What is no molecule is never picked, so dreams come from more blurred codes, and are drawn nearly as was learned.
 RECIPES["molecule-smiles"] = Recipe(
     "the same in SMILES, where not every row of symbols is a molecule; it ships as `zinc250k`",
     RECIPES["molecule"].settings.replace(
