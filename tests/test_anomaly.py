@@ -485,6 +485,12 @@ def test_points_in_time_of_another_type_and_ordered_numbers_are_judged() -> None
     (why,) = fitted.explain(late, rows=[0])
     assert why[0].column == "day"
     assert "2031-01-01" in str(why[0])
+    for far in (
+        ["2500-01-01"],
+        pa.array(np.array(["2500-01-01"], "datetime64[us]")),
+    ):  # beyond nanoseconds, as text too
+        (why,) = fitted.explain(pa.table({"day": far, "x": [0.0]}), rows=[0])
+        assert str(why[0]).startswith("day 2500-01-01 00:00:00 (expected 2024-")
     ordered = AnomalyDetector(settings=QUICK, random_state=0).fit(
         pd.DataFrame({"step": step, "x": random.normal(size=n)})
     )

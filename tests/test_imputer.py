@@ -533,12 +533,15 @@ def test_what_was_observed_keeps_its_levels_and_means_are_rounded() -> None:
     np.testing.assert_array_equal(filled.column("whole").to_numpy(), np.rint(made))
 
 
-def test_cells_of_several_models_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_that_several_models_held_out_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     n = 60
     found = (np.linspace(0, 1, n), np.zeros(n, np.int64), np.arange(n))
+    held_out = [Batch(torch.zeros(n, 2))] * 3
+    models = [Imputer(**QUICK).fit(mixed(60)).models_[0]] * 3
     monkeypatch.setattr(coverage, "_scores", lambda *more: found)
-    fitted = Imputer(**QUICK, models=3).fit(mixed(400))
-    assert fitted.coverage_.cells == 3 * n
+    apart = [np.arange(n), np.arange(n) + n, np.arange(n) + 2 * n]
+    for places, cells in ((apart, 3 * n), ([np.arange(n)] * 3, n), ([np.arange(n), apart[1], apart[1]], 2 * n)):
+        assert coverage.measure(models, held_out, places, 0.1, 5, 0).cells == cells
 
 
 def test_a_log_says_which_gaps_stay_and_whose_numbers_were_hidden(tmp_path: Path) -> None:

@@ -701,7 +701,7 @@ def test_a_range_between_two_values_of_a_grid_is_refused() -> None:
 def test_categories_are_compared_by_what_they_are() -> None:
     schema = infer_schema(SALARIES)
     codec = fit_codec(SALARIES, schema)
-    for given in (True, "true", np.bool_(True)):
+    for given in (True, "true", "True", np.bool_(True)):
         (condition,) = parse_conditions({"b": given}, codec, Gaps({})).conditions
         assert schema["b"].categories[condition.codes[0]] == True  # noqa: E712 - 1 is as good
     (condition,) = parse_conditions({"rooms": [3.0]}, codec, Gaps({})).conditions
@@ -716,8 +716,13 @@ DATES = pa.table(
             np.array(["2024-01-09T10:30", "2024-02-01T00:00", "2024-01-01", "2024-02-03"], "datetime64[s]")
         ),
         "age": [30, 20, 10, 5],
+        "fine": pa.array(np.array(["2024-01-09T10:30", "2024-02-01", "2024-01-01", "2024-02-03"], "datetime64[ns]")),
+        "minute": ["2024-01-09 10:30", "2024-02-01 00:00", "2024-01-01 00:00", "2024-02-03 00:00"],
     }
 )
+
+
+DATES_FINE = DATES.column("fine").to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -727,6 +732,8 @@ DATES = pa.table(
         ("start < end", "start", ["2024-01-05", "2024-01-31", None, "2024-02-01"]),
         ("start >= 2024-02-01", "start", ["2024-02-01", "2024-03-01", None, "2024-02-02"]),
         ("end > at", "end", ["2024-01-10", "2024-02-02", "2024-01-02", "2024-02-04"]),
+        ("minute >= 2024-02-03T10:30:30", "minute", ["2024-02-03 10:31"] * 4),
+        ("fine < 9999-12-31", "fine", DATES_FINE),
     ],
 )
 def test_constraints_hold_of_dates_too(text: str, name: str, expected: list[str | None]) -> None:
@@ -736,6 +743,8 @@ def test_constraints_hold_of_dates_too(text: str, name: str, expected: list[str 
             Column("end", "datetime", "string", format="%Y-%m-%d"),
             Column("at", "datetime", "timestamp[s]"),
             Column("age", "count", "int64"),
+            Column("fine", "datetime", "timestamp[ns]", low=1.7e9, high=1.71e9),
+            Column("minute", "datetime", "string", format="%Y-%m-%d %H:%M"),
         )
     )
     (constraint,) = parse_constraints([text], schema)
@@ -743,9 +752,13 @@ def test_constraints_hold_of_dates_too(text: str, name: str, expected: list[str 
     assert mended.column(name).to_pylist() == expected
     assert not constraint.broken(mended).any()
     assert parse_constraints([str(constraint)], schema) == (constraint,)
+    beyond = Constraint("fine", ">", np.datetime64("2090-01-01", "us")).mend(DATES, schema).column("fine")
+    assert beyond.cast(pa.int64()).to_pylist() == [1_710_000_000 * 10**9] * 4  # no further than the bounds
     for wrong, message in {
         "start <= age": "'start' holds points in time, and 'age' numbers",
         "start >= 5 o'clock": "is no date and no column",
+        "start >= today": "is no date and no column",
+        "start >= NaT": "is no date and no column",
         "age >= 2024-01-01": "is no number and no column",
     }.items():
         with pytest.raises(SettingsError, match=message):

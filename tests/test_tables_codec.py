@@ -455,6 +455,7 @@ def test_a_constant_point_in_time_is_itself(kind: pa.DataType) -> None:
         ("customer_id", np.random.default_rng(0).integers(10**4, 10**8, 300), "identifier"),
         ("n", np.random.default_rng(0).permutation(500)[:300], "identifier"),
         ("n", [*range(300), None], "count"),
+        ("customer_id", [*range(300), None], "identifier"),
         ("n", range(1, 301), "identifier"),
     ],
 )

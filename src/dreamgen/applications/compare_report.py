@@ -64,7 +64,7 @@ def notes(found: Comparison) -> list[str]:
         *(
             f"{row['model']} is measured on pixels of 0 and 1, drawn once, and others on grey ones"
             for row in found.rows
-            if row["binarised"] and not all(other["binarised"] for other in found.rows)
+            if row["binarised"] and any(other["binarised"] is False for other in found.rows)
         ),
         *(
             f"NLL of {row['model']} is that of a density, in another unit than those of zeros and ones"

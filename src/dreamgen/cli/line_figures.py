@@ -162,11 +162,11 @@ def dream_figures(
     few = generator.dream(min(dreams, _FEW), seed=seed, picked=1).tolist()
     found["picked"] = generator.fitted().settings.picked
     found["valid_as_they_come"] = counts_of(generator, few)["molecules"] / len(few)
-    if generator.fitted().origin.get("data", {}).get("set_sha256") != dataset.sha256:
+    trained_on = generator.fitted().origin.get("data", {}).get("set_sha256")
+    if trained_on != dataset.sha256:
         del found["dreams"]["novel"]
-        click.echo(
-            f"dreamgen: {dataset.name} is not what the model was trained on: nothing is said of novel", err=True
-        )
+        why = f"the model was trained on others than {dataset.name}" if trained_on else "what it learned is not known"
+        click.echo(f"dreamgen: novel is not told: {why}", err=True)
     if part in ("train", "all"):
         del found["train"]
     return found

@@ -171,14 +171,16 @@ def legends_for(generator: "DreamGenerator", lines: Sequence[str], names: Sequen
     """Below each structure the properties of some names, "logP 3.1", or that it is none."""
     import numpy as np
 
+    from dreamgen.chemistry.molecules import parse
+
     told = properties_told(generator, lines)
     shown = {name: told.get(name) or told.get(f"{name}_read") for name in names}
     known = {name: values for name, values in shown.items() if values}
     legends = []
-    for row in range(len(lines)):
+    for row, line in enumerate(lines):
         has = {name: values[row] for name, values in known.items()}
-        said = ", ".join(f"{name} {value:.3g}" for name, value in has.items())
-        legends.append(said if np.isfinite([*has.values()]).all() else NONE)
+        said = [f"{name} {value:.3g}" if np.isfinite(value) else f"{name} not read" for name, value in has.items()]
+        legends.append(", ".join(said) if parse(line) is not None else NONE)
     return legends
 
 

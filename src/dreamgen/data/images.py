@@ -99,6 +99,7 @@ def decode_image(source: Path | bytes, name: str, upright: bool = False) -> Arra
 
 def _upright(image: Image.Image) -> Image.Image:
     """The image as the camera was held, where it says how; a damaged note of that is no reason to refuse it."""
+    image.load()  # of a PNG, looking for the note would, and a damaged picture is one
     with contextlib.suppress(OSError, ValueError, SyntaxError, LookupError, TypeError, ArithmeticError, struct.error):
         if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             return ImageOps.exif_transpose(image)

@@ -4,7 +4,6 @@ import re
 from typing import ClassVar, Protocol
 
 from dreamgen.chemistry.extras import selfies
-from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.smiles import canonical
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import Registry, shorten
@@ -92,7 +91,7 @@ class Smiles:
         return canonical(text) or text
 
     def valid(self, line: str) -> bool:
-        return parse(line) is not None
+        return canonical(line) is not None  # read once more: it may be written as what cannot be read
 
 
 @LANGUAGES.register("selfies")

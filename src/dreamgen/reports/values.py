@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+_LONG = 10_000  # whole numbers from here on have their thousands set apart
 _KEPT = "\n\t"  # the control characters that a page may obey
 # What turns the direction of reading, and what is not seen at all.
 _HIDDEN = frozenset("\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
@@ -50,7 +51,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1e4 or abs(value) >= 1e15 else f"{value:,.0f}"
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if abs(value) >= _LONG else str(value)  # 2024 may be a year
     if isinstance(value, list):
         return ", ".join(map(shown, value))
     if isinstance(value, dict):

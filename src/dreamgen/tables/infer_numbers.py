@@ -60,7 +60,7 @@ def _kind_of_numbers(name: str, array: Any, values: Floats, distinct: Floats, wh
         return "constant"
     if family(array.type) == "boolean" or (len(distinct) == 2 and distinct[0] == 0 and distinct[1] == 1):
         return "boolean"
-    if whole and arrow().types.is_integer(array.type) and not missing.any() and _is_key(name, values, distinct):
+    if whole and arrow().types.is_integer(array.type) and _is_key(name, values, distinct, missing):
         return "identifier"
     if whole and len(distinct) <= ORDINAL and 5 * len(distinct) <= len(values):
         return "ordinal"
@@ -69,8 +69,9 @@ def _kind_of_numbers(name: str, array: Any, values: Floats, distinct: Floats, wh
     return "count" if whole else "positive"
 
 
-def _is_key(name: str, values: Floats, distinct: Floats) -> bool:
-    """Whole numbers that all differ, where they are called a key, are in a row, or would hardly all differ by chance.
+def _is_key(name: str, values: Floats, distinct: Floats, missing: Mask) -> bool:
+    """Whole numbers that all differ, where they are called a key, or are in every row, and in a row or such as would
+    hardly all differ by chance.
 
     n draws from r numbers all differ with a probability of about exp(-n² / 2r).
     """
@@ -78,4 +79,5 @@ def _is_key(name: str, values: Floats, distinct: Floats) -> bool:
     if len(distinct) != n or n < KEY_ROWS:
         return False
     called = re.search(r"(^|[_\s])(id|no|key|uid|uuid|index|nr)$|Id$|ID$", name) is not None
-    return called or bool(spread == n) or bool(n**2 / (2 * spread) > BY_CHANCE)
+    looks_so = bool(spread == n) or bool(n**2 / (2 * spread) > BY_CHANCE)
+    return called or (looks_so and not missing.any())

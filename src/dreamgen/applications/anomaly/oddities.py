@@ -19,9 +19,8 @@ from dreamgen.applications.table_model import rows_of
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import draw
 from dreamgen.evaluation.likelihood import noise_of
-from dreamgen.tables import Codec
-from dreamgen.tables.cells import one_chunk
-from dreamgen.tables.types import parse_type
+from dreamgen.tables import Column
+from dreamgen.tables.cells import numbers, one_chunk
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +30,7 @@ _DRAWS = 8  # values drawn from each
 _CANDIDATES = 12  # cells of a row that are looked at closely
 _PAIRS = 4096  # cells looked at at once
 _INTERVAL = (0.05, 0.95)
+_ERA = (-6.2e10, 2.53e11)  # seconds since 1970 of the years that Python knows, 5 to 9987
 _LEAST, _SHARE = 1.0, 0.2  # nats, and of the oddest cell's nats, that make a cell worth naming
 
 
@@ -107,13 +107,13 @@ def oddities_of(judge: Judge, table: "pa.Table", most: int) -> list[list[Oddity]
     if len(place):
         expected = _expect(judge, rows, place, column)
         values = {name: _decoded(judge, column, getattr(expected, name)) for name in ("mean", "low", "high")}
-        cells = {j: _as_trained(codec, table, j) for j in set(column.tolist())}
+        cells = {j: _values(codec.codings[j].column, table.column(names[j])) for j in set(column.tolist())}
         for k, (i, j) in enumerate(zip(place.tolist(), column.tolist(), strict=True)):
             new = bool(strange[i, j])
             nats = never if new else float(expected.surprise[k] - usual[j])
             is_number = codec.shapes[j].levels == 0
             low, high = (values["low"][k], values["high"][k]) if is_number else (None, None)
-            cell = cells[j][i].as_py()
+            cell = cells[j][i]
             if nats > 0:
                 found[i].append(Oddity(names[j], cell, values["mean"][k], low, high, nats, new))
     for c, constant in enumerate(constants_of(codec)):
@@ -123,12 +123,15 @@ def oddities_of(judge: Judge, table: "pa.Table", most: int) -> list[list[Oddity]
     return [_worst(one, most) for one in found]
 
 
-def _as_trained(codec: Codec, table: "pa.Table", j: int) -> Any:
-    """A column of the table; points in time of the type that they had in training, to be compared with such."""
-    column = codec.codings[j].column
-    array = one_chunk(table.column(column.name))
-    kind = parse_type(column.dtype)
-    return array.cast(kind, safe=False) if column.kind == "datetime" and array.type != kind else array
+def _values(column: Column, array: Any) -> list[Any]:
+    """Cells as a person may compare them, (n,): points in time as such, whatever type or text they are."""
+    array = one_chunk(array)
+    if column.kind != "datetime":
+        values: list[Any] = array.to_pylist()
+        return values
+    seconds = numbers(array)
+    stamps = (np.clip(np.nan_to_num(seconds), *_ERA) * 1e6).round().astype("datetime64[us]").astype(object)
+    return [None if np.isnan(second) else stamp for second, stamp in zip(seconds, stamps, strict=True)]
 
 
 def _worst(oddities: list[Oddity], most: int) -> list[Oddity]:
@@ -203,5 +206,5 @@ def _decoded(judge: Judge, column: Any, values: Floats) -> list[Any]:
     x = np.zeros((len(column), len(codec.names)))
     x[np.arange(len(column)), column] = values
     decoded = codec.decode(x)
-    columns = {j: decoded.column(codec.names[j]) for j in set(column.tolist())}
-    return [columns[j][k].as_py() for k, j in enumerate(column.tolist())]
+    columns = {j: _values(codec.codings[j].column, decoded.column(codec.names[j])) for j in set(column.tolist())}
+    return [columns[j][k] for k, j in enumerate(column.tolist())]

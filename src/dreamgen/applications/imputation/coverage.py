@@ -81,6 +81,7 @@ class Coverage:
 def measure(
     models: Sequence[Member],
     held_out: Sequence[Batch],
+    places: Sequence[NDArray[np.int64]],
     share: float,
     samples: int,
     seed: int,
@@ -91,6 +92,7 @@ def measure(
     Args:
         models: those that are averaged; of a row only the model is asked that did not see it.
         held_out: for each model the rows it was not trained on.
+        places: which rows of the table these are: models of small tables share some.
         share: of the cells that is hidden, as in the table to be filled.
         samples: K.
         seed: of the holes.
@@ -103,15 +105,13 @@ def measure(
             for coding in codec.codings
         ]
     )
-    parts = [
-        _scores(model, rows[:_ROWS], numbers, share, samples, seed)
-        for model, rows in zip(models, held_out, strict=True)
-        if len(rows)
-    ]
+    parts = []
+    for model, some, own in zip(models, held_out, places, strict=True):
+        if len(some):
+            score, column, row = _scores(model, some[:_ROWS], numbers, share, samples, seed)
+            parts.append((score, column, own[row]))
     if not parts:
         return Coverage()
-    starts = np.cumsum([0, *(len(rows) for rows in held_out)])
-    parts = [(*found, rows + start) for (*found, rows), start in zip(parts, starts, strict=False)]
     scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
     return summary(scores, columns, rows, codec.names)
 

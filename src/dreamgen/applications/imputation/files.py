@@ -12,7 +12,7 @@ from dreamgen.applications.imputation.predictor import Member
 from dreamgen.applications.imputation.refine import FILE, Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.files import dump_json, parse_json, read_folder, write_folder
+from dreamgen.files import MANIFEST, dump_json, parse_json, read_folder, write_folder
 from dreamgen.registry import shorten
 from dreamgen.tables import Codec
 
@@ -30,6 +30,7 @@ _TYPES: dict[str, type] = {
     "log": dict,
 }
 _MOST_MODELS = 100
+_PARTS_HOLD = {MANIFEST, "config.json", "card.json", "history.json", _CODEC, _FACTS}
 _PART = re.compile(r"(log|[0-9]{1,3})-[0-9]{1,6}")
 LOG = log_refine.FILE
 
@@ -57,18 +58,17 @@ def save_models(
 def _own_folders(folder: Path) -> set[str]:
     """The folders of an imputer that is already there, and of saves over it that were killed.
 
-    Those are folders of models, by their manifests: no other may be deleted, whatever it is called.
+    Those hold nothing but files of models: no other may be deleted, whatever it is called.
     """
     if not (folder / _FACTS).exists():
         return set()
-    return {path.name for path in folder.iterdir() if _PART.fullmatch(path.name) and _is_model(path)}
+    return {path.name for path in folder.iterdir() if _PART.fullmatch(path.name) and _is_part(path)}
 
 
-def _is_model(folder: Path) -> bool:
-    try:
-        return bool(read_folder(folder))
-    except ModelFileError:
-        return False
+def _is_part(folder: Path) -> bool:
+    """Whether a folder is a part of an imputer, or what a killed save left of one."""
+    names = {path.name.removesuffix(".next") for path in folder.iterdir()} if folder.is_dir() else {""}
+    return all(name in _PARTS_HOLD or name.endswith(".safetensors") for name in names)
 
 
 def fresh_folder(folder: Path, stem: str) -> str:

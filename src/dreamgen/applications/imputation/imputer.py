@@ -172,7 +172,8 @@ class Imputer(Estimator):
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
         share = 0.1 if missing_share(rows) > 0.05 else 0.2
         witnesses, held_out = [one.witness for one in made], [one.held_out for one in made]
-        self.coverage_ = measure(witnesses, held_out, share, self.samples, self.seed_, asked)
+        places = [one.places for one in made]
+        self.coverage_ = measure(witnesses, held_out, places, share, self.samples, self.seed_, asked)
 
     def _check_rows(self, frame: Frame) -> None:
         if not frame.table.num_rows:

@@ -106,8 +106,8 @@ class LogImputer:
             values[log.order[t], column] = numbers
             made.append(values)
         notes = self._notes(t, a, b, sensor)
-        for name in set(gaps.codec.names) - set(self.sensors):
-            if left := int(gaps.cells[name].sum()):
+        for name in gaps.codec.names:
+            if name not in self.sensors and (left := int(gaps.cells[name].sum())):
                 notes.column(name, "{n} gaps stay: of a log, only columns of numbers are filled", left)
         return made, notes
 

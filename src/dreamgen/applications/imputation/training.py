@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from dreamgen.applications.imputation.filling import expected
 from dreamgen.applications.imputation.predictor import Member
@@ -79,11 +80,13 @@ class Trained:
         member: what fills.
         witness: what says how far it can be trusted: the same, but it never saw
         held_out: these rows.
+        places: which of the rows with a value they are, (n,).
     """
 
     member: Member
     witness: Member
     held_out: Batch
+    places: NDArray[np.int64]
 
 
 def train_models(
@@ -125,7 +128,7 @@ def train_models(
         witness = member = _with_trees(models[best], known, own, asked, refine)
         if few and len(held_out):
             member = _with_trees(_fit(codec, taught, settings[0], own, **run), taught, own, asked, refine)
-        found.append(Trained(member, witness, held_out))
+        found.append(Trained(member, witness, held_out, aside.numpy()))
     return found
 
 

@@ -125,7 +125,10 @@ def _known(
     if values is None:
         answers = Oracle(goal).ask(rows.smiles)
     else:
-        given = np.asarray(values, np.float64)
+        try:
+            given = np.asarray(values, np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{goal.name}: expected numbers: {error}") from error
         if given.shape != (len(rows.given),):
             raise DataError(f"{goal.name}: expected {len(rows.given)} numbers, got an array of shape {given.shape}")
         answers = given[rows.places].tolist()

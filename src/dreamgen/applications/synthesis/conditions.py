@@ -69,14 +69,15 @@ def _categories(j: int, column: Column, value: Any) -> tuple[Condition, tuple[in
     values = value if isinstance(value, list | set | tuple | frozenset) else [value]
     if isinstance(value, tuple) and len(value) == 2 and column.is_scale:
         values = _inside(column, value)
-    known = [_said(v) for v in [*column.categories, *column.rare]]
+    known = [_said(v, column) for v in [*column.categories, *column.rare]]
     codes: dict[int, None] = {}
     chosen = []
     for one in values:
-        if _said(one) not in known:
-            hint = nearest(_said(one), known)
+        said = _said(one, column)
+        if said not in known:
+            hint = nearest(said, known)
             raise DataError(f"condition on {column.name!r}: {shorten(one)} was never seen in training: {hint}")
-        place = known.index(_said(one))
+        place = known.index(said)
         codes[min(place, len(column.categories))] = None
         if place >= len(column.categories):
             chosen.append(place - len(column.categories))
@@ -88,11 +89,12 @@ def _categories(j: int, column: Column, value: Any) -> tuple[Condition, tuple[in
     return Condition(j, codes=tuple(codes), weights=weights), tuple(chosen)
 
 
-def _said(value: Any) -> str:
-    """A category as it is compared: numbers by their value, truths as files and as Python write them."""
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value)).lower()
-    if isinstance(value, float | np.floating) and np.isfinite(value) and value == int(value):
+def _said(value: Any, column: Column) -> str:
+    """A category as it is compared: truths in small letters, and whole numbers without a fraction."""
+    if column.kind == "boolean":
+        return str(value).lower()
+    numeric = not any(isinstance(known, str) for known in (*column.categories, *column.rare))
+    if numeric and isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 

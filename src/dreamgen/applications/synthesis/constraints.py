@@ -20,7 +20,8 @@ _PATTERN = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*")
 _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
 _TIMES, _DAY = "points in time", "%Y-%m-%d"
-_FORMATTED = {True: pa.timestamp("s"), False: pa.date32()}  # texts, by whether they tell the hour
+_SECOND, _A_DAY = 10**6, 86_400 * 10**6  # microseconds
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 _EVEN = 1e-9  # of a step, by which a number may be beside its grid
 _ARROW = {"<=": pc.less_equal, ">=": pc.greater_equal, "<": pc.less, ">": pc.greater}
 
@@ -79,18 +80,18 @@ class Constraint:
 
     def _time_beside(self, right: Any, kind: pa.DataType, own: Column) -> Any:
         """For each row the time next to the right one that keeps the constraint, as the left column's type."""
-        text = family(kind) == "text"
-        fine = _FORMATTED["%H" in own.format] if text else _plain(kind)
-        limit = right.cast(fine, safe=False)
-        ticks = max(1, round(own.step * _TICKS.get(str(getattr(fine, "unit", "")), 0)))
-        width = pa.int32() if fine.bit_width == 32 else pa.int64()
-        step = pa.scalar(ticks if self.relation.startswith(">") else -ticks, width)
-        # What the type cannot say in full was cut off, which may have led to the wrong side.
-        wrong = pa.array(self._between(limit, right))
-        limit = pc.if_else(wrong, pc.add(limit.cast(width), step).cast(fine), limit)
-        if text:
-            limit = pc.strftime(limit.cast(pa.timestamp("s")), format=own.format or _DAY)
-        return limit.cast(kind)
+        unit = _unit(kind, own.format)
+        step = max(unit, round(own.step * _SECOND)) * (1 if self.relation.startswith(">") else -1)
+        there = right.is_valid().to_numpy(zero_copy_only=False)
+        ticks = right.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        limit = ticks // unit * unit  # what the type cannot say in full may lead to the wrong side
+        limit = np.where(self._between(pa.array(limit), pa.array(ticks)), limit + step, limit)
+        if own.low is not None and own.high is not None:
+            limit = np.clip(limit, round(own.low * _SECOND), round(own.high * _SECOND))
+        made = pa.array(limit, pa.int64(), mask=~there).cast(pa.timestamp("us"))
+        if family(kind) == "text":
+            made = pc.strftime(made.cast(pa.timestamp("s"), safe=False), format=own.format or _DAY)
+        return made.cast(kind, safe=False)
 
     def _number_beside(self, right: Any, kind: pa.DataType, own: Column) -> Any:
         """The same of numbers."""
@@ -108,16 +109,16 @@ class Constraint:
 
 
 def _cells(table: pa.Table, name: str) -> Any:
-    """A column as it is compared: texts are points in time, and those of any time zone are of one."""
+    """A column as it is compared: points in time, texts of them too, in microseconds of one time zone."""
     array = one_chunk(table.column(name))
-    if family(array.type) == "text":
-        return array.cast(pa.timestamp("us"))
-    return array.cast(_plain(array.type))
+    return array.cast(pa.timestamp("us"), safe=False) if family(array.type) in ("text", "datetime") else array
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    """A type without a time zone."""
-    return pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind
+def _unit(kind: pa.DataType, form: str) -> int:
+    """The microseconds that a type of points in time, or a text of this format, tells apart."""
+    if family(kind) == "text":
+        return _SECOND if "%S" in form else 60 * _SECOND if "%M" in form else _A_DAY
+    return _A_DAY if pa.types.is_date(kind) else max(1, _SECOND // _TICKS[kind.unit])
 
 
 def _next(values: npt.NDArray[Any], step: float, own: Column, upward: bool, strict: bool) -> npt.NDArray[Any]:
@@ -151,11 +152,18 @@ def _parse(text: str, schema: Schema) -> Constraint:
             raise SettingsError(f"constraint {shorten(text)}: {left!r} holds {kinds[0]}, and {right!r} {kinds[1]}")
         return Constraint(left, relation, right)
     try:
-        return Constraint(left, relation, np.datetime64(right, "us") if kinds[0] == _TIMES else float(right))
+        return Constraint(left, relation, _time(right) if kinds[0] == _TIMES else float(right))
     except ValueError:
         one = "date" if kinds[0] == _TIMES else "number"
         hint = nearest(right, schema.names)
         raise SettingsError(f"constraint {shorten(text)}: {right!r} is no {one} and no column: {hint}") from None
+
+
+def _time(text: str) -> np.datetime64:
+    """An ISO date, with or without a time; raises ValueError."""
+    if not _ISO.fullmatch(text):
+        raise ValueError(text)
+    return np.datetime64(text, "us")
 
 
 def _comparable(column: Column, text: str) -> str:
