@@ -432,7 +432,7 @@ RECIPES["molecule-smiles"] = Recipe(
     ),
     "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models, 2018, "
     "https://arxiv.org/abs/1811.12823",
-    "three dreams of four are molecules as they come, all of those that are picked",
+    "91.5% of ZINC250k's test part comes back exactly; errors of logP .055 and QED .027",
 )
 
 # A convolution for each halving, a little of every way in which a digit is written otherwise, and averaged weights.
