@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from dreamgen import DreamGenerator, load_data
-from dreamgen.chemistry.molecules import parse
 from dreamgen.chemistry.properties import properties_of
+from dreamgen.chemistry.smiles import canonical
 from dreamgen.evaluation.molecules import measure
 
 LONGEST = 60  # characters of a molecule of ChEMBL
@@ -112,7 +112,7 @@ def run(model: str, quick: bool, drawn: int | None = None) -> dict[str, Any]:
     sample = 1000 if quick else 5000
     report["dreams"] = measure(dreams, zinc.train.x.tolist(), zinc.test.x.tolist(), sample=sample, canonical=True)
     written = generator.dream(len(dreams), seed=1, picked=1).tolist()
-    report["valid_as_they_come"] = sum(parse(text) is not None for text in written) / len(written)
+    report["valid_as_they_come"] = sum(canonical(text) is not None for text in written) / len(written)
     return report
 
 

@@ -377,6 +377,13 @@ RECIPES["table"] = Recipe(
     "Adult: trained on its rows, tested on real ones, AUC .907 (real .927)",
 )
 
+
+def _levels(dream: float, heat: float) -> dict[str, Any]:
+    """Blur for lines: dreams from codes at a level, drawn at a heat."""
+    writer = {"kind": "recurrent", "units": 384, "heat": heat}
+    return {"kind": "levels", "share": 0.2, "least": 0.7, "dream": dream, "likelihood": writer}
+
+
 # Lines of text: read in both directions, written one token after another with the code beside every step. Small
 # batches; a light weight of the rate leaves room in the codes for every token. Dreams come from blurred codes, which
 # a second, smaller network writes, a little cooler than it learned: one unlikely token spoils a line.
@@ -387,13 +394,7 @@ _LINES = Settings(
     hidden_dim=[],
     latent_dim=64,
     beta={"kind": "linear", "stop": 0.1, "steps": 3000},
-    blur={
-        "kind": "levels",
-        "share": 0.2,
-        "least": 0.7,
-        "dream": 0.85,
-        "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.3},
-    },
+    blur=_levels(dream=0.85, heat=0.3),
     search=8,
     validation=0.01,
     batch_size=128,
@@ -419,17 +420,7 @@ RECIPES["molecule"] = Recipe(
 # What is no molecule is never picked, so dreams come from more blurred codes, and are drawn nearly as was learned.
 RECIPES["molecule-smiles"] = Recipe(
     "the same in SMILES, where not every row of symbols is a molecule; it ships as `zinc250k`",
-    RECIPES["molecule"].settings.replace(
-        language="smiles",
-        blur={
-            "kind": "levels",
-            "share": 0.2,
-            "least": 0.7,
-            "dream": 0.95,
-            "likelihood": {"kind": "recurrent", "units": 384, "heat": 0.8},
-        },
-        picked=8,
-    ),
+    RECIPES["molecule"].settings.replace(language="smiles", blur=_levels(dream=0.95, heat=0.8), picked=8),
     "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models, 2018, "
     "https://arxiv.org/abs/1811.12823",
     "91.5% of ZINC250k's test part comes back exactly; errors of logP .055 and QED .027",

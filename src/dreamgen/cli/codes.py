@@ -15,7 +15,7 @@ from dreamgen.cli.common import (
     told_of,
 )
 from dreamgen.cli.line_figures import readable_part
-from dreamgen.cli.lines import counts_of, place_for, require_drawable, spoken, write_shown
+from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays
 from dreamgen.cli.pictures import load_like
 
@@ -80,11 +80,9 @@ def decode(
     generator = load_generator(model, device)
     path = place_for(out, generator, "decoded")
     z = pick_array(codes, read_arrays(codes), ("loc", "z"))
-    texts = generator.fitted().vocabulary is not None
-    if texts:
+    if generator.fitted().vocabulary:
         require_drawable(path, len(z))
     shown = generator.inverse_transform(z, parse_given(given, label))
     write_shown(path, shown, generator)
-    counts = counts_of(generator, shown.tolist()) if texts else {}
-    said = f": {spoken(counts)}" if counts else ""
+    counts, said = counted(generator, shown)
     say({"out": str(path), "n": len(shown), **counts}, as_json, f"{len(shown)} examples in {path}{said}")

@@ -17,7 +17,7 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import reconstruct_lines
-from dreamgen.cli.lines import counts_of, legends_for, place_for, require_drawable, spoken, write_shown
+from dreamgen.cli.lines import counted, legends_for, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_examples
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
@@ -95,7 +95,7 @@ def dream(
     texts = shown.tolist() if generator.fitted().vocabulary else []
     legends = legends_for(generator, texts, list(told)) if texts and told and path.suffix.lower() == ".png" else ()
     write_shown(path, shown, generator, columns, legends)
-    counts = counts_of(generator, texts) if texts else {}
+    counts, said = counted(generator, shown)
     result = {
         "out": str(path),
         "n": n,
@@ -108,7 +108,7 @@ def dream(
         **counts,
     }
     what = f"{n} styles of {columns} dreams" if styles else f"{n} dreams"
-    say(result, as_json, f"{what} in {path} (seed {seed}){': ' if counts else ''}{spoken(counts)}")
+    say(result, as_json, f"{what} in {path} (seed {seed}){said}")
 
 
 @click.command()
@@ -222,8 +222,8 @@ def morph(
     write_shown(path, film, generator, steps)
     result = {"out": str(path), "steps": steps, "path": way}
     if generator.fitted().vocabulary:
-        counts = counts_of(generator, film.tolist())
-        say({**result, **counts}, as_json, f"{steps} steps in {path}: {spoken(counts)}")
+        counts, said = counted(generator, film)
+        say({**result, **counts}, as_json, f"{steps} steps in {path}{said}")
         return
     largest = largest_step(torch.from_numpy(film))
     result |= {"largest_step_over_mean": largest}

@@ -199,6 +199,14 @@ def spoken(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
+def counted(generator: "DreamGenerator", shown: Any) -> tuple[dict[str, int], str]:
+    """`counts_of` what a verb wrote, and the same to stand behind a sentence; nothing of pictures."""
+    if shown.dtype.kind != "U":
+        return {}, ""
+    counts = counts_of(generator, shown.reshape(-1).tolist())
+    return counts, f": {spoken(counts)}"
+
+
 def require_pictures(generator: "DreamGenerator", verb: str) -> None:
     """Raise SettingsError for a verb that has no meaning for lines."""
     held = held_by(generator.fitted())

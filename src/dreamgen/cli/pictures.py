@@ -131,7 +131,7 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
     if Path(text).suffix.lower() in IMAGE_SUFFIXES:
         if not os.path.isfile(text):  # noqa: PTH113 - it answers for names that no file can have
             raise DataError(f"{text}: no such image")
-        picture, note = bring_to(read_image(Path(text), upright=True), generator.fitted().event_shape)
+        picture, note = bring_to(read_image(Path(text)), generator.fitted().event_shape)
         if note:
             click.echo(f"dreamgen: {text} {note}", err=True)
         return picture

@@ -12,7 +12,7 @@ from dreamgen.cli.common import (
     parse_given,
     say,
 )
-from dreamgen.cli.lines import counts_of, place_for, require_drawable, spoken, write_shown
+from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_arrays
 from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
@@ -81,9 +81,8 @@ def map_(
             classes=generator.saved_.origin.get("data", {}).get("classes", ()),
         )
     names = " and ".join(str(latent) for latent in latents)
-    counts = counts_of(generator, grid.reshape(-1).tolist()) if lines else {}
+    counts, said = counted(generator, grid)
     result = {"out": str(path), "plane": latents, "size": size, "by": by, "ticks": along.tolist(), **counts}
-    said = f": {spoken(counts)}" if counts else ""
     say(result, as_json, f"the plane of latents {names} in {path}{said}")
 
 
@@ -134,9 +133,8 @@ def traverse(
         write_arrays(path, x=flat, latents=np.array(order), rates=np.array(rates))
     else:
         save_traversal(pictures, path, order, rates, span)
-    counts = counts_of(generator, pictures.reshape(-1).tolist()) if lines else {}
+    counts, said = counted(generator, pictures)
     result = {"out": str(path), "latents": order, "rates": rates, "steps": steps, **counts}
-    said = f": {spoken(counts)}" if counts else ""
     say(result, as_json, f"{len(order)} latents, {steps} steps each, in {path}{said}")
 
 

@@ -176,7 +176,7 @@ def _shape(sources: Sources, framing: Framing, skip_bad: bool) -> tuple[int, ...
     reason = "no pictures"
     for number, item in enumerate(sources.items):
         try:
-            return framing(decode_image(item, sources.name(number), upright=True)).shape
+            return framing(decode_image(item, sources.name(number))).shape
         except DataError as error:
             reason = str(error)
             if not skip_bad:

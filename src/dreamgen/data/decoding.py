@@ -91,7 +91,7 @@ def decode_piece(task: Sequence[tuple[Path | bytes, str]], framing: Framing, sha
 
 
 def _framed(source: Path | bytes, name: str, framing: Framing) -> Array:
-    picture = decode_image(source, name, upright=True)
+    picture = decode_image(source, name)
     try:
         return framing(picture)
     except (ValueError, OSError, MemoryError) as error:

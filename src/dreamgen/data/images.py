@@ -47,7 +47,7 @@ def read_folder(path: Path) -> tuple[Array, Labels | None, tuple[str, ...]]:
     pictures: list[Array] = []
     size = sum(file.stat().st_size for file in files)
     for file in files:
-        pictures.append(read_image(file, upright=True))
+        pictures.append(read_image(file))
         if pictures[-1].shape != pictures[0].shape:
             both = f"{files[0]} is {size_of(pictures[0].shape)}, {file} is {size_of(pictures[-1].shape)}"
             if pictures[-1].shape[:2] == pictures[0].shape[:2]:
@@ -63,21 +63,19 @@ def size_of(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def read_image(path: Path, upright: bool = False) -> Array:
-    """One image as bytes: (height, width) if grey, (height, width, 3) if coloured. Raises DataError.
-
-    With `upright`, as the camera was held, where the file says how; else as it is stored.
-    """
-    return decode_image(path, str(path), upright)
+def read_image(path: Path) -> Array:
+    """One image as bytes: (height, width) if grey, (height, width, 3) if coloured. Raises DataError."""
+    return decode_image(path, str(path))
 
 
-def decode_image(source: Path | bytes, name: str, upright: bool = False) -> Array:
+def decode_image(source: Path | bytes, name: str) -> Array:
     """One image out of a file or its content, as bytes: (height, width) if grey, (height, width, 3) if coloured.
+
+    It is turned as the camera was held, where the file says how.
 
     Args:
         source: a path, or what the file holds.
         name: for messages.
-        upright: turned as the camera was held, where the file says how.
 
     Raises:
         DataError: it is no image, cut short, or asks for more memory than a picture needs.
@@ -88,7 +86,7 @@ def decode_image(source: Path | bytes, name: str, upright: bool = False) -> Arra
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             file = io.BytesIO(source) if isinstance(source, bytes) else source
             with Image.open(file, formats=_FORMATS) as image:
-                return _as_bytes(_upright(image) if upright else image)
+                return _as_bytes(_upright(image))
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(f"{name}: refused, its header asks for more memory than a picture needs: {error}") from error
     except DataError as error:

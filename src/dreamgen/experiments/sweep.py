@@ -92,8 +92,8 @@ def sweep(
 def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
     with torch.device("meta"):
-        model = build_model(settings, dataset.rows.x.shape[1:])
         shape = dataset.rows.x.shape[1:]
+        model = build_model(settings, shape)
         UPDATES.build(
             settings.update,
             model=model,
@@ -145,7 +145,7 @@ def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, wa
     if x.ndim > 2:
         real = edge_energy(torch.from_numpy(x[:_DREAMS].copy()))
         drawn = not saved.model.decoder.likelihood.has_mean
-        few = None if told is None else {name: values[:_DREAMS] for name, values in told.items()}
+        few = dataset.given(part[:_DREAMS], saved.context) if saved.context else None
         for name, pictures in (
             ("dreams", model.dream(_DREAMS, seed=seed, sample=drawn)),
             ("reconstructions", model.reconstruct(x[:_DREAMS], given=few, seed=seed, sample=drawn)),

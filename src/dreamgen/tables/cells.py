@@ -13,7 +13,7 @@ Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Value = str | int | float | bool
 
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def family(kind: Any) -> str:
@@ -52,7 +52,7 @@ def numbers(column: Any) -> Floats:
         array = array.cast(pa.timestamp("ms"))
         kind = array.type
     if pa.types.is_timestamp(kind):
-        return _floats(array.cast(pa.int64())) / _PER_SECOND[kind.unit]
+        return _floats(array.cast(pa.int64())) / PER_SECOND[kind.unit]
     if pa.types.is_boolean(kind):
         array = array.cast(pa.uint8())
     if pa.types.is_null(kind):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreamgen.errors import SettingsError
-from dreamgen.tables.cells import _PER_SECOND, Codes, Floats, Mask, Value, family
+from dreamgen.tables.cells import PER_SECOND, Codes, Floats, Mask, Value, family
 from dreamgen.tables.extras import arrow, compute
 from dreamgen.tables.schema import LEVELS, Column
 from dreamgen.tables.types import parse_type
@@ -48,7 +48,7 @@ def _limits(kind: Any) -> tuple[float, float]:
 def _from_seconds(column: Column, values: Floats, mask: Mask, kind: Any) -> Any:
     pa = arrow()
     stamp = kind if pa.types.is_timestamp(kind) else pa.timestamp("us")
-    ticks = np.clip(np.rint(values * _PER_SECOND[stamp.unit]), -(2**62), 2**62).astype(np.int64)
+    ticks = np.clip(np.rint(values * PER_SECOND[stamp.unit]), -(2**62), 2**62).astype(np.int64)
     made = pa.array(ticks, pa.int64(), mask=~mask).cast(stamp)
     if family(kind) == "text":
         texts = compute().strftime(made.cast(pa.timestamp("s"), safe=False), format=column.format or "%Y-%m-%d")

@@ -67,8 +67,8 @@ def _own_folders(folder: Path) -> set[str]:
 
 def _is_part(folder: Path) -> bool:
     """Whether a folder is a part of an imputer, or what a killed save left of one."""
-    names = {path.name.removesuffix(".next") for path in folder.iterdir()} if folder.is_dir() else {""}
-    return all(name in _PARTS_HOLD or name.endswith(".safetensors") for name in names)
+    names = {path.name.removesuffix(".next") for path in folder.iterdir()} if folder.is_dir() else set()
+    return bool(names & _PARTS_HOLD) and all(name in _PARTS_HOLD or name.endswith(".safetensors") for name in names)
 
 
 def fresh_folder(folder: Path, stem: str) -> str:

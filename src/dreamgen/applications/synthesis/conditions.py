@@ -147,16 +147,14 @@ def _range(j: int, coding: Coding, value: Any) -> Condition:
 
 def _on_grid(column: Column, low: float, high: float) -> tuple[float, float]:
     """The first and the last number of the column's grid within a range."""
-    first, last = math.ceil, math.floor
-    on_grid = [
-        end if math.isinf(end) else inward(round(end / column.step, 6)) * column.step
-        for end, inward in ((low, first), (high, last))
-    ]
-    if on_grid[0] > on_grid[1]:
+    step = column.step
+    first = low if math.isinf(low) else math.ceil(round(low / step, 6)) * step
+    last = high if math.isinf(high) else math.floor(round(high / step, 6)) * step
+    if first > last:
         said = column.spoken(low) if low == high else f"{column.spoken(low)} to {column.spoken(high)}"
-        every = f"{column.step:g} seconds" if column.kind == "datetime" else f"{column.step:g}"
+        every = f"{step:g} seconds" if column.kind == "datetime" else f"{step:g}"
         raise DataError(f"condition on {column.name!r}: {said} holds none of its values, which lie {every} apart")
-    return on_grid[0], on_grid[1]
+    return first, last
 
 
 def _outside(column: Column, least: float, most: float) -> DataError:

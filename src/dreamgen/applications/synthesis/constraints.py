@@ -13,12 +13,11 @@ import pyarrow.compute as pc
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Column, Schema
-from dreamgen.tables.cells import family, one_chunk
+from dreamgen.tables.cells import PER_SECOND, family, one_chunk
 from dreamgen.tables.schema import NUMBERS
 
 _PATTERN = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*")
 _MIRRORED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<"}
-_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}  # of a second
 _TIMES, _DAY = "points in time", "%Y-%m-%d"
 _SECOND, _A_DAY = 10**6, 86_400 * 10**6  # microseconds
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
@@ -118,7 +117,7 @@ def _unit(kind: pa.DataType, form: str) -> int:
     """The microseconds that a type of points in time, or a text of this format, tells apart."""
     if family(kind) == "text":
         return _SECOND if "%S" in form else 60 * _SECOND if "%M" in form else _A_DAY
-    return _A_DAY if pa.types.is_date(kind) else max(1, _SECOND // _TICKS[kind.unit])
+    return _A_DAY if pa.types.is_date(kind) else max(1, _SECOND // PER_SECOND[kind.unit])
 
 
 def _next(values: npt.NDArray[Any], step: float, own: Column, upward: bool, strict: bool) -> npt.NDArray[Any]:
