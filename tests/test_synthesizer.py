@@ -529,7 +529,19 @@ def test_the_report_has_its_figures_and_claims_nothing_without(fitted: Synthesiz
         fitted.report(PEOPLE[["sex", "low"]][:300], synthetic=PEOPLE[["sex", "low"]][300:500]).to_dict()
     )
     assert "Nothing is known of safety" in alone
+    assert "rows are few" not in text
     assert (tmp_path / "report.html").read_text().count("<img") >= 3
+
+
+def test_a_report_tells_whether_synthetic_rows_help_where_real_ones_are_few() -> None:
+    few = Synthesizer(settings={"epochs": 2, "hidden_dim": 8, "latent_dim": 2}, components=(1,), random_state=0)
+    few.fit(PEOPLE[:520])
+    told = few.report(PEOPLE[:520], people(200, 9), target="sex", rows=100, augment=True)
+    blocks = [block for section in told.to_dict()["sections"] for block in section["blocks"]]
+    (table,) = (block for block in blocks if "rows are few" in str(block.get("title")))
+    assert [row[0] for row in table["rows"]] == [100, 100, 500, 500]
+    with pytest.raises(SettingsError, match="augment: expected a target"):
+        few.report(PEOPLE[:520], people(200, 9), augment=True)
 
 
 def test_the_command_makes_rows_a_model_and_what_may_be_handed_on(
@@ -770,6 +782,7 @@ def test_constraints_hold_of_dates_too(text: str, name: str, expected: list[str 
     [
         (["--model", "kept", "--epsilon", "1"], "not with --model"),
         (["t.csv", "--target", "a"], "--test and --target: expected --report"),
+        (["t.csv", "--augment"], "--augment: expected --report and --target"),
         (["t.csv", "--out", "x.gz"], "expected a name that ends in .parquet"),
     ],
 )

@@ -29,6 +29,18 @@ def canonical(smiles: str) -> str | None:
     return text if text == smiles or parse(text) is not None else None
 
 
+def kekulised(smiles: str) -> str | None:
+    """The same molecule with single and double bonds in its aromatic rings; None where RDKit finds no molecule.
+
+    Equal texts get equal texts; equal molecules do where the texts are canonical.
+    """
+    molecule = parse(smiles)
+    if molecule is None:
+        return None
+    rdkit("Chem").Kekulize(molecule, clearAromaticFlags=True)
+    return written(molecule)
+
+
 @dataclass(frozen=True)
 class Standard:
     """Brings one written molecule to what a model learns, or says why not.

@@ -54,6 +54,11 @@ _REPORTS = (".html", ".htm", ".json")
     "--delta", type=click.FloatRange(0, 1, min_open=True), default=1e-5, show_default=True, help="Of --epsilon."
 )
 @click.option("--target", help="The column that a judge of the rows' use predicts.")
+@click.option(
+    "--augment",
+    is_flag=True,
+    help="In the --report: do synthetic rows help a judge of --target that has only 100, 500 or 2,000 real ones?",
+)
 @click.option("-o", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one setting; repeatable.")
 @device_option
 @common_options(out="The rows: .parquet, .csv or .tsv; by default synthetic.parquet.")
@@ -72,6 +77,7 @@ def synthesize(
     epsilon: float | None,
     delta: float,
     target: str | None,
+    augment: bool,
     overrides: tuple[str, ...],
     device: str,
     out: Path | None,
@@ -93,6 +99,10 @@ def synthesize(
         )
     if report is None and (test or target):
         raise SettingsError("--test and --target: expected --report with them")
+    if augment and not (report and target and (test or holdout)):
+        raise SettingsError("--augment: expected --report and --target with it, and rows to judge by")
+    if augment and (model or epsilon):
+        raise SettingsError("--augment: not with --model or --epsilon, it trains on few rows without noise")
     train = held_out = None
     met: list[str] = []
     if source is not None:
@@ -137,7 +147,7 @@ def synthesize(
             if wanted:
                 synthesizer.notes_.add("report", "of all rows, not of those that meet the conditions")
             judged = None if wanted else made
-            written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed)
+            written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed, augment=augment)
             written.write(report)
             if "privacy" in synthesizer.model_.saved.card:
                 notes.append(NOT_PRIVATE)

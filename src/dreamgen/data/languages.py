@@ -1,10 +1,10 @@
 """Languages: how a line of text is cut into symbols, and put together again."""
 
 import re
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from dreamgen.chemistry.extras import selfies
-from dreamgen.chemistry.smiles import canonical
+from dreamgen.chemistry.smiles import canonical, kekulised
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import Registry, shorten
 
@@ -14,7 +14,7 @@ class Language(Protocol):
 
     pieces: int
     """How many tokens may stand for several symbols."""
-    slow: ClassVar[bool]
+    slow: bool
     """Whether many lines are worth several processes."""
     holds: str
     """What its lines are, "lines" of any kind or "molecules"."""
@@ -49,8 +49,7 @@ class Characters:
     """
 
     holds = "lines"
-
-    slow: ClassVar[bool] = False
+    slow = False
 
     def __init__(self, pieces: int = 0) -> None:
         self.pieces = _checked(pieces)
@@ -74,17 +73,22 @@ class Smiles:
     """Molecules as SMILES: atoms, bonds, rings and branches. What is put together need not be a molecule.
 
     SMILES, a chemical language and information system, 1988, https://doi.org/10.1021/ci00057a005.
+
+    Args:
+        kekule: aromatic rings are written as single and double bonds in turn. Whether a ring can be aromatic only its
+            last atom settles; whether an atom can have one more bond is known on the spot.
     """
 
     holds = "molecules"
 
-    slow: ClassVar[bool] = False
-
-    def __init__(self, pieces: int = 500) -> None:
-        self.pieces = _checked(pieces)
+    def __init__(self, pieces: int = 500, kekule: bool = False) -> None:
+        self.pieces, self.kekule, self.slow = _checked(pieces), kekule, kekule
 
     def split(self, line: str) -> list[str]:
-        return _SMILES.findall(line)
+        text = kekulised(line) if self.kekule else line
+        if text is None:
+            raise DataError("no molecule")
+        return _SMILES.findall(text)
 
     def join(self, symbols: list[str]) -> str:
         text = "".join(symbols)
@@ -103,8 +107,7 @@ class Selfies:
     """
 
     holds = "molecules"
-
-    slow: ClassVar[bool] = True
+    slow = True
 
     def __init__(self, pieces: int = 500) -> None:
         self.pieces = _checked(pieces)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from dreamgen.evaluation.synthetic import Kinds, kinds_of, measure
+from dreamgen.errors import SettingsError
+from dreamgen.evaluation.synthetic import Kinds, augmentation, kinds_of, measure
 from dreamgen.evaluation.synthetic.trends import correlation
 from dreamgen.evaluation.synthetic.view import labels, number
 from dreamgen.reports import Report
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 NOT_PRIVATE = "this report compares with the real rows: it is not private itself"
 
 _LOWEST = 20  # pairs listed
+_FEW = (100, 500, 2000)  # real rows that synthetic ones are put beside
 
 
 def write_report(
@@ -28,8 +30,11 @@ def write_report(
     *,
     target: str | None,
     seed: int,
+    augment: bool = False,
 ) -> Report:
     """The report of some synthetic rows; see `Synthesizer.report`."""
+    if augment:
+        _check_augment(synthesizer, train, test, target)
     schema = synthesizer.schema_
     kinds = kinds_of(train, {column.name: column.kind for column in schema})
     found = measure(train, synthetic, kinds, test=test, target=target, seed=seed)
@@ -49,6 +54,8 @@ def write_report(
     for line in synthesizer.notes_:
         report.warn(line)
     _use(report, found, target)
+    if augment and test is not None and target is not None:
+        _augmentation(report, synthesizer, train, test, target, kinds, seed)
     _privacy(report, found, synthesizer.model_.saved.card.get("privacy"))
     _columns(report, found, train, synthetic, kinds)
     return report
@@ -61,6 +68,44 @@ def _use(report: Report, found: Mapping[str, Any], target: str | None) -> None:
         return
     rows = [{"trained on": name, **found[name]} for name in ("synthetic", "real")]
     report.table(f"A judge of {target!r}, tested on real rows", rows, "HistGradientBoosting with its own settings.")
+
+
+def _check_augment(synthesizer: "Synthesizer", train: pa.Table, test: pa.Table | None, target: str | None) -> None:
+    if not test or target is None or train.num_rows < _FEW[0]:
+        raise SettingsError(
+            f"augment: expected a target, rows that the model did not see, and {_FEW[0]} or more that it did"
+        )
+    if "privacy" in synthesizer.model_.saved.card:
+        raise SettingsError("augment: not of a private model, its trainings on few rows would not be private")
+
+
+def _augmentation(
+    report: Report,
+    synthesizer: "Synthesizer",
+    train: pa.Table,
+    test: pa.Table,
+    target: str,
+    kinds: Kinds,
+    seed: int,
+) -> None:
+    """Trains anew on few of the rows, each time with the same parameters."""
+    alike = synthesizer.get_params()
+
+    def make(few: pa.Table, n: int, seed: int) -> pa.Table:
+        return type(synthesizer)(**alike | {"random_state": seed}).fit(few).sample_table(n, seed=seed)
+
+    sizes = [size for size in _FEW if size <= train.num_rows]
+    found = augmentation(train, test, target, kinds, make, sizes=sizes, seed=seed)
+    names = {"real": "those rows alone", "both": "with as many synthetic ones"}
+    report.table(
+        f"Where real rows are few: a judge of {target!r}, tested on real rows",
+        [
+            {"real rows": size, "trained on": names[part], **scores}
+            for size, parts in found.items()
+            for part, scores in parts.items()
+        ],
+        "The synthetic rows come from models that were trained on those few rows and on nothing else.",
+    )
 
 
 def _privacy(report: Report, found: Mapping[str, Any], ledger: Mapping[str, Any] | None) -> None:

@@ -278,6 +278,7 @@ class Synthesizer(Estimator):
         synthetic: Any = None,
         rows: int | None = None,
         seed: int = 0,
+        augment: bool = False,
     ) -> "Report":
         """Likeness, use and privacy of rows of this model, beside real rows.
 
@@ -288,6 +289,11 @@ class Synthesizer(Estimator):
             synthetic: rows already drawn; None: draw as many as `train` has, or `rows`.
             rows: how many to draw.
             seed: of the rows, sub-samples and judges.
+            augment: also train on 100, 500 and 2,000 of the rows, as many as there are, and tell whether synthetic
+                rows beside them help a judge; it takes as long as that many trainings.
+
+        Raises:
+            SettingsError: `augment` without a target, without rows that the model did not see, or of a private model.
         """
         from dreamgen.applications.synthesis.report import write_report
 
@@ -296,7 +302,7 @@ class Synthesizer(Estimator):
         assert real is not None
         if made is None:
             made = self.sample_table(rows or real.num_rows, seed=seed)
-        return write_report(self, real, held_out, made, target=target, seed=seed)
+        return write_report(self, real, held_out, made, target=target, seed=seed, augment=augment)
 
     # Keeping
 
