@@ -389,7 +389,9 @@ def test_the_verb(run: Callable[..., tuple[int, str, str]], tmp_path: Path) -> N
     assert "100 dreams beside 100 test pictures of digits" in out
 
 
-def test_the_verb_names_what_is_wrong(run: Callable[..., tuple[int, str, str]], model_folder: Path) -> None:
+def test_the_verb_names_what_is_wrong(
+    run: Callable[..., tuple[int, str, str]], model_folder: Path, tmp_path: Path
+) -> None:
     def refuse(code: int, text: str, *arguments: object) -> None:
         found = run("compare", *arguments)
         assert found[0] == code, found
@@ -401,6 +403,10 @@ def test_the_verb_names_what_is_wrong(run: Callable[..., tuple[int, str, str]], 
     refuse(2, "expected each model once", model_folder, model_folder)
     refuse(2, "expected --data", model_folder)
     refuse(2, "no judge ships for digits: train one", model_folder, "--data", "digits")
+    own = tmp_path / "digits.npz"  # a file that is called like a named set
+    np.savez(own, x=np.random.default_rng(0).integers(0, 256, (60, 8, 8), np.uint8))
+    assert run("train", own, "--epochs", 1, "--out", tmp_path / "mine")[0] == 0
+    refuse(2, "was trained on another set called digits: expected --data", tmp_path / "mine")
     refuse(2, "mnist cannot judge: expected a classifier", model_folder, "--data", "digits", "--judge", "mnist")
 
 

@@ -69,6 +69,10 @@ def test_other_settings_of_any_of_the_three_are_another_experiment(digits: Datas
         other = replace(RECIPES, **{name: getattr(RECIPES, name).replace(hidden_dim=65)})
         with pytest.raises(SettingsError, match="begun with other settings"):
             few_labels(digits, other, tmp_path, each=5, seed=0, device="cpu", watch=Watch())
+    assert digits.rows.labels is not None
+    corrected = replace(digits, rows=replace(digits.rows, labels=digits.rows.labels[::-1]))
+    with pytest.raises(SettingsError, match="begun with other settings: labels_sha256"):
+        few_labels(corrected, RECIPES, tmp_path, each=5, seed=0, device="cpu", watch=Watch())
 
 
 def test_too_few_labels_are_refused(digits: Dataset, tmp_path: Path) -> None:

@@ -397,6 +397,18 @@ def test_the_best_weights_of_another_model_are_refused(tmp_path: Path) -> None:
         Checkpoints(tmp_path).restore(new_run())
 
 
+def test_best_weights_of_an_earlier_epoch_than_the_run_knows_are_refused(tmp_path: Path) -> None:
+    list(train(new_run(), Checkpoints(tmp_path)))
+    best = tmp_path / "checkpoints" / "best.safetensors"
+    weights, told = checkpoint._read(best)
+    sealed(weights, {"epoch": told["epoch"] - 1}, best)
+    with pytest.raises(ModelFileError, match="best.safetensors holds the weights of epoch"):
+        Checkpoints(tmp_path).restore(new_run())
+    sealed(weights, {}, best)
+    with pytest.raises(ModelFileError, match="does not fit the run"):
+        Checkpoints(tmp_path).restore(new_run())
+
+
 def test_a_pipe_in_the_place_of_a_checkpoint_is_passed_over(tmp_path: Path) -> None:
     list(train(new_run(), Checkpoints(tmp_path)))
     newest = Checkpoints(tmp_path).found()[0]

@@ -7,10 +7,12 @@ import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, samples_option, say
 from dreamgen.cli.lines import require_pictures
+from dreamgen.cli.pictures import load_like
 from dreamgen.cli.watching import watching
 from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:
+    from dreamgen.data import Dataset
     from dreamgen.generator import DreamGenerator
 
 
@@ -41,7 +43,6 @@ def compare(
     judge says of their dreams beside real pictures."""
     from dreamgen.applications.compare import compare as run
     from dreamgen.applications.compare_report import report, text, write
-    from dreamgen.data import load_data
     from dreamgen.evaluation.judge import Judge
 
     if len(set(models)) < len(models):
@@ -49,12 +50,15 @@ def compare(
     generators = {name: load_generator(name, device) for name in models}
     for generator in generators.values():
         require_pictures(generator, "compare")
-    data = data or _data_of(generators)
-    chosen, folder = Judge.load(judge or _judge_for(data), device), out or Path("runs") / "compare"
+    name = data or _data_of(generators)
+    dataset = load_like(name, generators[models[0]])
+    if data is None:
+        _check_trained_on(dataset, generators)
+    chosen, folder = Judge.load(judge or _judge_for(name), device), out or Path("runs") / "compare"
     with plain_warnings(), watching() as watch:
         found = run(
             generators,
-            load_data(data),
+            dataset,
             chosen,
             rows=rows,
             samples=samples,
@@ -75,6 +79,14 @@ def _data_of(generators: "dict[str, DreamGenerator]") -> str:
         trained = ", ".join(f"{name}: {data or 'not known'}" for name, data in names.items())
         raise SettingsError(f"the models do not say what one data set they are of ({trained}): expected --data")
     return first
+
+
+def _check_trained_on(dataset: "Dataset", generators: "dict[str, DreamGenerator]") -> None:
+    """A set that nobody named is the one that the models were trained on, and not another of that name."""
+    for name, model in generators.items():
+        known = model.fitted().origin.get("data", {}).get("set_sha256", dataset.sha256)
+        if known != dataset.sha256:
+            raise SettingsError(f"{name} was trained on another set called {dataset.name}: expected --data")
 
 
 def _judge_for(data: str) -> str:

@@ -20,7 +20,7 @@ from dreamgen.data.batch import as_float
 from dreamgen.errors import DataError
 from dreamgen.evaluation.reading import read_rows
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
-from dreamgen.files import make_folder
+from dreamgen.files import make_folder, sha256
 from dreamgen.generator import DreamGenerator
 from dreamgen.inputs import to_tensor
 from dreamgen.recipes import RECIPES
@@ -88,11 +88,12 @@ def few_labels(
     train, test = dataset.part("train"), dataset.part("test")
     chosen = _choose(train.labels, each, seed)
     others = {f"{role}.{k}": v for role in ("codes", "dreams") for k, v in getattr(recipes, role).to_dict().items()}
+    assert train.labels is not None
+    assert test.labels is not None
+    others["labels_sha256"] = sha256(np.concatenate([train.labels, test.labels]).tobytes())
     claim(
         make_folder(folder), identity_of("few labels", dataset, recipes.reader, seed, each=each, n=dreams, **others)
     )
-    assert train.labels is not None
-    assert test.labels is not None
     known, answers, truth = train[chosen], test.labels, train.labels
 
     def made(name: str, settings: Settings, of: Dataset) -> DreamGenerator:

@@ -164,8 +164,10 @@ class Checkpoints:
         run.sums.copy_(torch.tensor(values["sums"], dtype=torch.float64))
         if epoch:
             check_type("best loss", loss, float)
-            weights = _read(self.folder / _BEST)[0]
+            weights, told = _read(self.folder / _BEST)
             _check_alike(weights, run.model.state_dict())
+            if told["epoch"] < epoch:  # a later one is of a kill between two writes; this run comes to it again
+                raise ValueError(f"{_BEST} holds the weights of epoch {told['epoch']}, expected {epoch}")
             run.best = Best(epoch, loss, weights)
             self._best_saved = epoch
 
