@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreamgen.config import Part
 from dreamgen.data.languages import LANGUAGES
 from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.errors import DataError, SettingsError
 
 DRUGS = ["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C", "CC(C)Cc1ccc(cc1)[C@@H](C)C(=O)O", "ClCCBr"]
 PIECES = {"kind": "characters", "pieces": 6}
+KEKULE = {"kind": "smiles", "kekule": True}
 
 
 def merged(text: str, pair: tuple[str, str]) -> list[str]:
@@ -60,8 +62,8 @@ def test_what_cannot_be_written_is_named_and_empty() -> None:
     np.testing.assert_array_equal(tokens[1:], 0)
 
 
-@pytest.mark.parametrize("language", ["smiles", "selfies"])
-def test_molecules_come_back_as_the_same_molecule(language: str) -> None:
+@pytest.mark.parametrize("language", ["smiles", KEKULE, "selfies"])
+def test_molecules_come_back_as_the_same_molecule(language: Part) -> None:
     from dreamgen.chemistry.smiles import canonical
 
     vocabulary = Vocabulary.learn(DRUGS, language)
@@ -72,6 +74,17 @@ def test_molecules_come_back_as_the_same_molecule(language: str) -> None:
 
 def test_smiles_are_cut_at_atoms_rings_and_bonds() -> None:
     assert LANGUAGES.build("smiles").split("C[C@@H](Br)Cc%12") == ["C", "[C@@H]", "(", "Br", ")", "C", "c", "%12"]
+
+
+def test_kekules_rings_have_single_and_double_bonds_in_turn() -> None:
+    spoken = LANGUAGES.build(KEKULE)
+    assert "".join(spoken.split("c1ccc2[nH]ccc2c1")) == "C1=CC=C2NC=CC2=C1"
+    with pytest.raises(DataError, match="no molecule"):
+        spoken.split("c1cccc1")
+    vocabulary = Vocabulary.learn(["c1ccccc1O", "CCN"], KEKULE)
+    assert not {"c", "n", "o"} & set(vocabulary.symbols)
+    assert Vocabulary.from_dict(json.loads(json.dumps(vocabulary.to_dict()))) == vocabulary
+    assert vocabulary.encode(["c1cccc1"])[1] == {0: "no molecule"}
 
 
 def test_what_selfies_cannot_say_is_named() -> None:
