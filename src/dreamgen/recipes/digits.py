@@ -61,7 +61,12 @@ _CONV = _LONG.replace(
 )
 
 DIGITS = {
-    "default": Recipe("for pictures of any kind; as many epochs as their number asks for", Settings(), KINGMA),
+    "default": Recipe(
+        "for pictures of any kind; as many epochs as their number asks for",
+        Settings(),
+        KINGMA,
+        "one-sample test loss 105.5 nats on MNIST's grey pixels after 10 epochs",
+    ),
     "mnist": Recipe(
         "the Dream Generator: one hidden layer each way, grey pixels under BCE",
         MNIST.replace(epochs=20),
@@ -78,6 +83,7 @@ DIGITS = {
         "two latents, so that the whole dream world is one map",
         MNIST.replace(latent_dim=2, hidden_dim=[512, 256], epochs=15),
         KINGMA,
+        "one-sample test loss 141.5 nats on grey pixels",
     ),
     "mnist-binary": Recipe(
         "the same network on binarised digits, trained for its likelihood; it ships as `mnist`",
@@ -95,5 +101,6 @@ DIGITS = {
         "residual convolutions on binarised digits, trained for their likelihood",
         _CONV,
         "Very Deep VAEs, 2020, https://arxiv.org/abs/2011.10650",
+        "NLL 88.7 nats after 8 epochs, 100 samples, binarised test part",
     ),
 }

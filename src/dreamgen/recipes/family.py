@@ -12,6 +12,7 @@ FAMILY = {
     "noisy-autoencoder": Recipe(
         "an autoencoder with the prior's noise on its codes, and no rate",
         MNIST.replace(posterior={"kind": "fixed-noise", "scale": 1.0}, beta=0.0),
+        measured="distortion 66.9 nats on grey pixels, and a rate of 5,034 that nobody asked for",
     ),
     "beta": Recipe(
         "a heavier rate: fewer active latents, better separated",
@@ -55,6 +56,7 @@ FAMILY = {
             epochs=12,
         ),
         "Variational Lossy Autoencoder, 2016, https://arxiv.org/abs/1611.02731",
+        "NLL 91.3 nats, 100 samples, 2,000 binarised test digits; no active latent",
     ),
     "gaussian": Recipe(
         "squared error: a Gaussian of fixed scale around each pixel",
