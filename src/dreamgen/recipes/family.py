@@ -12,7 +12,7 @@ FAMILY = {
     "noisy-autoencoder": Recipe(
         "an autoencoder with the prior's noise on its codes, and no rate",
         MNIST.replace(posterior={"kind": "fixed-noise", "scale": 1.0}, beta=0.0),
-        measured="distortion 66.9 nats on grey pixels, and a rate of 5,034 that nobody asked for",
+        measured="distortion 66.9 nats on grey pixels after 20 epochs, and a rate of 5,034 that nobody asked for",
     ),
     "beta": Recipe(
         "a heavier rate: fewer active latents, better separated",
