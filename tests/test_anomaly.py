@@ -183,6 +183,15 @@ class TestDetector:
         assert after > before == detector.predict(normal).sum()
         assert share > detector.labels_.mean() > 0
 
+    def test_a_threshold_that_was_moved_stays_so(self, detector: AnomalyDetector, tmp_path: Path) -> None:
+        detector.set_threshold(0.2)
+        wide = detector.threshold_
+        assert detector.set_score(detector.score).threshold_ == wide
+        detector.save(tmp_path / "moved")
+        moved = AnomalyDetector.load(tmp_path / "moved", device="cpu")
+        assert (moved.contamination, moved.device) == (0.2, "cpu")
+        detector.set_threshold(0.05)
+
     def test_its_answers_agree(self, detector: AnomalyDetector) -> None:
         test = np.concatenate([lines(50, 1), broken(50, 2)])
         odd = detector.predict(test)
@@ -502,6 +511,8 @@ def test_points_in_time_of_another_type_and_ordered_numbers_are_judged() -> None
     [
         (["fit.csv", "new.csv", "--out", "rows.txt.gz"], "rows.txt.gz: expected a name that ends in .parquet"),
         (["new.csv", "--model", "kept", "--trim", "0.1"], "--trim and -o: not with --model"),
+        (["log.csv", "--window", "8", "--columns", "2"], "--window goes with"),
+        (["fit.csv", "new.csv", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
 def test_what_cannot_be_served_is_refused_before_the_work(

@@ -345,9 +345,9 @@ def test_the_commands_find_and_edit(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     plain = tmp_path / "plain"
     shutil.copytree(kept, plain)
-    code, out = run("attributes", plain, folder, "--out", tmp_path / "a.json", "--json")
+    code, out = run("attributes", plain, folder, "--out", tmp_path / "new" / "a.json", "--json")
     assert code == 0, out
-    assert set(json.loads((tmp_path / "a.json").read_text())["auc"]) == set(NAMES)
+    assert set(json.loads((tmp_path / "new" / "a.json").read_text())["auc"]) == set(NAMES)
     photo = tmp_path / "photo.png"
     Image.fromarray(drawn([1, 0, 0])).save(photo)
     code, out = run("edit", plain, photo, "--more", "Red=-2", "-n", 2, "--out", tmp_path / "e.npz", "--json")

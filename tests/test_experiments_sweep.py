@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from dreamgen import DreamGenerator, Settings, load_data
 from dreamgen.cli import main
-from dreamgen.data import Dataset
-from dreamgen.errors import DivergedError, Interrupted, SettingsError
+from dreamgen.data import Dataset, Examples
+from dreamgen.errors import DataError, DivergedError, Interrupted, SettingsError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import points, read_axes, split_values
 from dreamgen.experiments.runs import Watch
@@ -92,6 +93,11 @@ def test_a_point_that_cannot_be_built_is_found_before_anything_is_trained(digits
         with pytest.raises(SettingsError, match=message):
             sweep(digits, SMALL, points(SMALL, {name: values}), tmp_path)
     assert not list(tmp_path.iterdir())
+    lines = Dataset("names", Examples(np.array(["anna", "otto"])), np.array([False, True]))
+    with pytest.raises(DataError, match="lines of text: expected pictures"):
+        sweep(lines, SMALL, points(SMALL, {"beta": ["1", "4"]}), tmp_path)
+    told = SMALL.replace(context="labels", prior="conditional", epochs=1)
+    assert len(sweep(digits, told, points(told, {"beta": ["1", "4"]}), tmp_path / "told", samples=2)) == 2
 
 
 def test_without_a_recipe_there_is_a_likelihood() -> None:

@@ -1,6 +1,7 @@
 """DreamGenerator: scikit-learn's manners, and verbs of its own."""
 
 import doctest
+import math
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,18 @@ def test_a_morph_goes_from_one_to_the_other_without_a_jump(
         ends = trained.reconstruct(digits.test.x[[a, b]])
         np.testing.assert_allclose(film[[0, -1]], ends, atol=1e-3)
         assert largest_step(torch.from_numpy(film)) <= 2
+
+
+def test_worlds_that_cannot_be_shown_are_refused(trained: DreamGenerator) -> None:
+    for span in (math.nan, math.inf, 0.0):
+        with pytest.raises(SettingsError, match="span"):
+            trained.traverse(span=span)
+    for steps in (-1, 1):
+        with pytest.raises(SettingsError, match="steps: expected 2 or more"):
+            trained.traverse(steps=steps)
+    for plane in ([], [1, 1], [0, 1, 2]):
+        with pytest.raises(SettingsError, match="plane: expected two different latents"):
+            trained.map(4, plane=plane)
 
 
 def test_a_map_is_the_decoder_on_its_plane(trained: DreamGenerator) -> None:

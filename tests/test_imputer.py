@@ -456,6 +456,44 @@ def test_the_command_writes_draws_and_a_report(tmp_path: Path) -> None:
     assert io.StringIO(run.stdout).readline().startswith("{")
 
 
+def test_a_kept_model_draws_by_the_seed_that_is_typed(tmp_path: Path) -> None:
+    data, kept = tmp_path / "data.csv", str(tmp_path / "kept")
+    mixed().drop(columns="when").to_csv(data, index=False)
+
+    def filled(name: str, *more: str) -> tuple[int, str]:
+        out = tmp_path / name
+        arguments = ["impute", str(data), "--out", str(out), "-m", "1", "--json", *more]
+        run = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        result = json.loads(run.stdout)
+        return result["seed"], Path(result["out"][0]).read_text()
+
+    first = filled("a.csv", "--steps", "20", "--seed", "7", "--save", kept)
+    assert filled("b.csv", "--model", kept) == first
+    seed, text = filled("c.csv", "--model", kept, "--seed", "8")
+    assert (first[0], seed) == (7, 8)
+    assert text != first[1]
+
+
+def test_a_kind_that_was_changed_in_the_schema_takes_its_categories_from_the_table(tmp_path: Path) -> None:
+    data, schema = tmp_path / "data.csv", tmp_path / "s.toml"
+    rng = np.random.default_rng(0)
+    pd.DataFrame({"rooms": rng.integers(1, 40, 80), "x": rng.normal(size=80)}).to_csv(data, index=False)
+    CliRunner().invoke(cli, ["schema", str(data), "--out", str(schema)], catch_exceptions=False)
+    assert 'kind = "count"' in schema.read_text()
+    schema.write_text('[columns.rooms]\nkind = "categorical"\n[columns.x]\nkind = "real"\n')
+    out = str(tmp_path / "full.csv")
+    command = ["impute", str(data), "--schema", str(schema), "--steps", "5", "--out", out]
+    assert CliRunner().invoke(cli, command, catch_exceptions=False).exit_code == 0
+
+
+def test_parameters_that_are_none_are_refused() -> None:
+    for parameters in ({"steps": 0}, {"steps": -5}, {"models": 0}, {"samples": 0}):
+        with pytest.raises(SettingsError, match="expected 1 or more"):
+            Imputer(**parameters).fit(mixed())  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="asked: no column 'wrod': did you mean 'word'"):
+        Imputer().fit(mixed(), asked=["wrod"])
+
+
 def test_the_command_refuses_before_it_works(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         CliRunner().invoke(cli, ["impute", str(tmp_path / "no.csv")], catch_exceptions=False)

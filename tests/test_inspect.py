@@ -208,6 +208,13 @@ def test_manners(inspector: PictureInspector) -> None:
         PictureInspector(sizes=(8, 8)).fit(parts(20, 0), groups=np.arange(3))
 
 
+def test_without_a_seed_it_takes_a_fresh_one_and_keeps_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(patches, "_PATCHES", 500)
+    fresh = PictureInspector(sizes=(8, 8), latents=(3, 2), random_state=None).fit(parts(20, 0))
+    fresh.save(tmp_path / "fresh")
+    assert PictureInspector.load(tmp_path / "fresh").seed_ == fresh.seed_
+
+
 def test_in_colour_a_stain_is_found_that_grey_does_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "_PATCHES", 3000)
     monkeypatch.setattr(patches, "_CODES", 1000)

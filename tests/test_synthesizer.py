@@ -510,6 +510,10 @@ def test_a_polars_frame_comes_back_as_one() -> None:
 
 
 def test_a_table_that_cannot_be_learned_is_refused() -> None:
+    with pytest.raises(SettingsError, match="likelihood: expected 'columns' for a table"):
+        Synthesizer(settings={"likelihood": "gaussian"}).fit(PEOPLE[["low", "high"]])
+    (kept,) = parse_constraints(["low <= high"], infer_schema(pa.table({"low": [1.0, 2.0], "high": [3.0, 4.0]})))
+    assert not kept.broken(pa.table({"low": [math.nan, 1.0], "high": [0.0, math.nan]})).any()
     with pytest.raises(DataError, match="no column varies"):
         Synthesizer().fit(pd.DataFrame({"a": [1, 1, 1]}))
     with pytest.raises(NotFittedError, match="not fitted"):
@@ -542,6 +546,16 @@ def test_a_report_tells_whether_synthetic_rows_help_where_real_ones_are_few() ->
     assert [row[0] for row in table["rows"]] == [100, 100, 500, 500]
     with pytest.raises(SettingsError, match="augment: expected a target"):
         few.report(PEOPLE[:520], people(200, 9), augment=True)
+
+
+def test_a_model_of_a_table_dreams_no_pictures(
+    fitted: Synthesizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fitted.save(tmp_path / "rows")
+    with pytest.raises(SystemExit) as end:
+        main(["dream", str(tmp_path / "rows"), "--out", str(tmp_path / "x.png")])
+    assert end.value.code == 2
+    assert "is a model of tables: it serves detect, impute and synthesize" in capsys.readouterr().err
 
 
 def test_the_command_makes_rows_a_model_and_what_may_be_handed_on(

@@ -189,8 +189,8 @@ class DreamGenerator(Walking, Scoring):
         known = {name: column_of(values, name, len(x)) for name, values in (attributes or {}).items()}
         numbers = None if labels is None else labels.numpy()
         context, properties = (
-            Context.of(asked, numbers, classes, known, declared=private)
-            for asked in (settings.context, settings.properties)
+            Context.of(getattr(settings, name), numbers, classes, known, declared=private, setting=name)
+            for name in ("context", "properties")
         )
         given = known if y is None else {LABEL: y, **known}
         told, read = (

@@ -1,4 +1,6 @@
-"""Every picture that the project draws, but for those of the experiments (`plots_experiments.py`)."""
+"""Sheets of examples, maps, morphs and curves. Others draw what they are about: codes (`plots_codes.py`), experiments
+(`plots_experiments.py`), reports (`reports/pictures.py`), molecules (`chemistry/drawing.py`).
+"""
 
 import io
 import math

@@ -92,7 +92,7 @@ def plane_grid(base: Tensor, plane: Sequence[int], size: int, by: str = "value",
 
 def one_at_a_time(base: Tensor, latents: Sequence[int], steps: int, span: float = 3.0) -> Tensor:
     """Codes that move one latent of `base`, (D,), from -span to span: shape (len(latents), steps, D)."""
-    z = base.repeat(len(latents), steps, 1)
+    along, z = ticks(steps, span=span), base.repeat(len(latents), steps, 1)
     for row, latent in enumerate(latents):
-        z[row, :, latent] = torch.linspace(-span, span, steps)
+        z[row, :, latent] = along
     return z

@@ -17,13 +17,14 @@ from torch.distributions import Distribution
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.devices import find_device
-from dreamgen.distributions import PortableNoise, draw
+from dreamgen.distributions import LIKELIHOODS, PortableNoise, draw
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.evaluation import encode_rows, explain_rows, score_rows
 from dreamgen.files import dump_json, parse_json
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.models import Trace
 from dreamgen.recipes import RECIPES
+from dreamgen.registry import shorten
 from dreamgen.tables import Codec, Schema, fit_codec, infer_schema
 from dreamgen.training import Record
 from dreamgen.training.fit import fit_model
@@ -102,6 +103,8 @@ class TableModel:
     ) -> "TableModel":
         """Train on rows that a codec made, x (n, d) with a mask; see `fit` for the rest."""
         settings = settings or RECIPES["table"].settings
+        if LIKELIHOODS.normalise(settings.likelihood)["kind"] != "columns":
+            raise SettingsError(f"likelihood: expected 'columns' for a table, got {shorten(settings.likelihood)}")
         if not len(rows):
             raise DataError("expected a table with rows, got none")
         if not codec.shapes:

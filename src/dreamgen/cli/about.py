@@ -7,10 +7,10 @@ import click
 
 from dreamgen.cli.common import PARTS, common_options, say, table
 from dreamgen.cli.lines import shown_as, write_texts
-from dreamgen.cli.output import check_out, write_examples
+from dreamgen.cli.output import check_out, write_examples, write_out
 from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.files import dump_json, write_bytes
+from dreamgen.files import dump_json
 
 if TYPE_CHECKING:
     from dreamgen.data.reading import Reading
@@ -48,7 +48,7 @@ def recipes(name: str | None, out: Path | None, seed: int, as_json: bool) -> Non
     if name:
         settings = find_settings(name)
         if out:
-            write_bytes(out, settings.to_toml().encode())
+            write_out(out, settings.to_toml().encode())
         say({"name": name, "settings": settings.to_dict()}, as_json, settings.to_toml().rstrip())
         return
     result = {
@@ -162,4 +162,4 @@ def _extent(x: Any) -> dict[str, Any]:
 def _keep(result: dict[str, Any], out: Path | None) -> None:
     """Write an answer as JSON, if it is to be kept."""
     if out:
-        write_bytes(check_out(out, "answer.json", (".json",)), dump_json(result))
+        write_out(check_out(out, "answer.json", (".json",)), dump_json(result))

@@ -7,7 +7,7 @@ import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
 from dreamgen.cli.lines import require_pictures
-from dreamgen.cli.output import check_out, is_array, write_arrays
+from dreamgen.cli.output import check_out, is_array, write_arrays, write_out
 from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
@@ -28,7 +28,7 @@ def attributes(model: str, data: str, keep: bool, device: str, out: Path | None,
     For each a direction, and how well a probe on the codes tells it in DATA's test part: area under the ROC curve.
     """
     from dreamgen.applications.attributes.model import find_attributes, keep_attributes
-    from dreamgen.files import dump_json, write_bytes
+    from dreamgen.files import dump_json
     from dreamgen.zoo import find_model, shipped_models
 
     if out:
@@ -42,7 +42,7 @@ def attributes(model: str, data: str, keep: bool, device: str, out: Path | None,
     result = {"model": model, "data": data, "kept": keep, "rows": found.rows, "held_out": found.held_out}
     result |= {"auc": dict(found.auc), "share": dict(found.share)}
     if out:
-        write_bytes(out, dump_json(result))
+        write_out(out, dump_json(result))
     say(result, as_json, "\n".join(_table(found)))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from dreamgen.errors import SettingsError
 from dreamgen.experiments.tables import cell
@@ -37,10 +38,18 @@ def common_options(out: str, seed: int | None = 0) -> Callable[[F], F]:
     def add(verb: F) -> F:
         verb = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(verb)
         usual = "a fresh one" if seed is None else str(seed)
-        verb = click.option("--seed", type=int, default=seed, help=f"Of everything random; by default {usual}.")(verb)
+        kind = click.IntRange(0, 2**32 - 1)  # what numpy and scikit-learn take
+        verb = click.option("--seed", type=kind, default=seed, help=f"Of everything random; by default {usual}.")(
+            verb
+        )
         return click.option("--out", type=click.Path(path_type=Path), help=out)(verb)
 
     return add
+
+
+def was_given(name: str) -> bool:
+    """Whether an option of the verb in hand was typed, and is not its default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
 def device_option(verb: F) -> F:
@@ -66,7 +75,10 @@ def load_generator(model: str, device: str = "auto") -> "DreamGenerator":
     """A model by folder or shipped name."""
     from dreamgen.generator import DreamGenerator
 
-    return DreamGenerator.load(model, device)
+    generator = DreamGenerator.load(model, device)
+    if generator.fitted().columns:
+        raise SettingsError(f"{model} is a model of tables: it serves detect, impute and synthesize, by --model")
+    return generator
 
 
 def asked_settings(overrides: Sequence[str], base: "Settings | None" = None) -> dict[str, object]:

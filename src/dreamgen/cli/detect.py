@@ -8,7 +8,7 @@ import click
 
 from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
-from dreamgen.cli.output import check_out, check_table_out
+from dreamgen.cli.output import REPORTS, check_out, check_table_out
 from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--score", help="combined, likelihood, neighbours, ...; by default combined.")
 @click.option("--contamination", type=float, help="The share of usual rows that is flagged; by default 0.05.")
 @click.option("--trim", type=float, default=0.0, help="Share of FIT, its oddest rows, that is not learned from.")
-@click.option("--columns", "most", type=click.IntRange(0), default=3, help="Columns named for an odd row; default 3.")
+@click.option("--columns", "most", type=click.IntRange(0), help="Columns named for an odd row; by default 3.")
 @click.option("--schema", type=click.Path(path_type=Path), help="A TOML file that says what the columns hold.")
 @click.option("--model", type=click.Path(path_type=Path), help="A folder of --save: judge with it, learn nothing.")
 @click.option("--save", type=click.Path(path_type=Path), help="Keep the detector in this folder.")
@@ -39,7 +39,7 @@ def detect(
     score: str | None,
     contamination: float | None,
     trim: float,
-    most: int,
+    most: int | None,
     schema: Path | None,
     model: Path | None,
     save: Path | None,
@@ -66,11 +66,11 @@ def detect(
 
     out = check_table_out(out, "flagged.csv")
     if report is not None:
-        check_out(report, "report.html", (".html", ".htm", ".json"))
+        check_out(report, "report.html", REPORTS)
     if (time_column or series or group) and window is None:
         raise SettingsError("--time, --series and --group: expected --window with them")
     if window is not None:
-        if model or save or schema or trim or overrides or len(tables) > 2:
+        if model or save or schema or trim or overrides or most is not None or len(tables) > 2:
             raise SettingsError(
                 "--window goes with [FIT] NEW, --time, --series, --group, --score, --contamination and --report"
             )
@@ -104,7 +104,7 @@ def detect(
         seconds, started = time.perf_counter() - started, time.perf_counter()
         if save:
             detector.save(save)
-        tally = judge_file(detector, tables[-1], out, notes, most)
+        tally = judge_file(detector, tables[-1], out, notes, 3 if most is None else most)
         judging = time.perf_counter() - started
         lines = [*(f"FIT: {line}" for line in learned), *notes]
         if few := too_few(detector.calibration_rows_, detector.contamination):
@@ -144,7 +144,7 @@ def _fitted(
     detector = AnomalyDetector(
         0.05 if contamination is None else contamination,
         score or "combined",
-        schema=read_schema(schema) if schema else None,
+        schema=read_schema(schema, table) if schema else None,
         settings=asked_settings(overrides),
         trim=trim,
         device=device,
@@ -164,6 +164,5 @@ def _loaded(model: Path, score: str | None, contamination: float | None, device:
     if score is not None:
         detector.set_score(score)
     if contamination is not None:
-        detector.contamination = contamination
         detector.set_threshold(contamination)
     return detector

@@ -168,6 +168,8 @@ def reconstruct(
         result, text = reconstruct_lines(generator, rows, dataset, path, seed, sample, search)
         say({"out": str(path), "split": part, **result}, as_json, text)
         return
+    if search is not None:
+        raise SettingsError("--search is of lines and molecules: expected a model of such")
     x = rows.x
     again = generator.reconstruct(x, given=told_of(generator, dataset, rows), seed=seed, sample=sample)
     originals = as_float(generator.prepare(x)).numpy()

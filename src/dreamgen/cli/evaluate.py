@@ -18,10 +18,10 @@ from dreamgen.cli.common import (
 from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
 from dreamgen.cli.lines import held_by
-from dreamgen.cli.output import check_out
+from dreamgen.cli.output import check_out, write_out
 from dreamgen.cli.pictures import load_like
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.files import dump_json, make_folder, write_bytes
+from dreamgen.files import dump_json
 
 if TYPE_CHECKING:
     from dreamgen.data import Dataset, Examples
@@ -127,8 +127,7 @@ def evaluate(
     if report.get("collapse"):
         click.echo(f"dreamgen: {report['collapse']}", err=True)
     if out:
-        make_folder(out.parent)
-        write_bytes(out, dump_json(report))
+        write_out(out, dump_json(report))
     say(report, as_json, table(report))
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say
-from dreamgen.cli.output import check_out, check_table_out
+from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say, was_given
+from dreamgen.cli.output import REPORTS, check_out, check_table_out
 from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 
@@ -60,7 +60,7 @@ def impute(
 
     paths = _outputs(out or _default_out(data), draws)
     if report:
-        check_out(report, "report.html", (".html", ".htm", ".json"))
+        check_out(report, "report.html", REPORTS)
     if window is None and (time_column or group):
         raise SettingsError("--time and --group: expected --window with them")
     with plain_warnings():
@@ -81,7 +81,7 @@ def impute(
         "coverage_of": "held-out rows" if imputer.log_ is None else "the log learned from",
         "fit_seconds": seconds,
         "rows_per_second": tally.rows / max(filling, 1e-9),
-        "seed": seed,
+        "seed": imputer.seed_,
         "notes": notes.lines,
     }
     say(result, as_json, "\n".join(_lines(result, notes)))
@@ -135,9 +135,13 @@ def _fitted(
         for name, given in (("--schema", schema), ("--steps", steps), ("--window", log[0])):
             if given:
                 raise SettingsError(f"{name}: the model in {model} has one already")
-        return Imputer.load(model, device), 0.0
+        imputer = Imputer.load(model, device)
+        if was_given("seed"):  # of the draws; the training's is in the folder
+            imputer.seed_ = seed
+        return imputer, 0.0
+    table = read_frame(data) if log[0] else some_rows(data, FIT_ROWS, seed, notes)
     imputer = Imputer(
-        schema=read_schema(schema) if schema else None,
+        schema=read_schema(schema, table) if schema else None,
         steps=steps,
         window=log[0],
         time=log[1],
@@ -146,7 +150,6 @@ def _fitted(
         random_state=seed,
     )
     started = time.perf_counter()
-    table = read_frame(data) if log[0] else some_rows(data, FIT_ROWS, seed, notes)
     with progress() as on_record:
         imputer.fit(table, on_record=on_record)
     notes.update(imputer.notes_)

@@ -9,8 +9,8 @@ import click
 from dreamgen.cli.common import told_of
 from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import NONE, counts_of, held_by, require_drawable, write_lines, write_structures, write_table
+from dreamgen.cli.output import write_out
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.files import make_folder, write_bytes
 from dreamgen.registry import nearest
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ def dream_figures(
     written = generator.dream(dreams, seed=seed).tolist()
     train, workers = dataset.train.x.tolist(), workers_for(len(written), _FEW)
     if picture:
-        make_folder(picture.parent)
-        write_bytes(picture, property_histograms({"test": test[:dreams], "dreams": written}, workers=workers))
+        write_out(picture, property_histograms({"test": test[:dreams], "dreams": written}, workers=workers))
     found = measure(written, train, test, seed=seed, canonical=True, workers=workers, watch=watch)
     few = generator.dream(min(dreams, _FEW), seed=seed, picked=1).tolist()
     found["picked"] = generator.fitted().settings.picked

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreamgen.cli.output import ARRAYS, PICTURES, check_out, write_examples
+from dreamgen.cli.output import ARRAYS, PICTURES, check_out, write_examples, write_out
 from dreamgen.errors import DataError, SettingsError
-from dreamgen.files import make_folder, write_bytes
 
 if TYPE_CHECKING:
     from dreamgen.data.molecule_files import Written
@@ -106,8 +105,7 @@ def molecules_in(file: Path) -> "Written":
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
     """A text file, one line each, in UTF-8."""
-    make_folder(path.parent)
-    write_bytes(path, "".join(f"{line}\n" for line in lines).encode())
+    write_out(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def write_table(path: Path, columns: Columns) -> None:
@@ -116,8 +114,7 @@ def write_table(path: Path, columns: Columns) -> None:
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(columns)
     table.writerows([_cell(value) for value in row] for row in zip(*columns.values(), strict=True))
-    make_folder(path.parent)
-    write_bytes(path, buffer.getvalue().encode())
+    write_out(path, buffer.getvalue().encode())
 
 
 def write_structures(
@@ -128,8 +125,7 @@ def write_structures(
 
     require_drawable(path, len(smiles))
     picture = draw_png(smiles, legends, columns or math.ceil(math.sqrt(len(smiles))))
-    make_folder(path.parent)
-    write_bytes(path, picture)
+    write_out(path, picture)
 
 
 def require_drawable(path: Path, n: int) -> None:

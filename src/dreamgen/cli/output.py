@@ -12,8 +12,11 @@ ARRAYS = (".npz", ".npy")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
+REPORTS = (".html", ".htm", ".json")
+
+
 def check_table_out(out: Path | None, default: str) -> Path:
-    """The same of a table's path."""
+    """The path of a table, refused before any work is done if it is a folder or no kind of table."""
     from dreamgen.tables.write import table_kind
 
     path = _no_folder(out or Path(default), default)
@@ -40,6 +43,12 @@ def is_array(path: Path) -> bool:
     return path.suffix.lower() in ARRAYS
 
 
+def write_out(path: Path, content: bytes) -> None:
+    """Write a file as a whole or not at all, and the folders above it."""
+    make_folder(path.parent)
+    write_bytes(path, content)
+
+
 def write_arrays(path: Path, **arrays: Any) -> None:
     """Write an .npz (all arrays) or .npy (the first) as a whole."""
     import numpy as np
@@ -49,8 +58,7 @@ def write_arrays(path: Path, **arrays: Any) -> None:
         np.save(buffer, next(iter(arrays.values())), allow_pickle=False)
     else:
         np.savez_compressed(buffer, **arrays)
-    make_folder(path.parent)
-    write_bytes(path, buffer.getvalue())
+    write_out(path, buffer.getvalue())
 
 
 def write_examples(path: Path, x: Any, columns: int | None = None) -> None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, say
+from dreamgen.cli.output import write_out
 from dreamgen.errors import SettingsError
 from dreamgen.experiments.tables import as_text
-from dreamgen.files import make_folder, write_bytes
 from dreamgen.registry import shorten
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def schema(data: str, kinds: tuple[str, ...], out: Path | None, seed: int, as_js
     found = infer_schema(frame.table, _kinds(kinds))
     frame.notes.update(found.notes)
     if out:
-        make_folder(out.parent)
-        write_bytes(out, found.to_toml().encode())
+        write_out(out, found.to_toml().encode())
     result: dict[str, Any] = {
         "rows": len(frame),
         "columns": [_brief(column) for column in found],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
-from dreamgen.cli.output import check_out, check_table_out
+from dreamgen.cli.output import REPORTS, check_out, check_table_out
 from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
-
-_REPORTS = (".html", ".htm", ".json")
 
 
 @click.command()
@@ -90,7 +88,7 @@ def synthesize(
 
     out = check_table_out(out, "synthetic.parquet")
     if report is not None:
-        check_out(report, "report.html", _REPORTS)
+        check_out(report, "report.html", REPORTS)
     if source is None and (model is None or report is not None):
         raise SettingsError("SOURCE: expected a table, which only a --model without a --report can do without")
     if model is not None and (constraints or schema or epsilon or overrides):
@@ -165,7 +163,8 @@ def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **o
 
         base = PRIVATE
     changes = asked_settings(overrides, base)
-    known = None if schema is None else read_schema(schema)
+    # A private training finds names of categories by itself: those of the table would be a look that is not counted.
+    known = None if schema is None else read_schema(schema, train, kinds_alone=options["epsilon"] is not None)
     with progress() as on_record:
         return Synthesizer(known, settings=changes, **options).fit(train, on_record=on_record)
 

@@ -95,6 +95,7 @@ def train_on(
     from dreamgen.data.reading import USUAL
     from dreamgen.data.unwritten import leave_unwritten
     from dreamgen.evaluation.report import figures_of_test
+    from dreamgen.experiments.runs import note_data
     from dreamgen.generator import DreamGenerator
 
     lines = dataset.rows.x.dtype.kind == "U"
@@ -136,15 +137,10 @@ def train_on(
     if len(tested) and saved.model.reads:
         rows = generator.rows(tested.x, told_of(generator, dataset, tested))
         test = figures_of_test(saved.model, rows, generator.sees_binary)
-    saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
-    if dataset.size is not None:
-        saved.origin["data"]["size"] = dataset.size
-        saved.card["skipped_pictures"] = len(dataset.skipped)
+    note_data(saved, dataset)
     if saved.vocabulary:
         saved.card["skipped_lines"] = len(dataset.skipped)
         saved.origin["data"] |= {"longest": reading.longest, "largest_part": reading.largest_part}
-    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
-        saved.origin["data"]["set_sha256"] = dataset.sha256
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
     if saved.seconds is not None:
         saved.card["seconds"] = round(saved.seconds, 3)

@@ -188,6 +188,7 @@ class Context:
         classes: Sequence[str],
         attributes: Mapping[str, npt.NDArray[Any]],
         declared: bool = False,
+        setting: str = "context",
     ) -> "Context | None":
         """What settings ask for, of the data that there are.
 
@@ -198,6 +199,7 @@ class Context:
             attributes: by name, (n,): a flag where all are 0 or 1, else a number.
             declared: whether nothing may be measured on the rows, as in private training: labels need their classes
                 beforehand, and a number, whose mean and standard deviation would be theirs, is refused.
+            setting: which of the settings asks, for errors.
 
         Raises:
             DataError: the data have no such thing.
@@ -207,8 +209,8 @@ class Context:
             return None
         names = {"labels": [LABEL], "attributes": list(attributes)}.get(asked) if isinstance(asked, str) else asked
         if not names:
-            raise DataError(f"context {asked!r}: {'the data have no attributes' if names == [] else 'not known'}")
-        context = cls(tuple(_find(name, labels, classes, attributes) for name in names))
+            raise DataError(f"{setting} {asked!r}: {'the data have no attributes' if names == [] else 'not known'}")
+        context = cls(tuple(_find(name, labels, classes, attributes, setting) for name in names))
         if declared:
             _check_declared(context, classes)
         return context
@@ -219,16 +221,17 @@ def _find(
     labels: npt.NDArray[np.int64] | None,
     classes: Sequence[str],
     attributes: Mapping[str, npt.NDArray[Any]],
+    setting: str,
 ) -> Field:
     if name == LABEL:
         if labels is None:
-            raise DataError("context 'labels': the data have no labels")
+            raise DataError(f"{setting} 'labels': the data have no labels")
         highest = int(labels.max()) + 1
         if labels.min() < 0 or highest > _MOST_CLASSES:
-            raise DataError(f"context 'labels': expected labels from 0 to {_MOST_CLASSES - 1}")
+            raise DataError(f"{setting} 'labels': expected labels from 0 to {_MOST_CLASSES - 1}")
         return Field(LABEL, "class", tuple(classes) if len(classes) >= highest else tuple(map(str, range(highest))))
     if name not in attributes:
-        raise DataError(f"context: the data have no {name!r}: {nearest(name, [LABEL, *attributes])}")
+        raise DataError(f"{setting}: the data have no {name!r}: {nearest(name, [LABEL, *attributes])}")
     values = np.asarray(attributes[name], np.float64)
     if is_flag(values):
         return Field(name, "flag")

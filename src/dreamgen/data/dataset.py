@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from dreamgen.data.context import LABEL, Context
 from dreamgen.errors import DataError
+from dreamgen.registry import nearest
 
 Array = npt.NDArray[np.generic]
 Labels = npt.NDArray[np.int64]
 
 _TEST_SHARE = 0.1
+_PARTS = {"train": "train", "validation": "validation", "test": "test", "all": "rows"}
 _ROWS_TO_SPLIT = 20
 
 
@@ -120,9 +122,10 @@ class Dataset:
         return {name: known[name] for name in context.names}
 
     def part(self, split: str) -> Examples:
-        """`train`, `validation`, `test` or `all`; raises DataError if that part is empty."""
-        parts = {"all": self.rows, "train": self.train, "validation": self.validation, "test": self.test}
-        part = parts[split]
+        """`train`, `validation`, `test` or `all`; raises DataError if that part is empty, or there is none such."""
+        if split not in _PARTS:
+            raise DataError(f"unknown part {split!r}: {nearest(split, _PARTS)}")
+        part: Examples = getattr(self, _PARTS[split])  # one alone: rows chosen by what they hold are copied
         if not len(part):
             raise DataError(f"{self.name} has {len(self.rows)} rows, too few for a {split} part")
         return part

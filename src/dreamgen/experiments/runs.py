@@ -16,6 +16,7 @@ from dreamgen.data import Dataset
 from dreamgen.errors import Interrupted, SettingsError
 from dreamgen.files import MANIFEST, dump_json, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
+from dreamgen.io import SavedModel
 
 IDENTITY = "experiment.json"
 
@@ -69,6 +70,16 @@ def identity_of(experiment: str, dataset: Dataset, settings: Settings, seed: int
     return {**facts, **more, **settings.to_dict()}
 
 
+def note_data(saved: SavedModel, dataset: Dataset) -> None:
+    """Write into a model's origin which set it is of."""
+    saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    if dataset.size is not None:
+        saved.origin["data"]["size"] = dataset.size
+        saved.card["skipped_pictures"] = len(dataset.skipped)
+    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
+        saved.origin["data"]["set_sha256"] = dataset.sha256
+
+
 def obtain(
     settings: Settings, dataset: Dataset, folder: Path, seed: int, watch: Watch, what: str, device: str = "auto"
 ) -> tuple[DreamGenerator, float | None]:
@@ -97,7 +108,7 @@ def obtain(
         on_record=lambda record: watch.tell(what, record.step, record.total),
     )
     seconds = time.perf_counter() - started
-    generator.saved_.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    note_data(generator.saved_, dataset)
     generator.save(folder)
     shutil.rmtree(checkpoints)  # a finished model needs none
     return generator, seconds if fresh else None

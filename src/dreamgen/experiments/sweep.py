@@ -15,7 +15,8 @@ import torch
 
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
-from dreamgen.errors import DivergedError, ModelFileError
+from dreamgen.data.context import Context
+from dreamgen.errors import DataError, DivergedError, ModelFileError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import Point
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
@@ -30,7 +31,6 @@ from dreamgen.training.update import check_learning_rate
 
 ROW = "row.json"
 FIGURES = ("nll", "nll_stderr", "elbo", "rate", "distortion", "active_units", "mutual_information")
-_BESIDE = ("sharpness_dreams", "sharpness_reconstructions", "seconds", "reason")
 _DREAMS = 1000  # pictures whose sharpness is measured
 
 Row = dict[str, Any]
@@ -91,9 +91,13 @@ def sweep(
 
 def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
+    if dataset.rows.x.dtype.kind == "U":
+        raise DataError(f"{dataset.name} holds lines of text: expected pictures, or other numbers")
+    train = dataset.train
+    context = Context.of(settings.context, train.labels, dataset.classes, dataset.attributes_of(train))
     with torch.device("meta"):
         shape = dataset.rows.x.shape[1:]
-        model = build_model(settings, shape)
+        model = build_model(settings, shape, context)
         UPDATES.build(
             settings.update,
             model=model,

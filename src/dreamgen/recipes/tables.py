@@ -23,6 +23,6 @@ TABLES = {
         "a table of mixed columns with gaps: a likelihood for each column, and any part explains any other",
         _TABLE,
         "Handling Incomplete Heterogeneous Data using VAEs, 2018, https://arxiv.org/abs/1807.03653",
-        "Adult: trained on rows of `Synthesizer`, which changes some settings, tested on real ones, AUC .907 (real .927)",
+        "Adult: trained on rows of `Synthesizer` (its settings differ), tested on real ones, AUC .907 (real .927)",
     ),
 }

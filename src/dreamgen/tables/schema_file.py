@@ -54,12 +54,13 @@ def _value(value: Any) -> str:
     return f"[{text}]" if len(text) < _WIDE else tomli_w.dumps({"v": value}).removeprefix("v = ").rstrip()
 
 
-def read_schema(path: str | Path, table: "pa.Table | None" = None) -> Schema:
+def read_schema(path: str | Path, table: "pa.Table | None" = None, *, kinds_alone: bool = False) -> Schema:
     """A schema from its TOML file.
 
     Args:
         path: of the file.
         table: where the categories of a column come from whose kind was changed to one that has them.
+        kinds_alone: such a column needs none.
 
     Raises:
         SettingsError: says what is wrong, with the nearest valid name.
@@ -75,7 +76,7 @@ def read_schema(path: str | Path, table: "pa.Table | None" = None) -> Schema:
     except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path}: not a readable TOML schema: {error}") from error
     try:
-        return _complete(_schema(values), table)
+        return _schema(values) if kinds_alone else _complete(_schema(values), table)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
 

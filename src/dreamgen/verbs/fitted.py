@@ -121,7 +121,6 @@ class Fitted(Estimator):
         saved = self.fitted()
         one: Any = [x] if saved.vocabulary else one_of(x, name, saved.event_shape)
         row = self.prepare(one)
-        self._require_told(context)
         mean: Tensor = encode_rows(self._model, Batch(row, context=context)).mean
         return mean[0]
 
@@ -179,8 +178,9 @@ class Fitted(Estimator):
 
         (n, *event), or of a model of lines, (n,) texts, in place of the mean the best that a search finds.
         """
-        self._require_told(context)
         saved = self._dreamer()
+        if seed is not None and (search or 1) > 1:
+            raise SettingsError("search: it finds the likeliest, and a draw is none: expected one of them")
         search = saved.settings.search if search is None else search
         if search < 1:
             raise SettingsError(f"search: expected 1 or more, got {search}")
@@ -201,7 +201,6 @@ class Fitted(Estimator):
         watch: Watch | None = None,
     ) -> Tensor:
         """Dreams as the model has them, (n, *event); what is None is as its settings say."""
-        self._require_told(context)
         saved = self._dreamer()
         mixture = saved.settings.mixture if mixture is None else mixture
         if picked is None:  # asked for by the settings, not by a person: where it cannot be had, it is left out
@@ -244,11 +243,6 @@ class Fitted(Estimator):
         """The shape of one example as it is shown."""
         saved = self.fitted()
         return () if saved.vocabulary else saved.event_shape
-
-    def _require_told(self, context: Tensor | None) -> None:
-        saved = self.fitted()
-        if context is None and saved.context:
-            raise SettingsError(f"this model is told {', '.join(saved.context.names)}: expected it as `given`")
 
     def _given_of(self, y: npt.ArrayLike | None) -> Given | None:
         """Labels as scikit-learn hands them over beside rows, to a model that is told them."""

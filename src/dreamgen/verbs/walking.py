@@ -77,6 +77,8 @@ class Walking(Fitted):
         if size < 2:
             raise SettingsError(f"size: expected 2 or more, got {size}")
         plane = latents_of(self.main_plane if plane is None else plane, self._latent_dim)
+        if not 1 <= len(plane) <= 2 or len(set(plane)) < len(plane):
+            raise SettingsError(f"plane: expected two different latents, got {plane}")
         base = torch.zeros(self._latent_dim)
         pictures = self._shown(walks.plane_grid(base, plane, size, by, span), context=self._told(given, size * size))
         return pictures.reshape(size, size, *self._each)
@@ -99,6 +101,8 @@ class Walking(Fitted):
             span: in standard deviations of the prior.
             given: what a conditional model is told, by field: one value.
         """
+        if steps < 2:
+            raise SettingsError(f"steps: expected 2 or more, got {steps}")
         told = self._told(given, 1)
         base = torch.zeros(self._latent_dim) if x is None else self._code(x, "x", told)
         order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)

@@ -176,7 +176,7 @@ class AnomalyDetector(Estimator):
 
     def set_threshold(self, rate: float) -> "AnomalyDetector":
         """Flag this share of normal rows from now on, without a new fit."""
-        self.threshold_ = self.threshold(rate)
+        self.threshold_, self.contamination = self.threshold(rate), rate
         self.labels_ = (self.decision_scores_ > self.threshold_).astype(np.int64)
         return self
 
@@ -303,7 +303,7 @@ class AnomalyDetector(Estimator):
             raise ModelFileError(f"{folder} is no detector: it has no {FACTS}")
         facts = parse_json(files[FACTS], FACTS)
         try:
-            detector = cls(**facts["parameters"])
+            detector = cls(**{**facts["parameters"], "device": device})
             detector.seed_ = int(detector.random_state or 0)
             detector.n_features_in_ = int(facts["features"])
             if facts["names"]:

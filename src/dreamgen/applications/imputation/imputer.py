@@ -19,6 +19,7 @@ from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.estimator import Estimator, chosen_seed
+from dreamgen.registry import nearest
 from dreamgen.tables import Codec, Frame, Notes, Schema, fit_codec, infer_schema, read_frame
 from dreamgen.tables.cells import Floats
 from dreamgen.training import Record
@@ -50,7 +51,7 @@ class Imputer(Estimator):
         time: with `window`, the column by which rows are ordered; None: they are in order.
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
-        steps: of the training; None: 4,000, for logs 1,000.
+        steps: of the training, 1 or more; None: 4,000, of few rows 500 or 4,000 by what is held out, for logs 1,000.
         settings: of the training; None: those of `training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.
@@ -122,10 +123,11 @@ class Imputer(Estimator):
             SettingsError: a parameter is not valid.
             DivergedError: a loss that is not finite.
         """
-        if self.models < 1 or self.samples < 1:
-            raise SettingsError(f"models and samples: expected 1 or more, got {self.models} and {self.samples}")
+        self._check_parameters()
         frame = read_frame(X)
         self._check_rows(frame)
+        if unknown := [name for name in asked or () if name not in frame.table.column_names]:
+            raise SettingsError(f"asked: no column {unknown[0]!r}: {nearest(unknown[0], frame.table.column_names)}")
         self.seed_: int = chosen_seed(self.random_state)
         schema = self.schema or infer_schema(frame.table)
         # Means are asked for: where a column is bent, they hang on the farthest tail of every component.
@@ -174,6 +176,11 @@ class Imputer(Estimator):
         witnesses, held_out = [one.witness for one in made], [one.held_out for one in made]
         places = [one.places for one in made]
         self.coverage_ = measure(witnesses, held_out, places, share, self.samples, self.seed_, asked)
+
+    def _check_parameters(self) -> None:
+        for name in ("models", "samples", "steps"):
+            if (value := getattr(self, name)) is not None and value < 1:
+                raise SettingsError(f"{name}: expected 1 or more, got {value}")
 
     def _check_rows(self, frame: Frame) -> None:
         if not frame.table.num_rows:

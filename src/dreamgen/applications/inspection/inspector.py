@@ -17,7 +17,7 @@ from scipy import ndimage
 from dreamgen.applications.inspection.keeping import files_of, memory_of
 from dreamgen.applications.inspection.patches import LIGHTS, Light, Memory, View
 from dreamgen.errors import DataError, ModelFileError, SettingsError
-from dreamgen.estimator import Estimator
+from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation.conformal import threshold_at
 from dreamgen.files import check_manifest, dump_json, parse_json, read_folder, write_folder
 from dreamgen.registry import plain
@@ -42,7 +42,7 @@ class PictureInspector(Estimator):
         sizes: sides of the patches in pixels: without that light, and as they are.
         latents: numbers that tell a patch of each of the two.
         false_alarms: the share of normal pictures that may be flagged.
-        random_state: of weights, order and what is kept.
+        random_state: of weights, order and what is kept; None: a fresh one, kept in `seed_`.
 
     After `fit`: `threshold_`, and `calibration_`, the numbers of the pictures that it came from.
     """
@@ -54,7 +54,7 @@ class PictureInspector(Estimator):
         sizes: Sequence[int] = (16, 12),
         latents: Sequence[int] = (12, 4),
         false_alarms: float = 0.05,
-        random_state: int = 0,
+        random_state: int | None = 0,
     ) -> None:
         self.light, self.sizes, self.latents = light, sizes, latents
         self.false_alarms, self.random_state = false_alarms, random_state
@@ -81,9 +81,10 @@ class PictureInspector(Estimator):
         views = self._views()
         if min(self.shape_[:2]) < 2 * max(self.sizes):
             raise DataError(f"expected pictures of at least {2 * max(self.sizes)} pixels a side, got {self.shape_}")
+        self.seed_ = chosen_seed(self.random_state)
         self.calibration_ = self._held_out(len(x), groups)
         kept = np.setdiff1d(np.arange(len(x)), self.calibration_)
-        self.memories_ = [Memory(view, self.random_state).learn(x[kept]) for view in views]
+        self.memories_ = [Memory(view, self.seed_).learn(x[kept]) for view in views]
         held_out = x[self.calibration_]
         heats = [memory.heat(held_out) for memory in self.memories_]
         self.usual_ = [_usual(heat) for heat in heats]
@@ -113,7 +114,7 @@ class PictureInspector(Estimator):
         if len(names) < 3:
             raise DataError(f"groups: expected pictures of 3 parts or more, got {len(names)}")
         count = max(2, round(_CALIBRATION * len(names)))  # one part's heat is measured by the others'
-        drawn = np.random.default_rng(self.random_state).permutation(names)[:count]
+        drawn = np.random.default_rng(self.seed_).permutation(names)[:count]
         return np.flatnonzero(np.isin(numbers, drawn))
 
     def heat_map(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -143,7 +144,7 @@ class PictureInspector(Estimator):
         """
         self._check_fitted()
         facts = {
-            "parameters": plain(self.get_params()),
+            "parameters": {**plain(self.get_params()), "random_state": self.seed_},
             "shape": list(self.shape_),
             "calibration": self.calibration_.tolist(),
             "threshold": self.threshold_,
@@ -162,12 +163,12 @@ class PictureInspector(Estimator):
         facts = parse_json(files[_FACTS], _FACTS)
         try:
             made = cls(**facts["parameters"])
-            made.shape_ = tuple(int(side) for side in facts["shape"])
+            made.shape_, made.seed_ = tuple(int(side) for side in facts["shape"]), int(made.random_state or 0)
             made.calibration_ = np.array(facts["calibration"], np.int64)
             made.threshold_ = float(facts["threshold"])
             views = made._views()
             kept = [
-                memory_of(number, view, int(made.random_state), files, made.shape_, Path(folder))
+                memory_of(number, view, made.seed_, files, made.shape_, Path(folder))
                 for number, view in enumerate(views)
             ]
         except (KeyError, TypeError, ValueError, OverflowError, SettingsError) as error:

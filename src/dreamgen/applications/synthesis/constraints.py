@@ -110,7 +110,13 @@ class Constraint:
 def _cells(table: pa.Table, name: str) -> Any:
     """A column as it is compared: points in time, texts of them too, in microseconds of one time zone."""
     array = one_chunk(table.column(name))
-    return array.cast(pa.timestamp("us"), safe=False) if family(array.type) in ("text", "datetime") else array
+    if family(array.type) in ("text", "datetime"):
+        return array.cast(pa.timestamp("us"), safe=False)
+    return (
+        pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+        if pa.types.is_floating(array.type)
+        else array
+    )
 
 
 def _unit(kind: pa.DataType, form: str) -> int:

@@ -32,15 +32,11 @@ class Nearness:
         share: of synthetic rows nearer to train than to the holdout, of which there are as many; ties count half.
             A half is ideal.
         stderr: its standard error, as of independent rows.
-        copies: synthetic rows equal to a row of the training in every measured column.
-        copies_of_holdout: the same for the holdout: what chance alone makes.
         rows: synthetic rows asked.
     """
 
     share: float
     stderr: float
-    copies: int
-    copies_of_holdout: int
     rows: int
 
 
@@ -52,7 +48,5 @@ def nearness(synthetic: Points, train: Points, holdout: Points) -> Nearness:
     return Nearness(
         share=share,
         stderr=float(np.sqrt(share * (1 - share) / n)),
-        copies=int((to_train == 0).sum()),
-        copies_of_holdout=int((to_holdout == 0).sum()),
         rows=n,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from dreamgen.evaluation.synthetic.view import Codes, Floats, Kinds, codes, labels, number
+from dreamgen.tables.cells import is_missing
 
 
 def column_shapes(real: pa.Table, synthetic: pa.Table, kinds: Kinds) -> dict[str, float]:
@@ -22,7 +23,8 @@ def column_shapes(real: pa.Table, synthetic: pa.Table, kinds: Kinds) -> dict[str
 def missing_shares(real: pa.Table, synthetic: pa.Table, kinds: Kinds) -> dict[str, tuple[float, float]]:
     """The share of missing cells, real and synthetic, of each column that has any."""
     shares = {
-        name: tuple(t.column(name).null_count / max(t.num_rows, 1) for t in (real, synthetic)) for name in kinds.names
+        name: tuple(float(is_missing(t.column(name)).sum()) / max(t.num_rows, 1) for t in (real, synthetic))
+        for name in kinds.names
     }
     return {name: (a, b) for name, (a, b) in shares.items() if a or b}
 

@@ -16,6 +16,7 @@ from sklearn.metrics import accuracy_score, f1_score, r2_score, roc_auc_score
 from dreamgen.errors import DataError
 from dreamgen.evaluation.synthetic.features import Levels, categorical_places, tree_features
 from dreamgen.evaluation.synthetic.view import Kinds, labels, number
+from dreamgen.tables.cells import is_missing
 
 Judge = Callable[[bool, list[bool], int], Any]
 
@@ -41,7 +42,7 @@ def utility(
     if target not in kinds.names:
         raise DataError(f"target: expected one of {', '.join(kinds.names)}, got {target!r}")
     inputs = kinds.without(target)
-    train, test = (table.filter(table.column(target).is_valid()) for table in (train, test))
+    train, test = (table.filter(pa.array(~is_missing(table.column(target)))) for table in (train, test))
     if not train.num_rows or not test.num_rows:
         raise DataError(f"target {target!r}: no row has a value")
     levels = Levels.fit([train], inputs)

@@ -94,7 +94,10 @@ def codes(values: Iterable[npt.NDArray[np.object_]]) -> list[Codes]:
 def _column(table: pa.Table, name: str) -> Any:
     if name not in table.column_names:
         raise DataError(f"expected a column {name!r}, got {', '.join(map(repr, table.column_names))}")
-    return table.column(name).combine_chunks()
+    column = table.column(name).combine_chunks()
+    if pa.types.is_floating(column.type):  # NaN is missing, as a null is
+        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return column
 
 
 def take(table: pa.Table, rows: npt.NDArray[Any]) -> pa.Table:
