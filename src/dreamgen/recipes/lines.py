@@ -49,11 +49,10 @@ LINES = {
         "https://arxiv.org/abs/1610.02415",
         "88.9% of ZINC250k's test part comes back exactly; errors of logP .12 and QED .041",
     ),
-    # What is no molecule is never picked, so dreams come from more blurred codes, drawn nearly as was learned. Open
-    # rings spoil most lines that are none; aromatic ones that cannot be would spoil as many again.
+    # What is no molecule is never picked, so dreams come from more blurred codes, drawn nearly as was learned.
     "molecule-smiles": Recipe(
         "the same in SMILES, where not every row of symbols is a molecule; it ships as `zinc250k`",
-        _MOLECULE.replace(language={"kind": "smiles", "kekule": True}, blur=_levels(dream=0.95, heat=0.8), picked=8),
+        _MOLECULE.replace(language="smiles", blur=_levels(dream=0.95, heat=0.8), picked=8),
         "Molecular Sets (MOSES): A Benchmarking Platform for Molecular Generation Models, 2018, "
         "https://arxiv.org/abs/1811.12823",
         "91.5% of ZINC250k's test part comes back exactly; errors of logP .055 and QED .027",
