@@ -39,7 +39,6 @@ _LONG = MNIST.replace(
 
 # Deeper, since it has to read any part of a picture. Every step shows the encoder one piece of each whole digit.
 _PIECES = _LONG.replace(
-    start="mean",
     masking={"kind": "pieces", "whole": 0.0},
     update="posterior-matching",
     encoder={"kind": "mlp", "mask": True},
@@ -96,7 +95,7 @@ DIGITS = {
         "halves, quadrants and scattered pixels explain the rest of the digit: `dreamgen fill`",
         _PIECES,
         "Posterior Matching for Arbitrary Conditioning, 2022, https://arxiv.org/abs/2201.12414",
-        "64.9, 46.4 and 22.4 nats for the rest of a digit given 1, 2 and 3 quadrants",
+        "64.9, 46.4 and 22.4 nats for the rest of a digit given 1, 2 and 3 quadrants, with `-o start=mean`",
     ),
     "conv": Recipe(
         "residual convolutions on binarised digits, trained for their likelihood",
