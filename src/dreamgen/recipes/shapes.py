@@ -36,5 +36,6 @@ SHAPES = {
         "the same by a discriminator, which tells codes from codes with shuffled units",
         _SHAPES.replace(beta=_falling(1.0), update={"kind": "factor", "gamma": 10.0}),
         "Disentangling by Factorising, 2018, https://arxiv.org/abs/1802.05983",
+        "MIG .36 on shapes (.29 with the shape), median of five seeds",
     ),
 }
