@@ -139,6 +139,7 @@ def _fitted(
         if was_given("seed"):  # of the draws; the training's is in the folder
             imputer.seed_ = seed
         return imputer, 0.0
+    started = time.perf_counter()
     table = read_frame(data) if log[0] else some_rows(data, FIT_ROWS, seed, notes)
     imputer = Imputer(
         schema=read_schema(schema, table) if schema else None,
@@ -149,7 +150,6 @@ def _fitted(
         device=device,
         random_state=seed,
     )
-    started = time.perf_counter()
     with progress() as on_record:
         imputer.fit(table, on_record=on_record)
     notes.update(imputer.notes_)

@@ -95,8 +95,8 @@ def train_on(
     from dreamgen.data.reading import USUAL
     from dreamgen.data.unwritten import leave_unwritten
     from dreamgen.evaluation.report import figures_of_test
-    from dreamgen.experiments.runs import note_data
     from dreamgen.generator import DreamGenerator
+    from dreamgen.training.fit import note_data
 
     lines = dataset.rows.x.dtype.kind == "U"
     if lines != (settings.language != "none"):

@@ -16,7 +16,7 @@ from dreamgen.data import Dataset
 from dreamgen.errors import Interrupted, SettingsError
 from dreamgen.files import MANIFEST, dump_json, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
-from dreamgen.io import SavedModel
+from dreamgen.training.fit import note_data
 
 IDENTITY = "experiment.json"
 
@@ -68,16 +68,6 @@ def identity_of(experiment: str, dataset: Dataset, settings: Settings, seed: int
     """What decides every figure of an experiment, flat."""
     facts = {"experiment": experiment, "data": dataset.name, "data_sha256": dataset.sha256, "seed": seed}
     return {**facts, **more, **settings.to_dict()}
-
-
-def note_data(saved: SavedModel, dataset: Dataset) -> None:
-    """Write into a model's origin which set it is of."""
-    saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
-    if dataset.size is not None:
-        saved.origin["data"]["size"] = dataset.size
-        saved.card["skipped_pictures"] = len(dataset.skipped)
-    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
-        saved.origin["data"]["set_sha256"] = dataset.sha256
 
 
 def obtain(

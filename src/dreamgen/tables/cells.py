@@ -115,6 +115,13 @@ def _coded_texts(column: Any, categories: list[str]) -> Coded:
     return Coded(codes, ~known, known & (codes < 0))
 
 
+def nan_as_null(array: Any) -> Any:
+    """A column in one chunk in which NaN is missing as a null is."""
+    if not arrow().types.is_floating(array.type):
+        return array
+    return compute().if_else(compute().is_nan(array), arrow().scalar(None, array.type), array)
+
+
 def is_missing(column: Any) -> Mask:
     """Where a column has no value: null or NaN, (n,)."""
     array = one_chunk(column)

@@ -14,6 +14,7 @@ from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
+from dreamgen.data.dataset import Dataset
 from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.devices import has_fast_bfloat16
 from dreamgen.distributions import generator
@@ -155,6 +156,16 @@ def _check_size(settings: Settings, *sizes: Any) -> None:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"
         )
+
+
+def note_data(saved: SavedModel, dataset: Dataset) -> None:
+    """Write into a model's origin which set it is of."""
+    saved.origin["data"] |= {"name": dataset.name, "classes": list(dataset.classes)}
+    if dataset.size is not None:
+        saved.origin["data"]["size"] = dataset.size
+        saved.card["skipped_pictures"] = len(dataset.skipped)
+    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
+        saved.origin["data"]["set_sha256"] = dataset.sha256
 
 
 def split_rows(rows: int, share: float, seed: int) -> tuple[Tensor, Tensor]:

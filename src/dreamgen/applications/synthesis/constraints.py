@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Column, Schema
-from dreamgen.tables.cells import PER_SECOND, family, one_chunk
+from dreamgen.tables.cells import PER_SECOND, family, nan_as_null, one_chunk
 from dreamgen.tables.schema import NUMBERS
 
 _PATTERN = re.compile(r"\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*")
@@ -112,11 +112,7 @@ def _cells(table: pa.Table, name: str) -> Any:
     array = one_chunk(table.column(name))
     if family(array.type) in ("text", "datetime"):
         return array.cast(pa.timestamp("us"), safe=False)
-    return (
-        pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
-        if pa.types.is_floating(array.type)
-        else array
-    )
+    return nan_as_null(array)
 
 
 def _unit(kind: pa.DataType, form: str) -> int:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreamgen.errors import DataError
+from dreamgen.tables.cells import nan_as_null
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
@@ -94,10 +95,7 @@ def codes(values: Iterable[npt.NDArray[np.object_]]) -> list[Codes]:
 def _column(table: pa.Table, name: str) -> Any:
     if name not in table.column_names:
         raise DataError(f"expected a column {name!r}, got {', '.join(map(repr, table.column_names))}")
-    column = table.column(name).combine_chunks()
-    if pa.types.is_floating(column.type):  # NaN is missing, as a null is
-        return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-    return column
+    return nan_as_null(table.column(name).combine_chunks())
 
 
 def take(table: pa.Table, rows: npt.NDArray[Any]) -> pa.Table:
