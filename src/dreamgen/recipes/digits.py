@@ -101,6 +101,6 @@ DIGITS = {
         "residual convolutions on binarised digits, trained for their likelihood",
         _CONV,
         "Very Deep VAEs, 2020, https://arxiv.org/abs/2011.10650",
-        "NLL 88.7 nats after 8 epochs, 50 samples, binarised test part",
+        "NLL 85.4 nats after 20 epochs, 50 samples, binarised test part",
     ),
 }
