@@ -131,6 +131,8 @@ class TestScores:
         np.testing.assert_allclose(found["rows"], plain, rtol=1e-4)
         far = cdist(test @ white, [train.mean(0) @ white])[:, 0]
         np.testing.assert_allclose(found["Mahalanobis"], far, rtol=1e-4)
+        wide = np.sort(cdist(test, train), axis=1)[:, :6].mean(1)  # a tenth of sixty
+        np.testing.assert_allclose(found["rows, wide"], wide, rtol=1e-4)
 
     def test_no_row_is_its_own_neighbour(self) -> None:
         train = lines(60, 0)
@@ -139,6 +141,15 @@ class TestScores:
         white = train @ (vectors / np.sqrt(np.maximum(values, 1e-3 * values.mean())))
         others = np.sort(cdist(white, white), axis=1)[:, 1:6].mean(1)
         np.testing.assert_allclose(without_model(train, None, 0)["whitened"], others, rtol=1e-3)
+
+    def test_a_group_of_odd_rows_does_not_hide_itself(self) -> None:
+        train = np.concatenate([lines(380, 0), [6, -6, 6, -6] + 0.01 * lines(20, 1)])
+        odd = np.arange(400) >= 380
+        found = without_model(train, None, 0)
+        assert roc_auc_score(odd, found["rows"]) < 0.1
+        assert roc_auc_score(odd, found["all"]) > 0.95
+        detector = AnomalyDetector(score="rows", settings=QUICK, random_state=0).fit(train)
+        assert roc_auc_score(odd, detector.decision_scores_) > 0.95
 
     @pytest.mark.parametrize("score", [*SCORES, "combined"])
     def test_each_finds_rows_far_out(self, detector: AnomalyDetector, score: str) -> None:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from dreamgen.applications.anomaly.features import Floats, RowSpace
-from dreamgen.applications.anomaly.scores import COMBINED, SCORES, Geometry, Scale, combine, table_of
+from dreamgen.applications.anomaly.scores import COMBINED, SCORES, Geometry, Scale, combine, measured, surprises
 from dreamgen.applications.anomaly.views import Marginals, Views, view
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
@@ -29,7 +29,7 @@ class Judge:
     Attributes:
         model: trained.
         space, marginals, geometry: of the training rows.
-        scales: of each score, on the held-out rows.
+        scales: of all that is measured, on the held-out rows.
         usual: what each column costs on average by itself, (d,), nats.
         seed: of the importance samples.
     """
@@ -55,9 +55,10 @@ class Judge:
     ) -> Scores:
         """Some scores by name, each as surprise, which is the same scale for all judges."""
         needed = {part for name in names for part in (COMBINED if name == "combined" else (name,))}
-        raw = table_of(views, self.geometry, own, sorted(needed))
-        found = {name: self.scales[name](raw[name]) for name in names if name != "combined"}
-        return found | ({"combined": combine(raw, self.scales)} if "combined" in names else {})
+        found = surprises(measured(views, self.geometry, own, sorted(needed)), self.scales)
+        if "combined" in names:
+            found["combined"] = combine(found)
+        return {name: found[name] for name in names}
 
 
 def judges_for(rows: int, columns: int) -> tuple[int, float]:
@@ -124,8 +125,8 @@ def train_judge(
     marginals = Marginals(model, rows=taught)
     views = view(model, space, marginals, bench.rows, bench.strange, seed)
     geometry = Geometry.of(views, seed, kept)
-    raw = table_of(views.take(held_out), geometry, held_out)
-    scales = {name: Scale.of(values) for name, values in raw.items()}
+    usually = measured(views.take(held_out), geometry, held_out)
+    scales = {name: Scale.of(values) for name, values in usually.items()}
     costs = -marginals.log_prob(bench.rows)  # 0 in a gap
     usual = costs.sum(0) / np.maximum(bench.rows.observed.sum(0).cpu().numpy(), 1)
     return Judge(model, space, marginals, geometry, scales, usual, seed), views, held_out

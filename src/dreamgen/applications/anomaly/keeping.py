@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dreamgen.applications.anomaly.features import WIDEST, RowSpace, as_tensor, feature_count
 from dreamgen.applications.anomaly.judge import Judge, Scores
 from dreamgen.applications.anomaly.panel import ALL, Panel
-from dreamgen.applications.anomaly.scores import SCORES, Geometry, Scale
+from dreamgen.applications.anomaly.scores import MEASURES, Geometry, Scale
 from dreamgen.applications.anomaly.views import MARGINAL, Marginals
 from dreamgen.applications.table_model import TableModel
 from dreamgen.distributions import ColumnsLikelihood
@@ -109,7 +109,7 @@ def _judge_of(
         names = [name.removeprefix("geometry.") for name in arrays if name.startswith("geometry.")]
         scales = {
             name: Scale(arrays[f"scale.{name}"][0], arrays[f"scale.{name}"][1], float(arrays[f"spread.{name}"][0]))
-            for name in SCORES
+            for name in MEASURES
         }
         return Judge(
             own,
@@ -142,7 +142,7 @@ def _check_shapes(model: TableModel, arrays: Mapping[str, NDArray[Any]], rows: i
     for name, size in (("input", features), ("latent", latents), ("residual", features)):
         matrix = (size, size) if size <= WIDEST else (size,)
         expected |= {f"geometry.{name}.loc": (size,), f"geometry.{name}.matrix": matrix}
-    for name in SCORES:
+    for name in MEASURES:
         expected |= {f"scale.{name}": (2, len(arrays[f"scale.{name}"][0])), f"spread.{name}": (1,)}
         knots, surprise = arrays[f"scale.{name}"]
         if not len(knots) or (np.diff(knots) <= 0).any() or (np.diff(surprise) < 0).any():

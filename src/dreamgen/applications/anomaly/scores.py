@@ -1,11 +1,14 @@
 """Scores of oddness, by name. Each is higher for odder rows, and each is computed from the same views of a row.
 
-`combined` brings some of them to one scale, the surprise -log P(a normal row scores as high), measured on rows that
-were held out, and takes a weighted mean. The weights were chosen on other data than any benchmark's.
+Scores are brought to one scale, the surprise -log P(a normal row scores as high), measured on rows that were held
+out. Rows far from their neighbours are odd, and so are rows that are near each other and far from most: a group of
+copies has near neighbours. So distances are measured to the five nearest rows and to the nearest tenth of a sample,
+and the greater surprise of the two counts. `combined` is a weighted mean of some scores. Widths and weights were
+chosen on other data than any benchmark's.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +22,7 @@ from dreamgen.registry import Registry
 
 NEIGHBOURS = 5
 REFERENCE = 20_000  # rows among which neighbours are looked for
+SAMPLE, WIDE = 512, 0.1  # rows of these, chosen at random, and the share of them that is near in the wide sense
 COMBINED = {"neighbours": 0.4, "rows": 0.2, "whitened": 0.2, "likelihood": 0.2}
 _KNOTS = 512
 _PLACES = ("deep", "white", "plain")
@@ -38,7 +42,7 @@ class Geometry:
 
     def __init__(self, tensors: Mapping[str, Any], rows: int) -> None:
         self.tensors, self.rows = dict(tensors), rows
-        self._indices: dict[str, Any] = {}
+        self._indices: dict[tuple[str, bool], Any] = {}
 
     @classmethod
     def of(cls, views: Views, seed: int, kept: Indices | None = None) -> "Geometry":
@@ -96,27 +100,34 @@ class Geometry:
     def _strange(views: Views) -> Floats:
         return _apart(views.strange)
 
-    def distance(self, which: str, views: Views, own: Indices | None) -> Floats:
+    def distance(self, which: str, views: Views, own: Indices | None, wide: bool = False) -> Floats:
         """Mean distance to the five nearest reference rows, (n,).
 
         Args:
             which: "deep", "white" or "plain".
             views: of n rows.
             own: their numbers among the training rows, where they are from there: no row is its own neighbour.
+            wide: to the nearest tenth of a sample of the reference rows instead, at least five.
         """
         from sklearn.neighbors import NearestNeighbors
 
-        reference = self.tensors[which]
-        if which not in self._indices:
-            self._indices[which] = NearestNeighbors().fit(reference)
+        among = self._sample if wide else slice(None)
+        reference, numbers = self.tensors[which][among], self.tensors["reference"][among]
+        if (which, wide) not in self._indices:
+            self._indices[which, wide] = NearestNeighbors().fit(reference)
         points = self.place(which, views)
-        count = min(NEIGHBOURS, len(reference) - 1)
-        distance, found = self._indices[which].kneighbors(points, count + 1)
+        count = min(max(NEIGHBOURS, int(WIDE * len(reference)) if wide else 0), len(reference) - 1)
+        distance, found = self._indices[which, wide].kneighbors(points, count + 1)
         if own is None:
             return np.asarray(distance[:, :count].mean(1), np.float64)
-        oneself = self.tensors["reference"][found] == own[:, None]
-        oneself[:, -1] |= ~oneself.any(1)  # not in the reference: the farthest goes
+        oneself = numbers[found] == own[:, None]
+        oneself[:, -1] |= ~oneself.any(1)  # not among them: the farthest goes
         return np.asarray(distance[~oneself].reshape(len(points), count).mean(1), np.float64)
+
+    @cached_property
+    def _sample(self) -> Indices:
+        """Places of some reference rows, the same for every table of as many."""
+        return np.random.default_rng(0).permutation(len(self.tensors["reference"]))[:SAMPLE]
 
 
 def _plain(points: Floats, strange: Floats) -> NDArray[np.float32]:
@@ -129,7 +140,6 @@ def _apart(strange: Floats) -> Floats:
     return found
 
 
-Score = Callable[[Views, Geometry, Indices | None], Floats]
 SCORES: Registry[Floats] = Registry("score")
 
 
@@ -162,13 +172,13 @@ def latent(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
 
 @SCORES.register("neighbours")
 def neighbours(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
-    """Mean distance to the five nearest training rows by latent and residual, both without covariance."""
+    """Mean distance to the nearest training rows by latent and residual, both without covariance."""
     return geometry.distance("deep", views, own)
 
 
 @SCORES.register("rows")
 def rows(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
-    """Mean distance to the five nearest training rows, standardised, without the model."""
+    """Mean distance to the nearest training rows, standardised, without the model."""
     return geometry.distance("plain", views, own)
 
 
@@ -178,11 +188,24 @@ def whitened(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
     return geometry.distance("white", views, own)
 
 
-def table_of(
-    views: Views, geometry: Geometry, own: Indices | None = None, names: Sequence[str] | None = None
+_WIDE_OF = {"neighbours": "deep", "rows": "plain", "whitened": "white"}
+
+
+def _wide(name: str) -> str:
+    return f"{name}, wide"
+
+
+MEASURES = (*SCORES, *map(_wide, _WIDE_OF))
+
+
+def measured(
+    views: Views, geometry: Geometry, own: Indices | None = None, names: Iterable[str] = tuple(SCORES)
 ) -> dict[str, Floats]:
-    """Scores of n rows by name; by default all."""
-    return {name: np.asarray(SCORES[name](views, geometry, own), np.float64) for name in names or SCORES}
+    """What some scores rest on, of `MEASURES` by name, (n,) each; by default all."""
+    found = {name: SCORES[name](views, geometry, own) for name in names}
+    for name in _WIDE_OF.keys() & found.keys():
+        found[_wide(name)] = geometry.distance(_WIDE_OF[name], views, own, wide=True)
+    return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 
 @dataclass(frozen=True)
@@ -220,11 +243,16 @@ class Scale:
         return found
 
 
-def combine(
-    scores: Mapping[str, Floats], scales: Mapping[str, Scale], weights: Mapping[str, float] = COMBINED
-) -> Floats:
-    """The weighted mean surprise of some scores, (n,)."""
-    found: Floats = np.sum([weight * scales[name](scores[name]) for name, weight in weights.items()], axis=0)
+def surprises(found: Mapping[str, Floats], scales: Mapping[str, Scale]) -> dict[str, Floats]:
+    """Scores by name, (n,) each, of what was `measured`: of a distance and its wide form the greater surprise."""
+    each = {name: scales[name](values) for name, values in found.items()}
+    wide = {name: each.pop(_wide(name)) for name in found if _wide(name) in found}
+    return {name: np.maximum(values, wide.get(name, values)) for name, values in each.items()}
+
+
+def combine(scores: Mapping[str, Floats], weights: Mapping[str, float] = COMBINED) -> Floats:
+    """The weighted mean of some scores, (n,)."""
+    found: Floats = np.sum([weight * scores[name] for name, weight in weights.items()], axis=0)
     return found
 
 
@@ -244,11 +272,11 @@ def without_model(train: Floats, test: Floats | None, seed: int) -> dict[str, Fl
     rows_ = Views(judged, some, some, some[:, 0], some[:, 0], some[:, 0])
     geometry = Geometry.of(blank, seed)
     held = np.random.default_rng(seed).permutation(len(train))[:2000]
-    parts: dict[str, Callable[[Views, Indices | None], Floats]] = {
-        "rows": lambda views, own: rows(views, geometry, own),
-        "whitened": lambda views, own: whitened(views, geometry, own),
-        "Mahalanobis": lambda views, own: np.sqrt(np.square(geometry.white(views)).sum(1)),
-    }
-    found = {name: part(rows_, own) for name, part in parts.items()}
-    scales = {name: Scale.of(part(blank.take(held), held)) for name, part in parts.items()}
-    return {**found, "all": combine(found, scales, dict.fromkeys(found, 1 / len(found)))}
+
+    def parts(views: Views, own: Indices | None) -> dict[str, Floats]:
+        far = np.sqrt(np.square(geometry.white(views)).sum(1))
+        return {**measured(views, geometry, own, ["rows", "whitened"]), "Mahalanobis": far}
+
+    usual, found = parts(blank.take(held), held), parts(rows_, own)
+    scores = surprises(found, {name: Scale.of(values) for name, values in usual.items()})
+    return {**found, "all": combine(scores, dict.fromkeys(scores, 1 / len(scores)))}
