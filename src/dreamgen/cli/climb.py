@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import common_options, device_option, load_generator, say
-from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import MOLECULES, molecules_in, write_structures, write_table
 from dreamgen.cli.output import check_out
 from dreamgen.cli.pictures import one_example

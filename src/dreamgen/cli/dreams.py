@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import (
     PARTS,
     common_options,
@@ -15,7 +16,6 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
-from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import reconstruct_lines
 from dreamgen.cli.lines import counted, legends_for, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_examples

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import (
     PARTS,
     common_options,
@@ -15,7 +16,6 @@ from dreamgen.cli.common import (
     table,
     told_of,
 )
-from dreamgen.cli.counting import counting
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
 from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out, write_out

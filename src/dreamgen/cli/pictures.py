@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.counting import counting
+from dreamgen.cli.bars import counting
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import shorten
 
@@ -164,7 +164,7 @@ def _trained_reading(generator: "DreamGenerator", skip_bad: bool, watch: Any) ->
     """How molecules are read: as those of the training were."""
     from dreamgen.data.reading import Reading
 
-    data = generator.fitted().origin.get("data", {})
+    data = generator.fitted().data
     longest = data.get("longest")
     return Reading(
         skip_bad=skip_bad,
@@ -175,5 +175,5 @@ def _trained_reading(generator: "DreamGenerator", skip_bad: bool, watch: Any) ->
 
 
 def _trained_size(generator: "DreamGenerator") -> int | None:
-    size = generator.fitted().origin.get("data", {}).get("size")
+    size = generator.fitted().data.get("size")
     return size if isinstance(size, int) else None

@@ -1,17 +1,13 @@
 """`dreamgen train`."""
 
-import contextlib
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting, progress, stop_on_signal
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.counting import counting
 from dreamgen.cli.pictures import load_pictures, reading_options, say_notes
 from dreamgen.errors import DataError, Interrupted
 from dreamgen.registry import shorten
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
     from dreamgen.data import Dataset
     from dreamgen.data.reading import Reading
     from dreamgen.generator import DreamGenerator
-    from dreamgen.training import Record
 
 
 @click.command()
@@ -159,54 +154,3 @@ def train_on(
         "precision": saved.settings.precision,
     }
     return generator, result
-
-
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """True after Ctrl-C or a polite kill, so that the step in hand is finished and saved; a second one is obeyed at
-    once."""
-    asked: list[int] = []
-
-    def ask(number: int, _frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def progress() -> Iterator[Callable[["Record"], None]]:
-    """A line of progress on stderr; silent where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda record: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", epoch=1, state="")
-        active = ""
-
-        def show(record: "Record") -> None:
-            nonlocal active
-            if record.active_units is not None:
-                active = f", {record.active_units} latents active"
-            state = (
-                f"loss {record.loss:.2f} = distortion {record.distortion:.2f} + {record.beta:g} × rate "
-                f"{record.rate:.2f}{active}, {record.rows_per_second:,.0f} rows/s"
-            )
-            bar.update(task, total=record.total, completed=record.step, epoch=record.epoch, state=state)
-
-        yield show
