@@ -7,8 +7,8 @@ import click
 
 from dreamgen.cli.bars import watching
 from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, samples_option, say
+from dreamgen.cli.examples import load_like
 from dreamgen.cli.lines import require_pictures
-from dreamgen.cli.pictures import load_like
 from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:

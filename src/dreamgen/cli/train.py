@@ -8,7 +8,7 @@ import click
 
 from dreamgen.cli.bars import counting, progress, stop_on_signal
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.pictures import load_pictures, reading_options, say_notes
+from dreamgen.cli.examples import read_data, reading_options, say_notes
 from dreamgen.errors import DataError, Interrupted
 from dreamgen.registry import shorten
 
@@ -52,7 +52,7 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        generator, result = train_on(load_pictures(data, reading), settings, out, seed, device, resume, reading)
+        generator, result = train_on(read_data(data, reading), settings, out, seed, device, resume, reading)
     saved = generator.saved_
     rows = not saved.vocabulary and len(saved.event_shape) == 1
     dreams = f"; next: dreamgen dream {out} -n 64 --out {'dreams.npz' if rows else usual_out(saved, 'dreams')}"

@@ -12,9 +12,9 @@ from dreamgen.cli.common import (
     parse_given,
     say,
 )
+from dreamgen.cli.examples import one_example
 from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_arrays
-from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
 
