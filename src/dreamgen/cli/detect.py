@@ -154,8 +154,7 @@ def _fitted(
     )
     with progress() as on_record:
         detector.fit(table, on_record=on_record)
-    for line in detector.notes_:
-        notes.say(line)
+    notes.update(detector.notes_)
     return detector
 
 
