@@ -86,39 +86,16 @@ def train_on(
     reading: "Reading | None" = None,
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
-    from dreamgen.data.described import describe
     from dreamgen.data.reading import USUAL
     from dreamgen.data.unwritten import leave_unwritten
-    from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
-    from dreamgen.training.fit import note_data
 
-    lines = dataset.rows.x.dtype.kind == "U"
-    if lines != (settings.language != "none"):
-        held = "lines of text" if lines else "pictures"
-        raise DataError(
-            f"{dataset.name} holds {held}: expected a recipe for them, got the language {shorten(settings.language)}"
-        )
     generator, reading = DreamGenerator.from_settings(settings, device, seed), reading or USUAL
-    if lines and reading.skip_bad:
-        before = len(dataset.notes)
-        dataset = leave_unwritten(dataset, settings.language, reading)
-        say_notes(dataset, before)
-    with counting("molecules described") as watch:
-        dataset = describe(dataset, settings, watch)
+    dataset = _readable(dataset, settings, reading)
     with stop_on_signal() as stop, progress() as on_record:
         started = time.perf_counter()
         try:
-            generator.fit(
-                dataset.train.x,
-                dataset.train.labels,
-                attributes=dataset.attributes_of(dataset.train),
-                classes=dataset.classes,
-                out=out,
-                resume=resume,
-                stop=stop,
-                on_record=on_record,
-            )
+            generator.fit_set(dataset, out=out, resume=resume, stop=stop, on_record=on_record)
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command with --resume goes on from there") from None
         except DataError:
@@ -126,20 +103,14 @@ def train_on(
                 leave_unwritten(dataset, settings.language, reading)  # says which line of the whole set it is
             raise
         seconds = time.perf_counter() - started
-    saved = generator.saved_
-    test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
-    tested = dataset.test[generator.can_read(dataset.test.x)] if len(dataset.test) else dataset.test
-    if len(tested) and saved.model.reads:
-        rows = generator.rows(tested.x, told_of(generator, dataset, tested))
-        test = figures_of_test(saved.model, rows, generator.sees_binary)
-    note_data(saved, dataset)
+    saved, (tested, test) = generator.saved_, _figures(generator, dataset)
     if saved.vocabulary:
         saved.card["skipped_lines"] = len(dataset.skipped)
         saved.origin["data"] |= {"longest": reading.longest, "largest_part": reading.largest_part}
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
     if saved.seconds is not None:
         saved.card["seconds"] = round(saved.seconds, 3)
-    saved.card |= {**test, "test_rows": len(tested), "test_binarisation": binarisation}
+    saved.card |= {**test, "test_rows": tested, "test_binarisation": binarisation}
     generator.save(out)
     result = {
         "out": str(out),
@@ -154,3 +125,35 @@ def train_on(
         "precision": saved.settings.precision,
     }
     return generator, result
+
+
+def _readable(dataset: "Dataset", settings: "Settings", reading: "Reading") -> "Dataset":
+    """A data set as a model of these settings reads it: lines that it can write, and what it is told of molecules."""
+    from dreamgen.data.described import describe
+    from dreamgen.data.unwritten import leave_unwritten
+
+    lines = dataset.rows.x.dtype.kind == "U"
+    if lines != (settings.language != "none"):
+        held = "lines of text" if lines else "pictures"
+        raise DataError(
+            f"{dataset.name} holds {held}: expected a recipe for them, got the language {shorten(settings.language)}"
+        )
+    if lines and reading.skip_bad:
+        before = len(dataset.notes)
+        dataset = leave_unwritten(dataset, settings.language, reading)
+        say_notes(dataset, before)
+    with counting("molecules described") as watch:
+        return describe(dataset, settings, watch)
+
+
+def _figures(generator: "DreamGenerator", dataset: "Dataset") -> tuple[int, dict[str, Any]]:
+    """How many rows of the test part the model reads, and what it makes of them; None for each figure without any."""
+    from dreamgen.evaluation.report import figures_of_test
+
+    saved, tested = generator.saved_, dataset.test
+    if len(tested):
+        tested = tested[generator.can_read(tested.x)]
+    if not len(tested) or not saved.model.reads:
+        return len(tested), dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
+    rows = generator.rows(tested.x, told_of(generator, dataset, tested))
+    return len(tested), figures_of_test(saved.model, rows, generator.sees_binary)
