@@ -171,6 +171,15 @@ def test_labels_are_kept_for_colours_and_never_trained_on(trained: DreamGenerato
     assert "labels" not in unlabelled.saved_.codes
 
 
+def test_a_set_is_fitted_with_all_that_it_knows(digits: Dataset) -> None:
+    knobs = {"hidden_dim": 8, "latent_dim": 2, "epochs": 1, "context": "labels", "random_state": 0}
+    by_set = DreamGenerator(**knobs).fit_set(digits).saved_
+    by_hand = DreamGenerator(**knobs).fit(digits.train.x, digits.train.labels, classes=digits.classes).saved_
+    assert all(torch.equal(a, b) for a, b in zip(by_set.model.parameters(), by_hand.model.parameters(), strict=True))
+    assert by_set.context == by_hand.context
+    assert (by_set.data["name"], by_set.data["set_sha256"]) == (digits.name, digits.sha256)
+
+
 def test_coloured_pictures_and_flat_tables_train_too() -> None:
     random = np.random.default_rng(0)
     colours = random.random((60, 5, 4, 3), dtype=np.float32)

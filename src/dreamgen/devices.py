@@ -1,6 +1,7 @@
 """Where to compute, and what is fast there."""
 
 import torch
+from torch import nn
 
 from dreamgen.errors import SettingsError
 
@@ -17,6 +18,11 @@ def find_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise SettingsError(f"device {name!r}: expected auto, cpu, cuda or mps")
     return device
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's weights are."""
+    return next(model.parameters()).device
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:

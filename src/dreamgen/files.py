@@ -66,6 +66,14 @@ def make_folder(path: Path) -> Path:
     return path
 
 
+def require_empty(folder: Path) -> None:
+    """Raise OutputError unless a folder for a model that is handed over is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise OutputError(
+            f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
+        )
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file as a whole or not at all; raises OutputError."""
     with writing(path):

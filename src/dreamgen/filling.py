@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamgen.data.batch import Batch
+from dreamgen.devices import device_of
 from dreamgen.distributions import derive_seed, draw
 from dreamgen.evaluation.conditional import require_independent
 from dreamgen.evaluation.likelihood import batches, noise_of
@@ -44,7 +45,7 @@ def fill_rows(
     mask = parts.observed
     filled = torch.empty(m, *parts.x.shape)
     start, rows = 0, max(1, _DECODED // samples)
-    for seen, real in batches(Batch(parts.x, mask, parts.context), rows, next(model.parameters()).device):
+    for seen, real in batches(Batch(parts.x, mask, parts.context), rows, device_of(model)):
         if m == 1 and not sample:
             block = _mean(model, seen, samples, seed)
         else:

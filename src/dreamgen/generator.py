@@ -13,6 +13,7 @@ import torch
 from dreamgen.config import Part, Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
+from dreamgen.data.dataset import Dataset
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
 from dreamgen.dreaming import dream_context, dream_level
@@ -32,7 +33,7 @@ from dreamgen.inputs import (
 from dreamgen.io import SavedModel, load_model, save_model
 from dreamgen.models.build import check_writes
 from dreamgen.training import Checkpoints, Record
-from dreamgen.training.fit import fit_model
+from dreamgen.training.fit import fit_model, note_data
 from dreamgen.training.private import is_private
 from dreamgen.verbs.fitted import Floats, Given, Shown
 from dreamgen.verbs.scoring import Scoring
@@ -218,6 +219,30 @@ class DreamGenerator(Walking, Scoring):
         if seen := looked_through(settings, len(x)):
             self.saved_.card[LOOKED_THROUGH] = seen
         self.n_features_in_ = int(np.prod(self.saved_.event_shape))
+        return self
+
+    def fit_set(
+        self,
+        dataset: Dataset,
+        *,
+        out: str | Path | None = None,
+        resume: bool = False,
+        stop: Callable[[], bool] = lambda: False,
+        on_record: Callable[[Record], None] = lambda record: None,
+    ) -> "DreamGenerator":
+        """`fit` on the training part of a data set, with all that it knows of it, and a note of which set it was."""
+        rows = dataset.train
+        self.fit(
+            rows.x,
+            rows.labels,
+            attributes=dataset.attributes_of(rows),
+            classes=dataset.classes,
+            out=out,
+            resume=resume,
+            stop=stop,
+            on_record=on_record,
+        )
+        note_data(self.saved_, dataset)
         return self
 
     def _choose_seed(self, resumed: Path | None) -> int:

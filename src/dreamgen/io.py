@@ -75,6 +75,22 @@ class SavedModel:
     more: dict[str, bytes] = field(default_factory=dict)
     seconds: float | None = None
 
+    @property
+    def private(self) -> bool:
+        """Whether the training was private, so that nothing else that tells of single rows may be said."""
+        return "privacy" in self.card
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """What is known of the set that it was trained on; empty where nothing is."""
+        known: Mapping[str, Any] = self.origin.get("data", {})
+        return known
+
+    @property
+    def rates(self) -> list[float]:
+        """The rate of each latent on training rows, in nats; zeros where it was not measured."""
+        return self.card.get("rate_per_unit") or [0.0] * self.settings.latent_dim
+
 
 def versions() -> dict[str, str]:
     """Versions that a result depends on."""

@@ -16,7 +16,7 @@ from torch.distributions import Distribution
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.devices import find_device
+from dreamgen.devices import device_of, find_device
 from dreamgen.distributions import LIKELIHOODS, PortableNoise, draw
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.evaluation import encode_rows, explain_rows, score_rows
@@ -125,7 +125,7 @@ class TableModel:
     @property
     def device(self) -> torch.device:
         """Where the model is."""
-        return next(self.saved.model.parameters()).device  # type: ignore[no-any-return]
+        return device_of(self.saved.model)
 
     def posterior(self, rows: Batch) -> Distribution:
         """q(z|x) of all rows, batch shape (n, D), on the CPU."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import PARTS, common_options, say, table
+from dreamgen.cli.examples import read_data, reading_options
 from dreamgen.cli.lines import shown_as, write_texts
 from dreamgen.cli.output import check_out, write_examples, write_out
-from dreamgen.cli.pictures import load_pictures, reading_options
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json
 
@@ -104,7 +104,7 @@ def data_show(name: str, n: int, split: str, reading: "Reading", out: Path | Non
 
     held = holds(name)
     path = check_out(out, "data.png", shown_as(held)) if out or held == "pictures" else None
-    x = load_pictures(name, reading).part(split).x[:n]
+    x = read_data(name, reading).part(split).x[:n]
     result = {"n": len(x), "split": split}
     if path is None:
         say({**result, "lines": x.tolist()}, as_json, "\n".join(x.tolist()))
@@ -130,7 +130,7 @@ def data_check(name: str, reading: "Reading", out: Path | None, seed: int, as_js
             found = sha256_of(NAMED_SETS[name].path(file))
             if found != expected:
                 raise DataError(f"{file}: expected SHA-256 {expected}, got {found}")
-    dataset = load_pictures(name, reading)
+    dataset = read_data(name, reading)
     x = dataset.train.x
     result = {
         "name": dataset.name,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.examples import load_like, one_example
 from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.output import check_out, is_array, write_arrays, write_out
-from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
 
@@ -36,7 +36,7 @@ def attributes(model: str, data: str, keep: bool, device: str, out: Path | None,
     if keep and model in shipped_models() and find_model(model) != Path(model):
         raise SettingsError(f"{model} ships with the package and is left as it is: expected a folder, or --no-keep")
     generator = load_generator(model, device)
-    found = find_attributes(generator, load_like(data, generator))
+    found = find_attributes(generator, load_like(data, generator, skip_bad=False))
     if keep:
         keep_attributes(Path(model), found)
     result = {"model": model, "data": data, "kept": keep, "rows": found.rows, "held_out": found.held_out}

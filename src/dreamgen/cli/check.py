@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import common_options, say
-from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import molecules_in, write_table
 from dreamgen.cli.output import check_out
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import common_options, device_option, load_generator, say
-from dreamgen.cli.counting import counting
+from dreamgen.cli.examples import one_example
 from dreamgen.cli.lines import MOLECULES, molecules_in, write_structures, write_table
 from dreamgen.cli.output import check_out
-from dreamgen.cli.pictures import one_example
 
 if TYPE_CHECKING:
     from dreamgen.applications.molecules.result import Climb

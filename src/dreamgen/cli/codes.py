@@ -14,10 +14,10 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
+from dreamgen.cli.examples import load_like
 from dreamgen.cli.line_figures import readable_part
 from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays
-from dreamgen.cli.pictures import load_like
 
 
 @click.command()

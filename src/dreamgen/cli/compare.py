@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dreamgen.cli.bars import watching
 from dreamgen.cli.common import common_options, device_option, load_generator, plain_warnings, samples_option, say
+from dreamgen.cli.examples import load_like
 from dreamgen.cli.lines import require_pictures
-from dreamgen.cli.pictures import load_like
-from dreamgen.cli.watching import watching
 from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def compare(
 
 
 def _data_of(generators: "dict[str, DreamGenerator]") -> str:
-    names = {name: model.fitted().origin.get("data", {}).get("name") for name, model in generators.items()}
+    names = {name: model.fitted().data.get("name") for name, model in generators.items()}
     (first, *others) = dict.fromkeys(names.values())
     if others or not isinstance(first, str):
         trained = ", ".join(f"{name}: {data or 'not known'}" for name, data in names.items())
@@ -84,7 +84,7 @@ def _data_of(generators: "dict[str, DreamGenerator]") -> str:
 def _check_trained_on(dataset: "Dataset", generators: "dict[str, DreamGenerator]") -> None:
     """A set that nobody named is the one that the models were trained on, and not another of that name."""
     for name, model in generators.items():
-        known = model.fitted().origin.get("data", {}).get("set_sha256", dataset.sha256)
+        known = model.fitted().data.get("set_sha256", dataset.sha256)
         if known != dataset.sha256:
             raise SettingsError(f"{name} was trained on another set called {dataset.name}: expected --data")
 

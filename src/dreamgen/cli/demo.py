@@ -19,6 +19,7 @@ def demo(out: Path | None, seed: int, as_json: bool) -> None:
     """Train the Dream Generator and a two-dimensional one, and draw dreams, reconstructions, a morph, the map of
     the dream world and the training curve. A second run takes up what the first one left."""
     from dreamgen.cli.train import train_on
+    from dreamgen.experiments.fitting import sized
     from dreamgen.recipes import RECIPES
 
     out = out or Path("runs")
@@ -27,9 +28,7 @@ def demo(out: Path | None, seed: int, as_json: bool) -> None:
     generators = {}
     with plain_warnings():
         for recipe in ("mnist", "mnist-2d"):
-            settings = RECIPES[recipe].settings
-            if dataset.name != "mnist":
-                settings = settings.replace(epochs="auto", batch_size=64, learning_rate=3e-3)
+            settings = sized(RECIPES[recipe].settings, len(dataset.train))
             folder = out / recipe.replace("mnist", dataset.name)
             generators[recipe], results[recipe] = train_on(dataset, settings, folder, seed, resume=True)
             if not as_json:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dreamgen.cli.bars import progress
 from dreamgen.cli.common import FIT_ROWS, asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.detect_log import detect_log
 from dreamgen.cli.output import REPORTS, check_out, check_table_out
-from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:
     from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.tables import Notes
+
+_RATE = 0.05  # of usual rows that are flagged
 
 
 @click.command()
@@ -59,6 +61,7 @@ def detect(
     NEW is written with four columns more: whether a row is odd, how odd, how likely that is of a usual row, and why.
     With --window, NEW is a sensor log and gets `oddness` and `flagged`; without FIT, its beginning is learned from.
     """
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.applications.anomaly.one_pass import judge_file
     from dreamgen.applications.anomaly.report import detection_report, facts
     from dreamgen.evaluation.conformal import too_few
@@ -74,21 +77,20 @@ def detect(
             raise SettingsError(
                 "--window goes with [FIT] NEW, --time, --series, --group, --score, --contamination and --report"
             )
-        rate = 0.05 if contamination is None else contamination
+        rate = _RATE if contamination is None else contamination
         with plain_warnings():
+            detector = AnomalyDetector(rate, score or "combined", device=device, random_state=seed)
             detect_log(
                 tables,
+                detector,
                 out,
                 report,
-                window,
-                time_column,
-                series,
-                group,
-                score or "combined",
-                rate,
-                device,
-                seed,
-                as_json,
+                window=window,
+                time=time_column,
+                series=series,
+                group=group,
+                seed=seed,
+                as_json=as_json,
             )
         return
     if len(tables) != (1 if model else 2):
@@ -142,7 +144,7 @@ def _fitted(
 
     table = some_rows(source, FIT_ROWS, seed, notes)
     detector = AnomalyDetector(
-        0.05 if contamination is None else contamination,
+        _RATE if contamination is None else contamination,
         score or "combined",
         schema=read_schema(schema, table) if schema else None,
         settings=asked_settings(overrides),
@@ -152,8 +154,7 @@ def _fitted(
     )
     with progress() as on_record:
         detector.fit(table, on_record=on_record)
-    for line in detector.notes_:
-        notes.say(line)
+    notes.update(detector.notes_)
     return detector
 
 

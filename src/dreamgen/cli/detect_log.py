@@ -1,12 +1,13 @@
 """`dreamgen detect --window`: the odd stretches of a sensor log."""
 
-import time
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from dreamgen.cli.common import say
 
 if TYPE_CHECKING:
+    from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.applications.logs.spans import Span
 
 _SHOWN = 5
@@ -14,33 +15,31 @@ _SHOWN = 5
 
 def detect_log(
     logs: tuple[str, ...],
+    detector: "AnomalyDetector",
     out: Path,
     report: Path | None,
+    *,
     window: int,
-    time_column: str | None,
+    time: str | None,
     series: tuple[str, ...],
     group: str | None,
-    score: str,
-    contamination: float,
-    device: str,
     seed: int,
     as_json: bool,
 ) -> None:
     """Judge the last of the logs after the first, or after its own beginning where there is one alone."""
-    from dreamgen.applications.anomaly.detector import AnomalyDetector
     from dreamgen.applications.logs.series import detect_in_series
     from dreamgen.tables import write_table
 
-    started = time.perf_counter()
+    started = perf_counter()
     found = detect_in_series(
         logs[0],
         logs[1] if len(logs) > 1 else None,
-        time=time_column,
+        time=time,
         columns=series or None,
         group=group,
         window=window,
-        false_alarms=contamination,
-        detector=AnomalyDetector(contamination, score, device=device, random_state=seed),
+        false_alarms=detector.contamination,
+        detector=detector,
         seed=seed,
     )
     notes = found.windows.notes
@@ -66,7 +65,7 @@ def detect_log(
             }
             for span in spans
         ],
-        "seconds": time.perf_counter() - started,
+        "seconds": perf_counter() - started,
         "seed": seed,
         "notes": notes.lines,
     }

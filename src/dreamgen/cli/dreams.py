@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import (
     PARTS,
     common_options,
@@ -15,11 +16,10 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
-from dreamgen.cli.counting import counting
+from dreamgen.cli.examples import load_like, one_example
 from dreamgen.cli.line_figures import reconstruct_lines
 from dreamgen.cli.lines import counted, legends_for, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_examples
-from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import SettingsError
 
 _SHOWN = 50  # pictures that are reconstructed, where no number is asked for
@@ -158,7 +158,7 @@ def reconstruct(
     generator = load_generator(model, device)
     path = place_for(out, generator, "reconstructions")
     lines = generator.fitted().vocabulary is not None
-    dataset = load_like(data, generator, skip_bad=lines)
+    dataset = load_like(data, generator)
     whole = lines and not dataset.official_split
     part = split or ("all" if whole else "test" if len(dataset.test) else "train")
     rows = dataset.part(part)[: n if lines else n or _SHOWN]

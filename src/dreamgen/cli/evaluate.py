@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import (
     PARTS,
     common_options,
@@ -15,11 +16,10 @@ from dreamgen.cli.common import (
     table,
     told_of,
 )
-from dreamgen.cli.counting import counting
+from dreamgen.cli.examples import load_like
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
 from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out, write_out
-from dreamgen.cli.pictures import load_like
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json
 
@@ -82,7 +82,7 @@ def evaluate(
         check_out(picture, "properties.png", (".png",))
     generator = load_generator(model, device)
     lines, unreadable = generator.fitted().vocabulary is not None, 0
-    dataset = load_like(data, generator, skip_bad=lines)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     rows = dataset.part(part)[:limit]
     if lines:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from dreamgen.cli.bars import watching
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say
-from dreamgen.cli.watching import watching
 
 
 @click.command("few-labels")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dreamgen.cli.common import common_options, device_option, given_option, load_generator, parse_given, say, told_of
+from dreamgen.cli.examples import load_like, one_example
 from dreamgen.cli.lines import require_pictures
 from dreamgen.cli.output import check_out, is_array, write_arrays
-from dreamgen.cli.pictures import load_like, one_example
 
 if TYPE_CHECKING:
     from dreamgen.generator import DreamGenerator

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import progress
 from dreamgen.cli.common import FIT_ROWS, common_options, device_option, plain_warnings, say, was_given
 from dreamgen.cli.output import REPORTS, check_out, check_table_out
-from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 
 if TYPE_CHECKING:

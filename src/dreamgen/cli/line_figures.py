@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting
 from dreamgen.cli.common import told_of
-from dreamgen.cli.counting import counting
 from dreamgen.cli.lines import NONE, counts_of, held_by, require_drawable, write_lines, write_structures, write_table
 from dreamgen.cli.output import write_out
 from dreamgen.errors import DataError, SettingsError
@@ -161,7 +161,7 @@ def dream_figures(
     few = generator.dream(min(dreams, _FEW), seed=seed, picked=1).tolist()
     found["picked"] = generator.fitted().settings.picked
     found["valid_as_they_come"] = counts_of(generator, few)["molecules"] / len(few)
-    trained_on = generator.fitted().origin.get("data", {}).get("set_sha256")
+    trained_on = generator.fitted().data.get("set_sha256")
     if trained_on != dataset.sha256:
         del found["dreams"]["novel"]
         why = f"the model was trained on others than {dataset.name}" if trained_on else "what it learned is not known"

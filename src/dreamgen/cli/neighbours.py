@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from dreamgen.cli.common import common_options, device_option, load_generator, say
+from dreamgen.cli.examples import one_example
 from dreamgen.cli.lines import place_for, write_texts
-from dreamgen.cli.pictures import one_example
 
 
 @click.command()

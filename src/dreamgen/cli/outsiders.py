@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from dreamgen.cli.bars import watching
 from dreamgen.cli.common import (
     common_options,
     device_option,
@@ -14,7 +15,6 @@ from dreamgen.cli.common import (
     samples_option,
     say,
 )
-from dreamgen.cli.watching import watching
 from dreamgen.errors import SettingsError
 
 

@@ -15,9 +15,9 @@ from dreamgen.cli.common import (
     say,
     told_of,
 )
+from dreamgen.cli.examples import load_like, one_example
 from dreamgen.cli.line_figures import number_of, readable_part
 from dreamgen.cli.output import ARRAYS, check_out, is_array, write_arrays
-from dreamgen.cli.pictures import load_like, one_example
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest
 
@@ -76,7 +76,7 @@ def project(
     path = check_out(out, "projection.png", (*ARRAYS[:1], ".png", ".jpg", ".jpeg", ".webp"))
     generator = load_generator(model, device)
     lines = generator.fitted().vocabulary is not None
-    dataset = load_like(data, generator, skip_bad=lines)
+    dataset = load_like(data, generator)
     part = split or ("test" if len(dataset.test) else "train")
     examples = dataset.part(part)
     examples = examples[np.unique(np.linspace(0, len(examples) - 1, n).round().astype(np.int64))]

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import progress
 from dreamgen.cli.common import asked_settings, common_options, device_option, plain_warnings, say
 from dreamgen.cli.output import REPORTS, check_out, check_table_out
-from dreamgen.cli.train import progress
 from dreamgen.errors import SettingsError
 from dreamgen.registry import nearest
 
@@ -147,7 +147,7 @@ def synthesize(
             judged = None if wanted else made
             written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed, augment=augment)
             written.write(report)
-            if "privacy" in synthesizer.model_.saved.card:
+            if synthesizer.model_.saved.private:
                 notes.append(NOT_PRIVATE)
             result |= {"report": str(report), "held_out": 0 if held_out is None else held_out.num_rows}
     say(result, as_json, _text(result))

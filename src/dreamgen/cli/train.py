@@ -1,18 +1,14 @@
 """`dreamgen train`."""
 
-import contextlib
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from dreamgen.cli.bars import counting, progress, stop_on_signal
 from dreamgen.cli.common import common_options, device_option, plain_warnings, say, told_of
-from dreamgen.cli.counting import counting
-from dreamgen.cli.pictures import load_pictures, reading_options, say_notes
+from dreamgen.cli.examples import read_data, reading_options, say_notes
 from dreamgen.errors import DataError, Interrupted
 from dreamgen.registry import shorten
 
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
     from dreamgen.data import Dataset
     from dreamgen.data.reading import Reading
     from dreamgen.generator import DreamGenerator
-    from dreamgen.training import Record
 
 
 @click.command()
@@ -57,7 +52,7 @@ def train(
         settings = settings.replace(epochs=epochs)
     out = out or Path("runs") / Path(data).resolve().stem
     with plain_warnings():
-        generator, result = train_on(load_pictures(data, reading), settings, out, seed, device, resume, reading)
+        generator, result = train_on(read_data(data, reading), settings, out, seed, device, resume, reading)
     saved = generator.saved_
     rows = not saved.vocabulary and len(saved.event_shape) == 1
     dreams = f"; next: dreamgen dream {out} -n 64 --out {'dreams.npz' if rows else usual_out(saved, 'dreams')}"
@@ -91,39 +86,16 @@ def train_on(
     reading: "Reading | None" = None,
 ) -> tuple["DreamGenerator", dict[str, Any]]:
     """Train, test and save a model; what `train` and `demo` share."""
-    from dreamgen.data.described import describe
     from dreamgen.data.reading import USUAL
     from dreamgen.data.unwritten import leave_unwritten
-    from dreamgen.evaluation.report import figures_of_test
     from dreamgen.generator import DreamGenerator
-    from dreamgen.training.fit import note_data
 
-    lines = dataset.rows.x.dtype.kind == "U"
-    if lines != (settings.language != "none"):
-        held = "lines of text" if lines else "pictures"
-        raise DataError(
-            f"{dataset.name} holds {held}: expected a recipe for them, got the language {shorten(settings.language)}"
-        )
     generator, reading = DreamGenerator.from_settings(settings, device, seed), reading or USUAL
-    if lines and reading.skip_bad:
-        before = len(dataset.notes)
-        dataset = leave_unwritten(dataset, settings.language, reading)
-        say_notes(dataset, before)
-    with counting("molecules described") as watch:
-        dataset = describe(dataset, settings, watch)
+    dataset = _readable(dataset, settings, reading)
     with stop_on_signal() as stop, progress() as on_record:
         started = time.perf_counter()
         try:
-            generator.fit(
-                dataset.train.x,
-                dataset.train.labels,
-                attributes=dataset.attributes_of(dataset.train),
-                classes=dataset.classes,
-                out=out,
-                resume=resume,
-                stop=stop,
-                on_record=on_record,
-            )
+            generator.fit_set(dataset, out=out, resume=resume, stop=stop, on_record=on_record)
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command with --resume goes on from there") from None
         except DataError:
@@ -131,20 +103,14 @@ def train_on(
                 leave_unwritten(dataset, settings.language, reading)  # says which line of the whole set it is
             raise
         seconds = time.perf_counter() - started
-    saved = generator.saved_
-    test: dict[str, Any] = dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
-    tested = dataset.test[generator.can_read(dataset.test.x)] if len(dataset.test) else dataset.test
-    if len(tested) and saved.model.reads:
-        rows = generator.rows(tested.x, told_of(generator, dataset, tested))
-        test = figures_of_test(saved.model, rows, generator.sees_binary)
-    note_data(saved, dataset)
+    saved, (tested, test) = generator.saved_, _figures(generator, dataset)
     if saved.vocabulary:
         saved.card["skipped_lines"] = len(dataset.skipped)
         saved.origin["data"] |= {"longest": reading.longest, "largest_part": reading.largest_part}
     binarisation = "drawn once, seed 0" if generator.sees_binary else "none"
     if saved.seconds is not None:
         saved.card["seconds"] = round(saved.seconds, 3)
-    saved.card |= {**test, "test_rows": len(tested), "test_binarisation": binarisation}
+    saved.card |= {**test, "test_rows": tested, "test_binarisation": binarisation}
     generator.save(out)
     result = {
         "out": str(out),
@@ -161,52 +127,33 @@ def train_on(
     return generator, result
 
 
-@contextlib.contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """True after Ctrl-C or a polite kill, so that the step in hand is finished and saved; a second one is obeyed at
-    once."""
-    asked: list[int] = []
+def _readable(dataset: "Dataset", settings: "Settings", reading: "Reading") -> "Dataset":
+    """A data set as a model of these settings reads it: lines that it can write, and what it is told of molecules."""
+    from dreamgen.data.described import describe
+    from dreamgen.data.unwritten import leave_unwritten
 
-    def ask(number: int, _frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
+    lines = dataset.rows.x.dtype.kind == "U"
+    if lines != (settings.language != "none"):
+        held = "lines of text" if lines else "pictures"
+        raise DataError(
+            f"{dataset.name} holds {held}: expected a recipe for them, got the language {shorten(settings.language)}"
+        )
+    if lines and reading.skip_bad:
+        before = len(dataset.notes)
+        dataset = leave_unwritten(dataset, settings.language, reading)
+        say_notes(dataset, before)
+    with counting("molecules described") as watch:
+        return describe(dataset, settings, watch)
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
+def _figures(generator: "DreamGenerator", dataset: "Dataset") -> tuple[int, dict[str, Any]]:
+    """How many rows of the test part the model reads, and what it makes of them; None for each figure without any."""
+    from dreamgen.evaluation.report import figures_of_test
 
-@contextlib.contextmanager
-def progress() -> Iterator[Callable[["Record"], None]]:
-    """A line of progress on stderr; silent where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda record: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", epoch=1, state="")
-        active = ""
-
-        def show(record: "Record") -> None:
-            nonlocal active
-            if record.active_units is not None:
-                active = f", {record.active_units} latents active"
-            state = (
-                f"loss {record.loss:.2f} = distortion {record.distortion:.2f} + {record.beta:g} × rate "
-                f"{record.rate:.2f}{active}, {record.rows_per_second:,.0f} rows/s"
-            )
-            bar.update(task, total=record.total, completed=record.step, epoch=record.epoch, state=state)
-
-        yield show
+    saved, tested = generator.saved_, dataset.test
+    if len(tested):
+        tested = tested[generator.can_read(tested.x)]
+    if not len(tested) or not saved.model.reads:
+        return len(tested), dict.fromkeys(("test_loss", "test_distortion", "test_rate"))
+    rows = generator.rows(tested.x, told_of(generator, dataset, tested))
+    return len(tested), figures_of_test(saved.model, rows, generator.sees_binary)

@@ -12,9 +12,9 @@ from dreamgen.cli.common import (
     parse_given,
     say,
 )
+from dreamgen.cli.examples import one_example
 from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
 from dreamgen.cli.output import is_array, write_arrays
-from dreamgen.cli.pictures import one_example
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
 
@@ -78,7 +78,7 @@ def map_(
             ticks=along,
             codes=codes.get("loc"),
             labels=codes.get("labels"),
-            classes=generator.saved_.origin.get("data", {}).get("classes", ()),
+            classes=generator.saved_.data.get("classes", ()),
         )
     names = " and ".join(str(latent) for latent in latents)
     counts, said = counted(generator, grid)
@@ -124,8 +124,7 @@ def traverse(
     if lines:
         require_drawable(path, len(order) * steps)
     pictures = generator.traverse(x, latents=order, steps=steps, span=span, given=parse_given(given, label))
-    all_rates = generator.saved_.card.get("rate_per_unit") or [0.0] * generator.saved_.settings.latent_dim
-    rates = [all_rates[latent] for latent in order]
+    rates = [generator.saved_.rates[latent] for latent in order]
     if lines:
         write_shown(path, pictures.reshape(-1), generator, steps)
     elif is_array(path):

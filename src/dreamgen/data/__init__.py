@@ -15,7 +15,7 @@ from dreamgen.workers import Watch
 if TYPE_CHECKING:
     from dreamgen.data.batch import Batch, as_float
 
-__all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "holds", "load_data"]
+__all__ = ["NAMED_SETS", "Batch", "Dataset", "Examples", "as_float", "holds", "load_as", "load_data"]
 
 
 def __getattr__(name: str) -> Any:
@@ -61,7 +61,11 @@ def load_data(
         DataError: it does not exist, cannot be read, or is not data; the text says expected and got.
         SettingsError: molecules need RDKit, which is not installed.
     """
-    reading = Reading(size, skip_bad, watch, longest, largest_part)
+    return load_as(name_or_path, Reading(size, skip_bad, watch, longest, largest_part))
+
+
+def load_as(name_or_path: str | Path, reading: Reading) -> Dataset:
+    """`load_data`, with how the set is to be read in one piece."""
     if str(name_or_path) in NAMED_SETS:
         return NAMED_SETS[str(name_or_path)].load(reading)
     path = Path(name_or_path)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dreamgen.data.context import Context
+from dreamgen.devices import device_of
 from dreamgen.distributions import PortableNoise, RowNoise, draw, each_row
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.aggregated import TOLD_APART, fit_codes, rows_told
@@ -20,11 +21,6 @@ from dreamgen.models.blur import Blur
 from dreamgen.registry import nearest
 
 BLOCK = 256  # rows that are drawn and decoded at once
-
-
-def device_of(saved: SavedModel) -> torch.device:
-    """Where a model's weights are."""
-    return next(saved.model.parameters()).device  # type: ignore[no-any-return]
 
 
 def dream_level(saved: SavedModel) -> float:
@@ -50,7 +46,7 @@ class CodeSource:
 
     def __init__(self, saved: SavedModel, mixture: int = 0) -> None:
         self._saved, self._mixture = saved, mixture
-        self._device = device_of(saved)
+        self._device = device_of(saved.model)
         self._fitted: dict[tuple[float, ...] | None, nn.Module] = {}
 
     @torch.no_grad()
@@ -119,7 +115,7 @@ def decode_rows(
     function of (seed, row). `level` is how blurred the codes are, for a decoder that is told.
     """
     typical = saved.model.decoder.likelihood_at(level).typical
-    device, decoded = device_of(saved), torch.empty(len(z), *saved.event_shape)
+    device, decoded = device_of(saved.model), torch.empty(len(z), *saved.event_shape)
     for number, (rows, real) in enumerate(blocks(torch.arange(len(z)), BLOCK)):
         told = None if context is None else context[rows.to(context.device)].to(device)
         blur = torch.full((len(rows), 1), level, device=device)

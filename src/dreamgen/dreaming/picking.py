@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dreamgen.devices import device_of
 from dreamgen.distributions import PortableNoise, RowNoise, derive_seed
-from dreamgen.dreaming.codes import BLOCK, CodeSource, decode_rows, device_of, dream_level
+from dreamgen.dreaming.codes import BLOCK, CodeSource, decode_rows, dream_level
 from dreamgen.dreaming.real_or_dreamt import RealOrDreamt, read_again
 from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel
@@ -69,7 +70,8 @@ def picked_dreams(
         z, readable = read_again(saved, x, context)
         weight = -known
         if asked:
-            weight = weight + saved.model.reader.log_prob_of(z.to(device_of(saved)).unsqueeze(0), asked)[0].cpu()
+            codes = z.to(device_of(saved.model)).unsqueeze(0)
+            weight = weight + saved.model.reader.log_prob_of(codes, asked)[0].cpu()
         if odds is not None:
             weight = weight + odds.log_odds(z, context)
         # The largest of weights with Gumbel noise is a draw in proportion to them, and needs one candidate at a time.
@@ -88,7 +90,8 @@ def _asked(saved: SavedModel, wanted: Mapping[str, Any], n: int) -> dict[str, Te
         raise SettingsError(
             f"no properties are read off this model's codes: it cannot be asked for {next(iter(wanted))}"
         )
-    return {name: saved.properties[name].encode(value, n).to(device_of(saved)) for name, value in wanted.items()}
+    device = device_of(saved.model)
+    return {name: saved.properties[name].encode(value, n).to(device) for name, value in wanted.items()}
 
 
 def _any_codes(
@@ -110,7 +113,7 @@ def _wanted_codes(
     context: Tensor | None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """The same, drawn by p(wanted | z), each dream's of a block of its own, and log p(wanted | z), (n,)."""
-    level = torch.full((1, 1), dream_level(saved), device=device_of(saved))
+    level = torch.full((1, 1), dream_level(saved), device=device_of(saved.model))
     codes, known = torch.empty(n, tries, saved.settings.latent_dim), torch.empty(n, tries)
     for row in range(n):
         z = source.block(seed, row, None if context is None else context[row].expand(BLOCK, -1))

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from dreamgen.data.batch import Batch
 from dreamgen.data.vocabulary import Vocabulary
+from dreamgen.devices import device_of
 from dreamgen.distributions import Delta
 from dreamgen.distributions.beam import beam_search
 from dreamgen.distributions.lines import Lines
-from dreamgen.dreaming.codes import device_of
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.likelihood import encode_rows
 from dreamgen.io import SavedModel
@@ -62,7 +62,7 @@ def search_rows(
 @torch.no_grad()
 def _nearest(saved: SavedModel, z: Tensor, context: Tensor | None, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """For each code the line that fits it best, (n, T), how well, (n,), and whether that has the very code, (n,)."""
-    device = device_of(saved)
+    device = device_of(saved.model)
     p = saved.model.decoder(z.to(device), None if context is None else context.to(device))
     if not isinstance(p, Lines):
         raise SettingsError("search: expected a model that writes lines of tokens")

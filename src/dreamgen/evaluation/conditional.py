@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
+from dreamgen.devices import device_of
 from dreamgen.distributions import Delta, Noise
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.likelihood import batches, noise_of
@@ -79,7 +80,7 @@ def conditional_log_likelihood(
     require_independent(model)
     rows = max(1, min(_ROWS, _DECODED // samples))
     done, parts = 0, []
-    for part, real in batches(Batch(x, rows_mask(mask, x)), rows, next(model.parameters()).device):
+    for part, real in batches(Batch(x, rows_mask(mask, x)), rows, device_of(model)):
         parts.append([values[:real].cpu() for values in _score_block(model, part, samples, seed)])
         done += real
         progress(done)

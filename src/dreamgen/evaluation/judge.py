@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dreamgen.data.context import LABEL, Context
-from dreamgen.devices import find_device
+from dreamgen.devices import device_of, find_device
 from dreamgen.distributions import BernoulliLikelihood
 from dreamgen.errors import DreamgenError, SettingsError
 from dreamgen.evaluation.likelihood import batches
@@ -81,7 +81,7 @@ class Judge:
 
     @torch.no_grad()
     def _features(self, x: Tensor) -> Any:
-        device = next(self._model.parameters()).device
+        device = device_of(self._model)
         for batch, real in batches(x, _ROWS, device):
             yield self._model.features(batch.x)[:real].cpu()
 

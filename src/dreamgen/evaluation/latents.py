@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal
 
+from dreamgen.devices import device_of
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.distributions.pairs import joint_log_prob_pairs
 from dreamgen.models import VAE, Latent
@@ -26,7 +27,7 @@ def active_units(q: Distribution) -> int:
 @torch.no_grad()
 def prior_of(model: VAE, context: Tensor | None = None) -> Distribution:
     """p(z), or p(z|context) of rows of context (n, C), on the CPU, where their posteriors are."""
-    told = None if context is None else context.to(next(model.parameters()).device)
+    told = None if context is None else context.to(device_of(model))
     prior: Distribution = model.prior(told)
     if isinstance(prior, Normal):
         return Normal(prior.loc.cpu(), prior.scale.cpu(), validate_args=False)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from dreamgen.data.batch import Batch, as_float
+from dreamgen.devices import device_of
 from dreamgen.distributions import Delta, RowNoise, row_keys
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.models import VAE, Trace
@@ -52,10 +53,6 @@ def blocks(x: Tensor, rows: int) -> Iterator[tuple[Tensor, int]]:
         yield block, real
 
 
-def _device(model: VAE) -> torch.device:
-    return next(model.parameters()).device
-
-
 def batches(data: Tensor | Batch, rows: int, device: torch.device) -> Iterator[tuple[Batch, int]]:
     """`blocks` of examples as the model takes them: floats, on its device, with their masks."""
     batch = data if isinstance(data, Batch) else Batch(data)
@@ -74,7 +71,7 @@ def noise_of(batch: Batch, seed: int | str) -> RowNoise:
 @torch.no_grad()
 def encode_rows(model: VAE, data: Tensor | Batch) -> Distribution:
     """q(z|x) of all rows, batch shape (n, D), on the CPU; the data are bytes or floats, (n, *event)."""
-    device, parts = _device(model), []
+    device, parts = device_of(model), []
     for batch, real in batches(data, _ROWS, device):
         q = model.encoder(batch)
         names = [name for name in ("loc", "scale") if name in q.arg_constraints]
@@ -120,7 +117,7 @@ def score_rows(
     """
     if samples < 1:
         raise SettingsError(f"samples: expected 1 or more, got {samples}")
-    device, done, parts = _device(model), 0, []
+    device, done, parts = device_of(model), 0, []
     rows = max(1, min(_ROWS, _DECODED // samples))
     for batch, real in batches(data, rows, device):
         noise = noise_of(batch, seed)
@@ -139,7 +136,7 @@ def explain_rows(model: VAE, data: Tensor | Batch, samples: int, seed: int = 0) 
     Blocks have one shape, the last one padded, and noise is keyed by a row's content.
     """
     rows = max(1, min(_ROWS, _DECODED // samples))
-    for batch, real in batches(data, rows, _device(model)):
+    for batch, real in batches(data, rows, device_of(model)):
         yield model.explain(batch, model.encoder(batch), noise_of(batch, seed), samples), real
 
 

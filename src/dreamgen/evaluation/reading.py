@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import Context
+from dreamgen.devices import device_of
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.likelihood import batches
@@ -19,7 +20,7 @@ _ROWS = 500  # read at once
 @torch.no_grad()
 def read_rows(model: Classifier, data: Tensor | Batch) -> Tensor:
     """Chances of classes and flags, and standardised numbers, of all rows, (n, C), on the CPU."""
-    device = next(model.parameters()).device
+    device = device_of(model)
     return torch.cat([model.read(batch.x)[:real].cpu() for batch, real in batches(data, _ROWS, device)])
 
 
@@ -28,7 +29,7 @@ def reading_loss(model: Classifier, data: Batch) -> float:
     """-log p(context|x), in nats, averaged over the rows."""
     if data.context is None:
         raise SettingsError("expected the context of the rows")
-    device, total = next(model.parameters()).device, 0.0
+    device, total = device_of(model), 0.0
     for batch, real in batches(data, _ROWS, device):
         total += model.infer(batch, StepNoise(0)).distortion[:real].double().sum().item()
     return total / len(data)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch, as_float
+from dreamgen.devices import device_of
 from dreamgen.distributions import Delta
 from dreamgen.evaluation.collapse import collapse_warning
 from dreamgen.evaluation.latents import active_units, mutual_information, prior_of, rate_per_unit
@@ -133,13 +134,13 @@ def no_likelihood(model: VAE, x: Tensor, q: object) -> str | None:
 
 def _told(model: VAE, batch: Batch, rows: int | None = None) -> Tensor | None:
     """The context of the first rows, on the model's device."""
-    return None if batch.context is None else batch.context[:rows].to(next(model.parameters()).device)
+    return None if batch.context is None else batch.context[:rows].to(device_of(model))
 
 
 @torch.no_grad()
 def _is_density(model: VAE, q: Distribution, batch: Batch) -> bool:
     """Whether p(x|z) is over continuous values, so that log_prob depends on their units."""
-    p = model.decoder(q.mean[:1].to(next(model.parameters()).device), _told(model, batch, 1))
+    p = model.decoder(q.mean[:1].to(device_of(model)), _told(model, batch, 1))
     return not p.support.is_discrete
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dreamgen.config import Settings
 from dreamgen.data import Dataset, as_float
+from dreamgen.devices import device_of
 from dreamgen.distributions import RowNoise, draw, row_keys
 from dreamgen.evaluation import binarise_rows
 from dreamgen.evaluation.report import one_sample_loss
@@ -154,7 +155,7 @@ def gradients(outputs: Sequence[float]) -> list[Row]:
 def _edges(name: str, model: DreamGenerator, x: Pictures, seed: int) -> Row:
     """Where the gradient with respect to the decoder's output lies, on real pictures through a trained model."""
     seen, decoder = model.prepare(x), model.saved_.model.decoder
-    device = next(decoder.parameters()).device
+    device = device_of(decoder)
     with torch.no_grad():
         h: Tensor = decoder.network(_codes(model, x, seed).to(device), None)
     h.requires_grad_()

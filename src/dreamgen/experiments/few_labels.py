@@ -19,6 +19,7 @@ from dreamgen.data import Dataset, Examples
 from dreamgen.data.batch import as_float
 from dreamgen.errors import DataError
 from dreamgen.evaluation.reading import read_rows
+from dreamgen.experiments.fitting import sized
 from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
 from dreamgen.files import make_folder, sha256
 from dreamgen.generator import DreamGenerator
@@ -31,7 +32,6 @@ Floats = npt.NDArray[np.floating[Any]]
 _NEIGHBOURS, _SPREAD = 10, 0.99  # of the graph that labels spread over; the share of neighbours in a label
 _SURE = 0.9  # share of the pictures, the surest, whose spread labels are believed
 _SPREAD_ROWS = 20_000
-_MANY = 10_000  # training rows
 
 
 @dataclass(frozen=True)
@@ -136,9 +136,8 @@ def few_labels(
 
 def recipes_for(dataset: Dataset) -> Recipes:
     """The shipped recipes, with small batches and as many epochs as they need where the data are few."""
-    few: dict[str, Any] = {"epochs": "auto", "batch_size": 64} if len(dataset.train) < _MANY else {}
-    codes, dreams, reader = (RECIPES[name].settings for name in ("mnist", "conditional", "judge"))
-    return Recipes(codes.replace(**few), dreams.replace(**few), reader.replace(**few))
+    rows = len(dataset.train)
+    return Recipes(*(sized(RECIPES[name].settings, rows, None) for name in ("mnist", "conditional", "judge")))
 
 
 def _choose(labels: Labels | None, each: int, seed: int) -> Labels:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dreamgen.config import Settings
+from dreamgen.config import Part, Settings
 from dreamgen.data import Dataset
 from dreamgen.errors import DataError
 from dreamgen.recipes import RECIPES
@@ -29,7 +29,19 @@ def settings_for(recipe: str, dataset: Dataset, epochs: int | None = None) -> Se
         DataError: the data are no grey pictures within [0, 1], or too few for a test part.
     """
     check_grey(dataset)
-    settings = RECIPES[recipe].settings
-    if len(dataset.train) < _MANY:
-        settings = settings.replace(epochs="auto", batch_size=64, learning_rate=3e-3)
+    settings = sized(RECIPES[recipe].settings, len(dataset.train))
     return settings if epochs is None else settings.replace(epochs=epochs)
+
+
+def sized(settings: Settings, rows: int, learning_rate: Part | None = 3e-3) -> Settings:
+    """Settings with small batches, and as many epochs as they need, where there are few training rows.
+
+    Args:
+        settings: of a recipe.
+        rows: to train on.
+        learning_rate: for small batches; None: the recipe's own.
+    """
+    if rows >= _MANY:
+        return settings
+    few = settings.replace(epochs="auto", batch_size=64)
+    return few if learning_rate is None else few.replace(learning_rate=learning_rate)

@@ -16,7 +16,6 @@ from dreamgen.data import Dataset
 from dreamgen.errors import Interrupted, SettingsError
 from dreamgen.files import MANIFEST, dump_json, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
-from dreamgen.training.fit import note_data
 
 IDENTITY = "experiment.json"
 
@@ -87,18 +86,14 @@ def obtain(
     checkpoints = folder / "checkpoints"
     fresh, started = not checkpoints.exists(), time.perf_counter()
     generator = DreamGenerator.from_settings(settings, device, seed)
-    generator.fit(
-        dataset.train.x,
-        dataset.train.labels,
-        attributes=dataset.attributes_of(dataset.train),
-        classes=dataset.classes,
+    generator.fit_set(
+        dataset,
         out=folder,
         resume=True,
         stop=watch.stop,
         on_record=lambda record: watch.tell(what, record.step, record.total),
     )
     seconds = time.perf_counter() - started
-    note_data(generator.saved_, dataset)
     generator.save(folder)
     shutil.rmtree(checkpoints)  # a finished model needs none
     return generator, seconds if fresh else None

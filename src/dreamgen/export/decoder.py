@@ -6,8 +6,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dreamgen.errors import OutputError
 from dreamgen.export.whitelist import hand_over
+from dreamgen.files import require_empty
 from dreamgen.generator import DreamGenerator
 from dreamgen.io import save_model
 
@@ -49,10 +49,7 @@ def export_decoder(generator: DreamGenerator, out: str | Path, from_prior: bool 
             need the codes of training rows.
     """
     folder = Path(out)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(
-            f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
-        )
+    require_empty(folder)
     handover = hand_over(generator.fitted(), from_prior)
     save_model(folder, handover.saved, half=_fits_half(handover.saved.model.state_dict()))
     size = sum(path.stat().st_size for path in folder.iterdir())

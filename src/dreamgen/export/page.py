@@ -77,8 +77,7 @@ def export_page(
     layers, shape = _layers(saved), _picture_shape(saved)
     half, difference = _rounding(saved)
     tensors = [tensor.detach().numpy() for linear, _ in layers for tensor in (linear.weight, linear.bias)]
-    alone = DreamGenerator.from_settings(saved.settings, "cpu")
-    alone.saved_ = saved
+    alone = DreamGenerator.of(saved, "cpu")
     model = {
         "shape": shape,
         "latents": saved.settings.latent_dim,

@@ -14,7 +14,7 @@ from dreamgen.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadTrace:
     """What a classifier made of a batch: as much of a trace as an objective needs.
 
     Attributes:
@@ -71,10 +71,10 @@ class Classifier(nn.Module):
         h, columns = self(x), self.context.columns
         return torch.cat([field.chances(h[:, columns[field.name]]) for field in self.context.fields], dim=1)
 
-    def infer(self, batch: Batch, noise: Noise, samples: int = 1) -> Reading:
+    def infer(self, batch: Batch, noise: Noise, samples: int = 1) -> ReadTrace:
         """Read a batch, and compare with its context."""
         if batch.context is None:
             raise SettingsError("a classifier learns from the context of its batches: expected one")
         h, told, columns = self(batch.x, noise if self.training else None), batch.context, self.context.columns
         parts = [f.log_prob(h[:, columns[f.name]], told[:, columns[f.name]]) for f in self.context.fields]
-        return Reading(batch, -torch.stack(parts).sum(0))
+        return ReadTrace(batch, -torch.stack(parts).sum(0))

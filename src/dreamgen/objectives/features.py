@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dreamgen.devices import device_of
 from dreamgen.errors import SettingsError
 from dreamgen.registry import Registry, nearest
 
@@ -52,7 +53,7 @@ class Features:
 
     def __call__(self, x: Tensor) -> list[Tensor]:
         """Pictures (B, *event) to the output of each layer, (B, ...)."""
-        if next(self.network.parameters()).device != x.device:
+        if device_of(self.network) != x.device:
             self.network.to(x.device)
         self._look(x)
         seen = [self._seen.pop(name) for name in self.layers]

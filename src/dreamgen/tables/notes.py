@@ -19,6 +19,14 @@ class Notes:
 
     _entries: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, *others: "Notes") -> "Notes":
+        """Several notes as one."""
+        notes = cls()
+        for one in others:
+            notes.update(one)
+        return notes
+
     def add(self, subject: str, what: str, count: int = 0, examples: Iterable[object] = ()) -> None:
         """Note that `count` cells, rows or columns met something.
 

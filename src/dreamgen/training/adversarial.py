@@ -20,6 +20,7 @@ from torch.distributions import Distribution
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
+from dreamgen.devices import device_of
 from dreamgen.distributions import Noise, draw, each_row
 from dreamgen.errors import SettingsError
 from dreamgen.models import VAE
@@ -97,7 +98,7 @@ class Adversarial(PlainUpdate):
             lambda: Critic(event_shape, channels, spread),
             critic_optimizer,
             seed,
-            next(model.parameters()).device,
+            device_of(model),
         )
         self._critic = self._rival.network
         if not -len(self._critic.layers) <= layer < len(self._critic.layers):

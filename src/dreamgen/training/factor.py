@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
+from dreamgen.devices import device_of
 from dreamgen.distributions import Noise
 from dreamgen.errors import SettingsError
 from dreamgen.models import VAE
@@ -56,7 +57,7 @@ class Factor(PlainUpdate):
             lambda: _discriminator(settings.latent_dim, hidden),
             {"kind": "adam", "beta1": 0.5, "beta2": 0.9},
             seed,
-            next(model.parameters()).device,
+            device_of(model),
         )
         self.discriminator = self._rival.network
         self._codes: Tensor | None = None

@@ -164,7 +164,7 @@ def note_data(saved: SavedModel, dataset: Dataset) -> None:
     if dataset.size is not None:
         saved.origin["data"]["size"] = dataset.size
         saved.card["skipped_pictures"] = len(dataset.skipped)
-    if "privacy" not in saved.card:  # a hash tells who has the rows already that he has them
+    if not saved.private:  # a hash tells who has the rows already that he has them
         saved.origin["data"]["set_sha256"] = dataset.sha256
 
 

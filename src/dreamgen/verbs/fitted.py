@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL
+from dreamgen.devices import device_of
 from dreamgen.distributions import Likelihood
 from dreamgen.dreaming import RealOrDreamt, decode_rows, dream_codes, dream_level, picked_dreams, search_rows
 from dreamgen.errors import SettingsError
@@ -126,7 +127,7 @@ class Fitted(Estimator):
 
     @property
     def _device(self) -> torch.device:
-        return next(self._model.parameters()).device
+        return device_of(self._model)
 
     def prepare(self, X: npt.ArrayLike) -> Tensor:
         """Rows as the model takes them, (n, *event), checked.

@@ -113,7 +113,7 @@ class Walking(Fitted):
     @property
     def latent_order(self) -> list[int]:
         """The latents, the one with the largest rate on the training data first."""
-        rates = self.fitted().card.get("rate_per_unit") or [0.0] * self._latent_dim
+        rates = self.fitted().rates
         return sorted(range(len(rates)), key=lambda unit: -rates[unit])
 
     @property

@@ -22,7 +22,7 @@ from dreamgen.estimator import Estimator, chosen_seed
 from dreamgen.evaluation.conformal import p_values_of, threshold_at
 from dreamgen.files import dump_json, parse_json
 from dreamgen.registry import nearest, plain
-from dreamgen.tables import Schema, fit_codec, read_frame
+from dreamgen.tables import Notes, Schema, fit_codec, read_frame
 from dreamgen.training import Record
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class AnomalyDetector(Estimator):
             raise DataError(f"expected {LEAST_ROWS} rows or more to learn from, got n_samples = {len(frame)}")
         self.seed_ = chosen_seed(self.random_state)
         self.schema_ = self.schema if self.schema is not None else without_levels(frame)
-        self.notes_ = [*frame.notes, *self.schema_.notes, *self.schema_.check(frame.table)]
+        self.notes_ = Notes.of(frame.notes, self.schema_.notes, self.schema_.check(frame.table))
         if not self.schema_.modelled:
             raise DataError("no column varies: there is nothing that could be odd")
         panel = self._learn(frame.table, on_record)
@@ -308,7 +308,7 @@ class AnomalyDetector(Estimator):
             detector.n_features_in_ = int(facts["features"])
             if facts["names"]:
                 detector.feature_names_in_ = np.array(facts["names"], dtype=object)
-            detector.schema_, detector.notes_ = model.codec.schema, []
+            detector.schema_, detector.notes_ = model.codec.schema, Notes()
             detector.panel_ = panel_of(model, files, int(facts["rows"]), facts["seeds"])
             detector.decision_scores_ = detector.training_scores_[detector.score]
             detector.threshold_ = float(facts["threshold"])

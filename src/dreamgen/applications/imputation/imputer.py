@@ -133,7 +133,7 @@ class Imputer(Estimator):
         # Means are asked for: where a column is bent, they hang on the farthest tail of every component.
         self.codec_: Codec = fit_codec(frame.table, schema, transform="affine")
         gaps = find_gaps(self.codec_, frame.table)
-        self.notes_: Notes = _notes(frame, schema.notes, schema.check(frame.table), gaps.notes())
+        self.notes_: Notes = Notes.of(frame.notes, schema.notes, schema.check(frame.table), gaps.notes())
         self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
         self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
@@ -276,7 +276,7 @@ class Imputer(Estimator):
                 "features as input"
             )
         gaps = find_gaps(self.codec_, frame.table)
-        self.notes_ = _notes(frame, notes, gaps.notes())
+        self.notes_ = Notes.of(frame.notes, notes, gaps.notes())
         return frame, gaps
 
     @property
@@ -346,10 +346,3 @@ class Imputer(Estimator):
     def load(cls, folder: str | Path, device: str = "auto") -> "Imputer":
         """An imputer from a folder; nothing in it is executed. Raises ModelFileError."""
         return recall(cls, Path(folder), device)
-
-
-def _notes(frame: Frame, *others: Notes) -> Notes:
-    notes = Notes()
-    for one in (frame.notes, *others):
-        notes.update(one)
-    return notes

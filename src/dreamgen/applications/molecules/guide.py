@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dreamgen.applications.molecules.oracle import Goal
 from dreamgen.chemistry.properties import ZINC_LOGP, ZINC_SA
+from dreamgen.devices import device_of
 from dreamgen.io import SavedModel
 
 # Of what properties a goal is a sum, each with its weight; what is left out of the sum, the oracle's answers teach.
@@ -32,7 +33,7 @@ class Guide:
         terms = {goal.name: 1.0} if goal.name in known else _SUMS.get(goal.name, {})
         self.saved = saved
         self.terms = {name: goal.sign * weight for name, weight in terms.items() if name in known}
-        self._device = next(saved.model.parameters()).device
+        self._device = device_of(saved.model)
 
     def read(self, z: Tensor) -> Tensor:
         """Codes (n, D) to the goal, (n,); differentiable, 0 where nothing is known."""

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from dreamgen.applications.molecules.guide import Guide
 from dreamgen.applications.molecules.room import Candidate, Line, Room
+from dreamgen.devices import device_of
 from dreamgen.distributions.lines import Lines
 from dreamgen.dreaming import decode_rows
 from dreamgen.errors import SettingsError
@@ -107,7 +108,7 @@ def _moved(guide: Guide, codes: Floats, owners: Sequence[Room], shake: float) ->
 @torch.no_grad()
 def chances(saved: SavedModel, z: Tensor, lines: Line) -> Floats:
     """What the writer, told z (n, D), expects at each place of lines (n, T) given what stands before: (n, T, V)."""
-    device, found = next(saved.model.parameters()).device, []
+    device, found = device_of(saved.model), []
     for rows, real in blocks(torch.arange(len(z)), _ROWS):
         p = saved.model.decoder(z[rows].to(device))
         if not isinstance(p, Lines):

@@ -20,6 +20,7 @@ from dreamgen.applications.molecules.lines import molecule_tokens, readable
 from dreamgen.applications.molecules.oracle import Goal, Oracle
 from dreamgen.chemistry.properties import PROPERTIES, properties_of
 from dreamgen.data.batch import Batch
+from dreamgen.devices import device_of
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.generator import DreamGenerator
 from dreamgen.objectives.schedules import SCHEDULES
@@ -156,7 +157,7 @@ def _trained(
     drawn = rng.choice(len(names), steps * saved.settings.batch_size, p=chances)
     places, rows = np.unique(drawn, return_inverse=True)
     different = [names[place] for place in places]
-    told, device = None, next(saved.model.parameters()).device
+    told, device = None, device_of(saved.model)
     if saved.properties:
         read = properties_of(different, saved.properties.names)
         told = saved.properties.encode(dict(zip(saved.properties.names, read.T, strict=True)), len(different))[rows]

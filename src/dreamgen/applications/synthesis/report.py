@@ -49,7 +49,7 @@ def write_report(
             "seed": seed,
         }
     )
-    if "privacy" in synthesizer.model_.saved.card:
+    if synthesizer.model_.saved.private:
         report.warn(NOT_PRIVATE)
     for line in synthesizer.notes_:
         report.warn(line)
@@ -75,7 +75,7 @@ def _check_augment(synthesizer: "Synthesizer", train: pa.Table, test: pa.Table |
         raise SettingsError(
             f"augment: expected a target, rows that the model did not see, and {_FEW[0]} or more that it did"
         )
-    if "privacy" in synthesizer.model_.saved.card:
+    if synthesizer.model_.saved.private:
         raise SettingsError("augment: not of a private model, its trainings on few rows would not be private")
 
 

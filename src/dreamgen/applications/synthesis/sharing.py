@@ -11,8 +11,9 @@ from typing import Any
 
 from dreamgen import __version__
 from dreamgen.applications.table_model import TableModel
-from dreamgen.errors import OutputError, SettingsError
-from dreamgen.files import dump_json
+from dreamgen.config import Settings
+from dreamgen.errors import SettingsError
+from dreamgen.files import dump_json, require_empty
 from dreamgen.io import SavedModel, save_model
 from dreamgen.models import build_model
 
@@ -65,14 +66,11 @@ def hand_over(model: TableModel, facts: Mapping[str, Any], folder: Path, name: s
         facts: of the synthesizer, kept in the file `name`.
         folder: new or empty, so that nothing else is handed over with it.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(
-            f"{folder} is not an empty folder: choose a new one, so that nothing else leaves with the model"
-        )
+    require_empty(folder)
     codec = model.codec.shareable()
     old, left = model.saved, set[str]()
     settings = {k: v for k, v in old.settings.to_dict().items() if _allowed(f"settings.{k}", left)}
-    kept = type(old.settings)().replace(**settings, encoder="absent", posterior="absent")
+    kept = Settings().replace(**settings, encoder="absent", posterior="absent")
     network = build_model(kept, old.event_shape, seed=0, columns=tuple(codec.shapes))
     state = {k: v.cpu() for k, v in old.model.state_dict().items() if _allowed(f"weights.{k}", left)}
     if missing := network.state_dict().keys() - state.keys():

@@ -126,11 +126,8 @@ class Synthesizer(Estimator):
         frame = read_frame(X)
         table = frame.table
         schema = self.schema or infer_schema(table)
-        self.notes_ = Notes()
-        if self.epsilon is None:
-            for notes in (frame.notes, schema.notes):
-                self.notes_.update(notes)
-        else:
+        self.notes_ = Notes.of(frame.notes, schema.notes) if self.epsilon is None else Notes()
+        if self.epsilon is not None:
             self._note_left_out(schema)
         if not schema.modelled:
             raise DataError("no column varies: there is nothing to learn")

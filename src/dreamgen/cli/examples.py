@@ -1,14 +1,15 @@
-"""Pictures of any size on the command line: options, progress, and one brought to a model's shape."""
+"""Examples on the command line: how they are read, with a bar, and brought to what a model was trained on."""
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dreamgen.cli.counting import counting
+from dreamgen.cli.bars import counting
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import shorten
 
@@ -55,19 +56,12 @@ def reading_options(verb: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
-def load_pictures(data: str, reading: "Reading") -> "Dataset":
+def read_data(data: str, reading: "Reading") -> "Dataset":
     """A data set, with a bar while its examples are read, and what is to be said of it on stderr."""
-    from dreamgen.data import load_data
+    from dreamgen.data import load_as
 
     with counting("examples read") as watch:
-        dataset = load_data(
-            data,
-            size=reading.size,
-            skip_bad=reading.skip_bad,
-            watch=watch,
-            longest=reading.longest,
-            largest_part=reading.largest_part,
-        )
+        dataset = load_as(data, replace(reading, watch=watch))
     say_notes(dataset)
     return dataset
 
@@ -78,30 +72,32 @@ def say_notes(dataset: "Dataset", start: int = 0) -> None:
         click.echo(f"dreamgen: {dataset.name}: {note}", err=True)
 
 
-def load_like(data: str, generator: "DreamGenerator", skip_bad: bool = False) -> "Dataset":
+def load_like(data: str, generator: "DreamGenerator", skip_bad: bool | None = None) -> "Dataset":
     """A data set for a model, brought to what it was trained on.
 
     Pictures get the size that those of the training were brought to, molecules the properties that the model is told.
-    With `skip_bad`, lines and molecules that are bad are left out, which is said on stderr.
+    With `skip_bad`, lines and molecules that are bad are left out, which is said on stderr; None: where the model is
+    of lines.
     """
-    from dreamgen.data import NAMED_SETS, holds, load_data
+    from dreamgen.data import NAMED_SETS, holds, load_as
     from dreamgen.data.described import describe
     from dreamgen.data.molecules import read_molecules
+    from dreamgen.data.reading import Reading
 
     size = _trained_size(generator)
     named = NAMED_SETS.get(data)
     sized = named.size is not None if named else os.path.isdir(data)  # noqa: PTH112 - any name is answered
     saved = generator.fitted()
+    skip_bad = saved.vocabulary is not None if skip_bad is None else skip_bad
     lines = saved.vocabulary is not None and holds(data) != "pictures"
     with counting("examples read") as watch:
         reading = _trained_reading(generator, skip_bad, watch)
         if saved.vocabulary and saved.vocabulary.holds == "molecules" and holds(data) == "lines":
             dataset = read_molecules(Path(data), reading)
         elif lines and named is None:
-            longest, largest = reading.longest, reading.largest_part
-            dataset = load_data(data, skip_bad=skip_bad, watch=watch, longest=longest, largest_part=largest)
+            dataset = load_as(data, reading)
         else:
-            dataset = load_data(data, size=size if sized else None, skip_bad=skip_bad and lines, watch=watch)
+            dataset = load_as(data, Reading(size if sized else None, skip_bad and lines, watch))
     if skip_bad and lines:
         say_notes(dataset)
     if (dataset.rows.x.dtype.kind == "U") != (saved.vocabulary is not None):
@@ -142,7 +138,7 @@ def one_example(text: str, generator: "DreamGenerator") -> Any:
         return _written(str(dreamt), vocabulary.holds) if vocabulary else dreamt
     if not known:
         raise DataError(f"{name!r} is no data set and no file: expected one of {', '.join(NAMED_SETS)} or a path")
-    dataset = load_like(name, generator, skip_bad=vocabulary is not None)
+    dataset = load_like(name, generator)
     x = dataset.test.x if name in NAMED_SETS else dataset.part("all").x
     if int(row) >= len(x):
         raise DataError(f"{text}: expected a row from 0 to {len(x) - 1}")
@@ -164,7 +160,7 @@ def _trained_reading(generator: "DreamGenerator", skip_bad: bool, watch: Any) ->
     """How molecules are read: as those of the training were."""
     from dreamgen.data.reading import Reading
 
-    data = generator.fitted().origin.get("data", {})
+    data = generator.fitted().data
     longest = data.get("longest")
     return Reading(
         skip_bad=skip_bad,
@@ -175,5 +171,5 @@ def _trained_reading(generator: "DreamGenerator", skip_bad: bool, watch: Any) ->
 
 
 def _trained_size(generator: "DreamGenerator") -> int | None:
-    size = generator.fitted().origin.get("data", {}).get("size")
+    size = generator.fitted().data.get("size")
     return size if isinstance(size, int) else None
