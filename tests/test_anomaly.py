@@ -203,6 +203,14 @@ class TestDetector:
         assert (moved.contamination, moved.device) == (0.2, "cpu")
         detector.set_threshold(0.05)
 
+    def test_what_new_rows_hold_that_was_never_seen_is_noted(self) -> None:
+        rows = {"x": np.arange(40) / 7, "where": ["here", "there"] * 20}
+        detector = AnomalyDetector(np.float32(0.1), settings=QUICK, random_state=0)
+        np.testing.assert_array_equal(detector.fit_predict(rows), detector.labels_)
+        detector.predict({"x": [1.0, np.inf], "where": ["here", "nowhere"], "more": [1, 2]})
+        assert detector.notes_.count("'where'") == detector.notes_.count("'x'") == 1
+        assert detector.notes_.count("'more'", "was not there in training") == 0 < len(detector.notes_)
+
     def test_its_answers_agree(self, detector: AnomalyDetector) -> None:
         test = np.concatenate([lines(50, 1), broken(50, 2)])
         odd = detector.predict(test)

@@ -394,7 +394,7 @@ def test_every_way_to_ask(fitted: Synthesizer) -> None:
         ({"job": "clark"}, DataError, "'clark' was never seen in training.*clerk"),
         ({"low": 200}, DataError, "expected something from 10 to 49"),
         ({"sxe": "Male"}, SettingsError, "no such column.*sex"),
-        ({"key": "person-0-1"}, SettingsError, "is identifier and not modelled"),
+        ({"key": "person-0-1"}, SettingsError, "its kind is identifier, and it is not modelled"),
         ({"sex": None}, DataError, "never empty in training"),
         ({"low": [1, 2]}, SettingsError, "a number or \\(low, high\\)"),
         ({"low": (40, 20)}, SettingsError, "expected low <= high"),
@@ -638,8 +638,8 @@ def test_notes_on_a_private_model_name_nobody_and_count_no_rows(private: Synthes
     settings = {"latent_dim": 2, "hidden_dim": [8], "batch_size": 500, "epochs": 1}
     noted = Synthesizer(constraints=["low >= high"], settings=settings, epsilon=8.0, delta=1e-5, random_state=0)
     assert list(noted.fit(frame).notes_) == [
-        "column 'key': is identifier; left out of the model",
-        "column 'planet': is constant; left out of the model",
+        "column 'key': its kind is identifier; left out of the model",
+        "column 'planet': its kind is constant; left out of the model",
     ]
 
 

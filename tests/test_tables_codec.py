@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -410,7 +412,7 @@ def test_a_constant_that_changed_is_counted_and_named() -> None:
     new = table.set_column(1, "site", pa.array(["A {1}"] * 10 + ["B", None]))
     new = new.set_column(2, "on", pa.array([False] * 2 + [True] * 10)).set_column(3, "k", pa.array([7, 8, 9] * 4))
     assert schema.check(new).lines == [
-        "column 'site': 1 cell holds 'B', all held 'A {1}' in training; kept as they are",
+        "column 'site': 1 cell holds 'B', all held 'A {1}' in training; kept as it is",
         "column 'on': 2 cells hold False, all held True in training; kept as they are",
         "column 'k': 8 cells hold 8, 9, all held 7 in training; kept as they are",
     ]
@@ -473,3 +475,29 @@ def test_bounds_are_said_as_people_write_them() -> None:
     notes = str(infer_schema(table, {"a": "positive"}).check(beyond))
     assert "lies below 2022-01-08, the least" in notes
     assert "lies above 3,900,000, the greatest" in notes
+
+
+def test_an_order_may_name_categories_that_no_row_holds() -> None:
+    sizes = pd.Categorical(["low", "high", "mid", "low"] * 8, ["low", "mid", "high", "top"], ordered=True)
+    frame = read_frame(pd.DataFrame({"size": sizes, "x": np.arange(32) / 7}))
+    schema = infer_schema(frame.table)
+    assert schema["size"].categories == ("low", "mid", "high")
+    back = fit_codec(frame.table, schema)
+    again = frame.new(back.decode(back.encode(frame.table)[0]))["size"]
+    assert list(again) == list(sizes)
+
+
+def test_decimals_of_whole_values_come_back() -> None:
+    kind = pa.decimal128(5, 2)
+    values = [Decimal(v) for v in (1, 2, 3, 4, 5, 7)] * 10
+    table = pa.table({"a": pa.array(values, kind), "k": pa.array([Decimal(5)] * 60, kind), "x": np.arange(60) / 7})
+    codec = fit_codec(table, infer_schema(table))
+    assert codec.decode(codec.encode(table)[0]).select(["a", "k"]).equals(table.select(["a", "k"]))
+
+
+def test_whole_numbers_that_all_differ_are_said_to_be_perhaps_a_key() -> None:
+    table = pa.table({"customer": np.arange(80) * 7919 % 100_003, "age": np.arange(80) % 30})
+    notes = infer_schema(table).notes.lines
+    assert [line for line in notes if "if it is a key" in line] == [
+        "column 'customer': no two rows hold the same whole number: if it is a key, say `identifier` in the schema"
+    ]

@@ -134,6 +134,8 @@ def synthesize(
         made = synthesizer.sample_table(count, wanted, seed)
         notes = [*met, *synthesizer.notes_, *write_table(out, made)]
         result: dict[str, Any] = {"out": str(out), "rows": made.num_rows, "seed": seed, "notes": notes}
+        if ledger := synthesizer.model_.saved.card.get("privacy"):
+            result["privacy"] = ledger
         if save is not None:
             result["model"] = str(save)
         if share is not None:
@@ -144,6 +146,8 @@ def synthesize(
             assert train is not None
             if wanted:
                 synthesizer.notes_.add("report", "of all rows, not of those that meet the conditions")
+            if model is not None:
+                synthesizer.notes_.add("report", f"{source} is taken for the table that {model} learned from")
             judged = None if wanted else made
             written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed, augment=augment)
             written.write(report)
@@ -187,6 +191,9 @@ def _split(table: "pa.Table", share: float, seed: int) -> tuple["pa.Table", "pa.
 
 def _text(result: dict[str, Any]) -> str:
     lines = [*result["notes"], f"{result['rows']:,} rows in {result['out']}"]
+    if ledger := result.get("privacy"):
+        told = f"epsilon {ledger['epsilon']:.3g}, delta {ledger['delta']:.3g}"
+        lines.append(f"rows and model are differentially private: {told}")
     if "model" in result:
         lines.append(f"the model in {result['model']}, for those who have the data")
     if "shared" in result:
@@ -194,6 +201,6 @@ def _text(result: dict[str, Any]) -> str:
     if "report" in result:
         kept = f"; {result['held_out']:,} rows were kept to judge by" if result["held_out"] else ""
         lines.append(f"what they are worth in {result['report']}{kept}")
-    else:
+    elif "privacy" not in result:
         lines.append("what they give away was not measured; --report does")
     return "\n".join(lines)

@@ -5,7 +5,7 @@ Each returns a PNG's bytes, for `Report.figure`.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,18 +31,39 @@ def histograms(panels: Mapping[str, Mapping[str, Values]], columns: int = 3) -> 
         columns: panels side by side.
     """
     figure, axes = _panels(len(panels), columns)
-    for axis, (title, sets) in zip(axes, panels.items(), strict=False):
-        finite = {name: _finite(values) for name, values in sets.items()}
-        edges = _edges(np.concatenate(list(finite.values())))
-        for number, (name, values) in enumerate(finite.items()):
-            style = {"color": REAL} if number == 0 else {"histtype": "step", "lw": 1.6, "color": f"C{number}"}
-            weights = np.full(len(values), 1 / max(len(values), 1))
-            axis.hist(np.clip(values, edges[0], edges[-1]), edges, weights=weights, label=name_of(name), **style)
+    for axis, (title, binned) in zip(axes, binned_shares(panels).items(), strict=False):
+        for number, (name, shares) in enumerate(binned.shares.items()):
+            style = {"fill": True, "color": REAL} if number == 0 else {"lw": 1.6, "color": f"C{number}"}
+            axis.stairs(shares, binned.edges, label=name_of(name), **style)
         axis.set(title=name_of(title), yticks=[])
         _plain_ticks(axis.xaxis)
     if len(panels):
         legend_below(figure, axes[0])
     return png(figure)
+
+
+class Binned(NamedTuple):
+    """A histogram as numbers: the edges of its bins, and by the set's name the share of its values in each."""
+
+    edges: list[float]
+    shares: dict[str, list[float]]
+
+
+def binned_shares(panels: Mapping[str, Mapping[str, Values]]) -> dict[str, Binned]:
+    """What `histograms` draws of these panels."""
+    found = {}
+    for title, sets in panels.items():
+        finite = {name: _finite(values) for name, values in sets.items()}
+        edges = _edges(np.concatenate(list(finite.values())))
+        counts = {name: np.histogram(np.clip(x, edges[0], edges[-1]), edges)[0] for name, x in finite.items()}
+        shares = {name: (count / max(len(finite[name]), 1)).tolist() for name, count in counts.items()}
+        found[title] = Binned(edges.tolist(), shares)
+    return found
+
+
+def as_numbers(panels: Mapping[str, Mapping[str, Values]]) -> dict[str, dict[str, Any]]:
+    """What `histograms` draws of these panels, for a report's JSON."""
+    return {title: binned._asdict() for title, binned in binned_shares(panels).items()}
 
 
 def bars(panels: Mapping[str, Mapping[str, Mapping[Any, float]]], columns: int = 3) -> bytes:

@@ -44,7 +44,7 @@ def find_encoding(path: Path, notes: Notes) -> str:
                 piece = file.read(_PIECE)
             decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        notes.add(str(path), f"is not UTF-8; read as {FALLBACK} (encoding= says another)")
+        notes.add(str(path), f"is not UTF-8; read as {FALLBACK} (in Python read_frame(path, encoding=) says another)")
         return FALLBACK
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot read: {error}") from error

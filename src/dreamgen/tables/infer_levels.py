@@ -67,8 +67,9 @@ def count_texts(array: Any) -> tuple[list[Value], list[int]]:
     ordered = arrow().types.is_dictionary(array.type) and array.type.ordered
     found = compute().value_counts(array.drop_null())
     counts = {str(v): int(n) for v, n in zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)}
-    names = [str(v) for v in array.dictionary.to_pylist()] if ordered else sorted(counts)
-    return list(names), [counts.get(name, 0) for name in names]
+    # An order may name categories that no row holds: after a split, say.
+    names = [name for v in array.dictionary.to_pylist() if (name := str(v)) in counts] if ordered else sorted(counts)
+    return list(names), [counts[name] for name in names]
 
 
 def as_value(value: float, array: Any) -> Value:

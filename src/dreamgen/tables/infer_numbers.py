@@ -41,6 +41,8 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
         raise DataError(f"column {name!r}: expected no negative numbers for the kind {kind}, got {distinct[0]:g}")
     if kind == "count" and not whole:
         raise DataError(f"column {name!r}: expected whole numbers for the kind count, got others")
+    if whole and len(distinct) == len(missing) >= KEY_ROWS and arrow().types.is_integer(array.type):
+        notes.column(name, "no two rows hold the same whole number: if it is a key, say `identifier` in the schema")
     decimals = decimals_of(distinct, str(array.type))
     return Column(
         name,

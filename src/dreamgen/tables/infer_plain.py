@@ -28,7 +28,8 @@ def summarise(column: Column, array: Any) -> dict[str, Any]:
 
 
 def constant(name: str, array: Any, value: Value, missing: Mask, notes: Notes) -> Column:
-    gaps = f" and {int(missing.sum())} gaps" if missing.any() else ""
+    empty = int(missing.sum())
+    gaps = f" and {empty} gap{'s' * (empty > 1)}" if empty else ""
     notes.column(name, "holds only {s}" + gaps + "; left out, and put back", examples=[value])
     return Column(name, "constant", str(array.type), value=value, summary=summary(missing))
 

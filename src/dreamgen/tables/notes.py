@@ -85,4 +85,5 @@ def _of_one(what: str) -> str:
         return what
     before, after = what.split("{n}", 1)
     after = _COUNTED.sub(r"{n} \1", "{n}" + after)
-    return before + _VERB.sub(lambda found: _OF_ONE.get(found[0], found[0] + "s"), after, count=1)
+    told = _VERB.sub(lambda found: _OF_ONE.get(found[0], found[0] + "s"), after, count=1)
+    return before + told.replace("as they are", "as it is")

@@ -1,7 +1,8 @@
 """Columns of Arrow made of numbers, codes and nothing: the last step of decoding."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,19 @@ def take_values(values: Sequence[Value], codes: Codes, mask: Mask, column: Colum
     """The values at the codes, as the column's dtype."""
     pa = arrow()
     kind = parse_type(column.dtype)
-    words = pa.array(list(values)).cast(kind.value_type if pa.types.is_dictionary(kind) else kind)
+    words = _as_type(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
     places = pa.array(codes, pa.int64(), mask=~mask)
     if pa.types.is_dictionary(kind):
         return pa.DictionaryArray.from_arrays(places.cast(kind.index_type), words, ordered=kind.ordered)
     return words.take(places)
+
+
+def _as_type(values: Iterable[Value], kind: Any) -> Any:
+    """Values as a dtype; a decimal is made of their digits, for Arrow casts no long whole number to a short one."""
+    pa = arrow()
+    if pa.types.is_decimal(kind):
+        return pa.array([Decimal(str(value)) for value in values], kind)
+    return pa.array(list(values)).cast(kind, safe=False)
 
 
 def made_anew(column: Column, n: int) -> Any:
@@ -92,15 +101,13 @@ def made_anew(column: Column, n: int) -> Any:
     if column.kind == "constant":
         if column.value is None:
             return pa.nulls(n, kind)
-        value = pa.array([column.value])
-        target = kind.value_type if pa.types.is_dictionary(kind) else kind
-        one = value.cast(target, safe=False)
+        one = _as_type([column.value], kind.value_type if pa.types.is_dictionary(kind) else kind)
         return one.take(pa.array(np.zeros(n, np.int64))).cast(kind)
     running = range(1, n + 1)
     if family(kind) == "text":
         return pa.array([_key(column.pattern, i) for i in running], pa.string()).cast(kind)
     if family(kind) == "number":
-        return pa.array(np.arange(1, n + 1)).cast(kind, safe=False)
+        return _as_type(running, kind)
     return pa.nulls(n, kind)
 
 

@@ -51,7 +51,8 @@ class AnomalyDetector(Estimator):
     Attributes:
         threshold_: scores above it are odd.
         decision_scores_, labels_: of the training rows, held out where a judge held them out.
-        seed_, schema_, notes_, n_features_in_.
+        notes_: what the last table met, at the fit or judged: dropped, changed or never seen, counted and named.
+        seed_, schema_, n_features_in_.
 
     >>> rows = np.random.default_rng(0).normal(size=(200, 3))
     >>> detector = AnomalyDetector(settings={"epochs": 3}, random_state=0).fit(rows)
@@ -107,6 +108,10 @@ class AnomalyDetector(Estimator):
         self._choose(self._trimmed(panel, frame.table, on_record) if self.trim else panel)
         return self
 
+    def fit_predict(self, X: Any, y: Any = None) -> NDArray[np.int64]:
+        """`labels_` of the rows that are learned from, (n,); y is ignored. Raises as `fit` does."""
+        return self.fit(X).labels_
+
     def _trimmed(self, panel: Panel, table: "pa.Table", on_record: Callable[[Record], None]) -> Panel:
         """A panel that learned without the rows that the first one finds oddest."""
         order = np.argsort(panel.training[self.score], kind="stable")
@@ -119,7 +124,7 @@ class AnomalyDetector(Estimator):
         return replace(panel, training=found)
 
     def _check_settings(self) -> None:
-        if not isinstance(self.contamination, int | float) or not 0 < self.contamination < 1:
+        if not isinstance(self.contamination, int | float | np.number) or not 0 < self.contamination < 1:
             raise SettingsError(f"contamination: expected a share, 0 < share < 1, got {self.contamination!r}")
         if not 0 <= self.trim < 0.5:
             raise SettingsError(f"trim: expected a share, 0 <= share < 0.5, got {self.trim!r}")
@@ -200,6 +205,7 @@ class AnomalyDetector(Estimator):
         check_width(self, X, frame.table.num_columns)
         if not len(frame):
             raise DataError("expected at least 1 row to judge, got 0")
+        self.notes_ = Notes.of(frame.notes, self.schema_.check(frame.table))
         return frame.table
 
     def decision_function(self, X: Any) -> Floats:

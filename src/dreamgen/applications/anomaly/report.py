@@ -13,6 +13,7 @@ from dreamgen.applications.anomaly.features import Floats
 from dreamgen.applications.anomaly.oddities import Oddity
 from dreamgen.evaluation.conformal import p_values_of
 from dreamgen.reports import Report
+from dreamgen.reports.pictures import as_numbers
 from dreamgen.reports.pictures import scores as histogram
 
 ADDED = ("odd", "oddness", "p_value", "why")
@@ -112,10 +113,12 @@ def detection_report(detector: AnomalyDetector, tally: Tally, source: str, notes
         report.warn(note)
     report.section("Scores")
     values = {"held-out rows": detector.held_out_scores_, "these rows": np.concatenate([*tally.scores, np.empty(0)])}
+    values = {name: scores for name, scores in values.items() if len(scores)}
     report.figure(
         "How odd rows are",
-        histogram({name: v for name, v in values.items() if len(v)}, detector.threshold_, "oddness"),
+        histogram(values, detector.threshold_, "oddness"),
         note="Oddness is surprise: about -log of the share of usual rows that score as high.",
+        data=as_numbers({"oddness": values}),
     )
     if tally.columns:
         report.section("Columns")

@@ -44,7 +44,9 @@ def _chosen(
     drawn = [name for name in names if name not in known] if columns is None else list(columns)
     for name in [*known, *drawn]:
         if name not in names:
-            raise DataError(f"no column {name!r} in the model: {nearest(name, names)}")
+            there_too = name in frame.table.column_names
+            why = "it is not modelled, as keys and constants are not" if there_too else nearest(name, names)
+            raise DataError(f"no column {name!r} in the model: {why}")
     for name in known:
         if name not in there:
             raise DataError(f"{frame.source} has no column {name!r}: {nearest(name, frame.table.column_names)}")

@@ -149,18 +149,20 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         if column.observed and column.filled
     }
     if panels:
-        from dreamgen.reports.pictures import histograms
+        from dreamgen.reports.pictures import as_numbers, histograms
 
         shown = dict(list(panels.items())[:_PANELS])
         note = (
             "" if len(shown) == len(panels) else f"The first {_PANELS} of {len(panels)} columns of numbers with gaps."
         )
-        report.figure("Observed and filled", histograms(shown), "Histograms of numbers, observed and filled", note)
+        alt = "Histograms of numbers, observed and filled"
+        report.figure("Observed and filled", histograms(shown), alt, note, as_numbers(shown))
     if shares := {name: tally.columns[name].shares for name in tally.columns if tally.columns[name].shares}:
         from dreamgen.reports.pictures import bars
 
         shown_shares = dict(list(shares.items())[:_PANELS])
-        report.figure("Categories, observed and filled", bars(shown_shares), "Shares of categories")
+        title, alt = "Categories, observed and filled", "Shares of categories"
+        report.figure(title, bars(shown_shares), alt, data=shown_shares)
     return report
 
 

@@ -61,7 +61,7 @@ def _place(name: str, codec: Codec) -> int:
     if name in codec.names:
         return codec.names.index(name)
     if name in codec.schema.names:
-        raise SettingsError(f"condition on {name!r}: it is {codec.schema[name].kind} and not modelled")
+        raise SettingsError(f"condition on {name!r}: its kind is {codec.schema[name].kind}, and it is not modelled")
     raise SettingsError(f"condition on {name!r}: no such column: {nearest(name, codec.schema.names)}")
 
 

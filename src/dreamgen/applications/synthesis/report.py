@@ -11,7 +11,7 @@ from dreamgen.evaluation.synthetic import Kinds, augmentation, kinds_of, measure
 from dreamgen.evaluation.synthetic.trends import correlation
 from dreamgen.evaluation.synthetic.view import labels, number
 from dreamgen.reports import Report
-from dreamgen.reports.pictures import bars, correlations, histograms
+from dreamgen.reports.pictures import as_numbers, bars, correlations, histograms
 
 if TYPE_CHECKING:
     from dreamgen.applications.synthesis.synthesizer import Synthesizer
@@ -150,16 +150,20 @@ def _columns(report: Report, found: Mapping[str, Any], train: pa.Table, made: pa
     both = {"real": train, "synthetic": made}
     if kinds.numbers:
         panels = {name: {k: number(t, name) for k, t in both.items()} for name in kinds.numbers}
-        report.figure("Numbers", histograms(panels), "Histograms of each column, real and synthetic")
+        alt = "Histograms of each column, real and synthetic"
+        report.figure("Numbers", histograms(panels), alt, data=as_numbers(panels))
     if kinds.categories:
         shares = {name: {k: _shares(t, name) for k, t in both.items()} for name in kinds.categories}
         varied = {name: sets for name, sets in shares.items() if any(len(held) > 1 for held in sets.values())}
         if varied:
-            report.figure("Categories", bars(varied), "Shares of each category, real and synthetic")
+            alt = "Shares of each category, real and synthetic"
+            report.figure("Categories", bars(varied), alt, data=varied)
     report.section("Pairs")
     if len(kinds.numbers) > 1:
         matrices = {k: _correlations(t, kinds.numbers) for k, t in both.items()}
-        report.figure("Correlations", correlations(matrices, kinds.numbers), "Correlations, real and synthetic")
+        data = {"columns": kinds.numbers, **{k: matrix.tolist() for k, matrix in matrices.items()}}
+        picture = correlations(matrices, kinds.numbers)
+        report.figure("Correlations", picture, "Correlations, real and synthetic", data=data)
     pairs = sorted(found["pairs"].items(), key=lambda pair: pair[1])
     report.table("The pairs that differ most", [{"pair": a, "trend": b} for a, b in pairs[:_LOWEST]])
 

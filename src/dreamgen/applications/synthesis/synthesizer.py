@@ -173,7 +173,7 @@ class Synthesizer(Estimator):
         """Of a private training, only what is public: neither counts of the rows nor values of few of them."""
         for column in schema:
             if not column.modelled:
-                self.notes_.column(column.name, f"is {column.kind}; left out of the model")
+                self.notes_.column(column.name, f"its kind is {column.kind}; left out of the model")
 
     def _check_private(self, out: Path | None, resume: bool, stop: Callable[[], bool]) -> None:
         """Nothing that a private training cannot serve is passed over without a word."""
@@ -235,8 +235,8 @@ class Synthesizer(Estimator):
         """`sample` as an Arrow table."""
 
         self._check_fitted()
-        if n < 1:
-            raise SettingsError(f"n: expected 1 or more, got {n}")
+        if not hasattr(n, "__index__") or n < 1:
+            raise SettingsError(f"n: expected a whole number, 1 or more, got {n!r}")
         seed = chosen_seed(seed)
         asked = parse_conditions(conditions or {}, self.model_.codec, self._gaps)
         sampler = Sampler(self.model_, self._own, self._gaps, self._constraints)
