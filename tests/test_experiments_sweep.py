@@ -92,6 +92,9 @@ def test_a_point_that_cannot_be_built_is_found_before_anything_is_trained(digits
     ):
         with pytest.raises(SettingsError, match=message):
             sweep(digits, SMALL, points(SMALL, {name: values}), tmp_path)
+    read = SMALL.replace(properties=["label"])
+    with pytest.raises(SettingsError, match="unknown reader"):
+        sweep(digits, read, points(read, {"reader": ["mlp", "oracle"]}), tmp_path)
     assert not list(tmp_path.iterdir())
     lines = Dataset("names", Examples(np.array(["anna", "otto"])), np.array([False, True]))
     with pytest.raises(DataError, match="lines of text: expected pictures"):

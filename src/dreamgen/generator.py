@@ -14,6 +14,7 @@ from dreamgen.config import Part, Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.data.dataset import Dataset
+from dreamgen.data.meaning import Meaning
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
 from dreamgen.dreaming import dream_context, dream_level
@@ -180,10 +181,10 @@ class DreamGenerator(Walking, Scoring):
             raise SettingsError("private training, language: expected 'none': tokens would tell of single rows")
         x, vocabulary = examples_of(X, settings.language)
         labels = None if y is None else labels_of(y, len(x))
+        meaning = Meaning(x.shape[1:], vocabulary=vocabulary)
         with torch.device("meta"):  # a writer of lines has weights, and none are wanted here
-            symbols = vocabulary.size if vocabulary else 0
-            likelihood = LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=(), symbols=symbols)
-        check_writes(likelihood, symbols)
+            likelihood = LIKELIHOODS.build(settings.likelihood, **meaning.sizes())
+        check_writes(likelihood, meaning.symbols)
         check_range(likelihood, x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
@@ -206,9 +207,7 @@ class DreamGenerator(Walking, Scoring):
             settings,
             Batch(to_tensor(x), context=told, properties=read),
             labels,
-            context=context,
-            properties=properties,
-            vocabulary=vocabulary,
+            replace(meaning, context=context, properties=properties),
             seed=self.seed_,
             device=device,
             out=folder,

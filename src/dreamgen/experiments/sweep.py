@@ -16,6 +16,7 @@ import torch
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context
+from dreamgen.data.meaning import Meaning
 from dreamgen.errors import DataError, DivergedError, ModelFileError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import Point
@@ -94,10 +95,13 @@ def _check(settings: Settings, dataset: Dataset) -> None:
     if dataset.rows.x.dtype.kind == "U":
         raise DataError(f"{dataset.name} holds lines of text: expected pictures, or other numbers")
     train = dataset.train
-    context = Context.of(settings.context, train.labels, dataset.classes, dataset.attributes_of(train))
+    known = train.labels, dataset.classes, dataset.attributes_of(train)
+    context, properties = (
+        Context.of(getattr(settings, name), *known, setting=name) for name in ("context", "properties")
+    )
     with torch.device("meta"):
         shape = dataset.rows.x.shape[1:]
-        model = build_model(settings, shape, context)
+        model = build_model(settings, Meaning(shape, context, properties))
         UPDATES.build(
             settings.update,
             model=model,
