@@ -23,6 +23,7 @@ from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
 from dreamgen.evaluation.looking import LOOKED_THROUGH, looked_through
 from dreamgen.filling import fill_rows
+from dreamgen.forms import Shown
 from dreamgen.inputs import (
     check_range,
     column_of,
@@ -36,7 +37,7 @@ from dreamgen.models.build import check_writes
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model, note_data
 from dreamgen.training.private import is_private
-from dreamgen.verbs.fitted import Floats, Given, Shown
+from dreamgen.verbs.fitted import Floats, Given
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
 from dreamgen.workers import Watch
@@ -308,8 +309,8 @@ class DreamGenerator(Walking, Scoring):
         wanted = {name: value for name, value in given.items() if name in read and name not in own}
         told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
         if sample is None:
-            sample = dream_level(saved) > 0 and saved.vocabulary is not None
-        return self._as_given(
+            sample = dream_level(saved) > 0 and saved.form.draws_blurred
+        return saved.form.show(
             self._dreams(n, seed, told, sample=sample, wanted=wanted, mixture=mixture, picked=picked, watch=watch)
         )
 

@@ -23,11 +23,14 @@ from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
+from dreamgen.data.languages import Held
 from dreamgen.data.meaning import Meaning
 from dreamgen.data.vocabulary import Vocabulary
+from dreamgen.distributions import Likelihood
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
-from dreamgen.models import build_model
+from dreamgen.forms import Form, Numbers, Texts
+from dreamgen.models import VAE, build_model
 from dreamgen.registry import check_type
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
@@ -91,6 +94,20 @@ class SavedModel:
     def vocabulary(self) -> Vocabulary | None:
         """The tokens, where an example is a line of text; None: it is numbers."""
         return self.meaning.vocabulary
+
+    @property
+    def holds(self) -> Held:
+        """What it is of."""
+        return self.vocabulary.holds if self.vocabulary else "pictures"
+
+    @property
+    def form(self) -> Form:
+        """How its examples go in and come back."""
+        if self.vocabulary:
+            return Texts(self.vocabulary, self.event_shape[0])
+        # A classifier explains no example: it reads any.
+        likelihood = self.model.decoder.likelihood if isinstance(self.model, VAE) else Likelihood()
+        return Numbers(self.event_shape, likelihood)
 
     @property
     def private(self) -> bool:

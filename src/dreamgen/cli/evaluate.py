@@ -18,7 +18,6 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.examples import load_like
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
-from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out, write_out
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json
@@ -89,7 +88,8 @@ def evaluate(
         rows, readable = readable_part(generator, rows, dataset)
         unreadable = int((~readable).sum())
     x, told = rows.x, told_of(generator, dataset, rows)
-    if picture and not (dreams and held_by(generator.fitted()) == "molecules"):
+    measured = dreams if generator.fitted().holds == "molecules" else 0
+    if picture and not measured:
         raise SettingsError("--picture is of dreamt molecules: expected a model of molecules, and --dreams")
     if factors and rows.attributes is None:
         raise DataError(f"{dataset.name}: --factors expected data with attributes, such as shapes")
@@ -111,14 +111,14 @@ def evaluate(
             "skipped": len(dataset.skipped),
             **_of_lines(generator, dataset, rows, unreadable),
         }
-        if dreams and held_by(generator.fitted()) == "molecules" and len(dataset.part(part)) < _FEWEST:
+        if measured and len(dataset.part(part)) < _FEWEST:
             nor = " nor drawn" if picture else ""
             click.echo(
                 f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
             )
-        elif dreams and held_by(generator.fitted()) == "molecules":
+        elif measured:
             with counting("molecules measured") as watch:
-                report["molecules"] = dream_figures(generator, dreams, dataset, part, seed, watch, picture)
+                report["molecules"] = dream_figures(generator, measured, dataset, part, seed, watch, picture)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 

@@ -92,7 +92,7 @@ def sweep(
 
 def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
-    if dataset.rows.x.dtype.kind == "U":
+    if dataset.rows.are_lines:
         raise DataError(f"{dataset.name} holds lines of text: expected pictures, or other numbers")
     train = dataset.train
     known = train.labels, dataset.classes, dataset.attributes_of(train)
