@@ -16,7 +16,7 @@ from dreamgen.data import Dataset, Examples
 from dreamgen.errors import DataError, DivergedError, Interrupted, SettingsError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import points, read_axes, split_values
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 from dreamgen.experiments.sweep import base_settings, sweep
 
 SMALL = Settings(hidden_dim=16, latent_dim=3, batch_size=100, epochs=2, binarise="dynamic")
@@ -140,7 +140,7 @@ def test_a_sweep_that_was_stopped_goes_on_to_the_same_bytes(digits: Dataset, tmp
     runs = points(SMALL, {"latent_dim": ["2", "4"]})
     sweep(digits, SMALL, runs, tmp_path / "whole", samples=2, seed=1)
     with pytest.raises(Interrupted):
-        sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1, watch=Watch(stop=Stopper(after)))
+        sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1, watch=Observer(stop=Stopper(after)))
     assert list((tmp_path / "cut").rglob("step-*.safetensors"))
     rows = sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1)
     assert files(tmp_path / "cut") == files(tmp_path / "whole")

@@ -52,7 +52,7 @@ class ColumnTally:
 
 
 @dataclass
-class Tally:
+class Filled:
     """What came in and what went out, over all batches."""
 
     rows: int = 0
@@ -96,7 +96,7 @@ class Tally:
         }
 
 
-def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[str], draws: int | None) -> Report:
+def imputation_report(imputer: Imputer, tally: Filled, source: str, notes: list[str], draws: int | None) -> Report:
     """A report: what was missing and filled, whether intervals hold, and the numbers before and after."""
     coverage = imputer.coverage_
     report = Report("Gaps filled", source)
