@@ -111,14 +111,8 @@ def evaluate(
             "skipped": len(dataset.skipped),
             **_of_lines(generator, dataset, rows, unreadable),
         }
-        if measured and len(dataset.part(part)) < _FEWEST:
-            nor = " nor drawn" if picture else ""
-            click.echo(
-                f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
-            )
-        elif measured:
-            with counting("molecules measured") as watch:
-                report["molecules"] = dream_figures(generator, measured, dataset, part, seed, watch, picture)
+        if measured:
+            report |= _of_molecules(generator, measured, dataset, part, seed, picture)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 
@@ -139,3 +133,17 @@ def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples",
     found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told, len(rows) + unread)}
     errors = reading_errors(generator, rows, dataset)
     return found | ({"mean_absolute_error": errors} if errors else {})
+
+
+def _of_molecules(
+    generator: "DreamGenerator", dreams: int, dataset: "Dataset", part: str, seed: int, picture: Path | None
+) -> dict[str, Any]:
+    """The figures of dreamt molecules; of a set too small to compare them with, only word of that."""
+    if len(dataset.part(part)) < _FEWEST:
+        nor = " nor drawn" if picture else ""
+        click.echo(
+            f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
+        )
+        return {}
+    with counting("molecules measured") as watch:
+        return {"molecules": dream_figures(generator, dreams, dataset, part, seed, watch, picture)}
