@@ -1,6 +1,7 @@
 """Mixtures fitted to the codes that are kept with a model: what they are, and dreams from them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from dreamgen import DreamGenerator, Settings, build_model
 from dreamgen.cli import main
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.dreaming import dream_codes
 from dreamgen.errors import ModelFileError, SettingsError
@@ -21,7 +23,8 @@ from dreamgen.io import SavedModel, load_model, save_model
 
 def told_model(context: Context | None, codes: dict[str, torch.Tensor]) -> SavedModel:
     settings = Settings(latent_dim=2, hidden_dim=4)
-    return SavedModel(build_model(settings, (3,), context, seed=0), settings, (3,), codes=codes, context=context)
+    meaning = Meaning((3,), context)
+    return SavedModel(build_model(settings, meaning, seed=0), settings, meaning, codes=codes)
 
 
 def test_a_mixture_of_one_is_the_moments_of_the_codes_with_their_noise() -> None:
@@ -115,7 +118,7 @@ def test_what_too_few_rows_were_told_has_the_mixture_of_all_codes(monkeypatch: p
 
 def test_a_mixture_prior_is_drawn_for_each_row() -> None:
     settings = Settings(latent_dim=2, hidden_dim=4, prior={"kind": "mixture", "components": 3})
-    saved = SavedModel(build_model(settings, (3,), seed=0), settings, (3,))
+    saved = SavedModel(build_model(settings, (3,), seed=0), settings, Meaning((3,)))
     z = dream_codes(saved, 300, 0)
     assert z.shape == (300, 2)
     assert z.std(0).min() > 0.1
@@ -135,9 +138,7 @@ def test_what_cannot_be_fitted_is_said(trained: DreamGenerator) -> None:
 def test_scales_in_a_file_are_checked(trained: DreamGenerator, tmp_path: Path) -> None:
     loc = trained.saved_.codes["loc"]
     for scale in (-trained.saved_.codes["scale"], loc[:, :2].abs()):
-        saved = SavedModel(
-            trained.saved_.model, trained.saved_.settings, (8, 8), codes={"loc": loc, "scale": scale.contiguous()}
-        )
+        saved = replace(trained.saved_, codes={"loc": loc, "scale": scale.contiguous()})
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         save_model(folder, saved)
         with pytest.raises(ModelFileError, match="a scale of 0 or more"):

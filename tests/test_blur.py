@@ -9,6 +9,8 @@ from torch.distributions import Normal, kl_divergence
 
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data.context import Context
+from dreamgen.data.meaning import Meaning
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.dreaming import dream_codes, dream_level
 from dreamgen.errors import ModelFileError, SettingsError
@@ -86,7 +88,7 @@ def test_blurred_codes_have_a_decoder_of_their_own_which_is_told_the_level() -> 
 def test_rows_of_a_batch_are_decoded_as_each_would_be_alone(context: str) -> None:
     settings = Settings(latent_dim=3, hidden_dim=8, blur="levels", context=context)
     fields = Context.of(context, np.arange(5), (), {}) if context == "labels" else None
-    model = build_model(settings, (2, 2), fields, seed=0)
+    model = build_model(settings, Meaning((2, 2), fields), seed=0)
     z, level, x = torch.randn(2, 5, 3), torch.tensor([0.0, 0.9, 0.5, 0.0, 1.0])[:, None], torch.rand(5, 2, 2).round()
     told = None if fields is None else torch.eye(5)
     together = model.decoder(z, told, level)
@@ -102,9 +104,8 @@ def test_the_second_decoder_may_have_a_likelihood_of_its_own_and_learns_from_blu
     blur = {"kind": "levels", "share": 0.5, "likelihood": {"kind": "recurrent", "units": 5}}
     model = build_model(
         Settings(**{name: value for name, value in SETTINGS.items() if name != "random_state"}, blur=blur),
-        (6,),
+        Meaning((6,), vocabulary=Vocabulary("characters", tuple("abcdefgh"))),
         seed=0,
-        symbols=9,
     ).train()
     writers = model.decoder.likelihood.writer, model.decoder.blurred.likelihood.writer
     assert [writer.units for writer in writers] == [12, 5]

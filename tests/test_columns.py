@@ -10,6 +10,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from dreamgen import RECIPES, Batch, DreamGenerator, Settings, build_model
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import Columns, ColumnsLikelihood, GaussianMixture, StepNoise, draw
 from dreamgen.distributions.fitting import fit_prior
 from dreamgen.errors import SettingsError
@@ -134,7 +135,7 @@ def test_the_decoder_can_start_at_the_marginals() -> None:
     mask = noise.uniform((1, 4000, 2))[0] < 0.5
     columns = (ColumnShape(levels=3), ColumnShape(atoms=(0.0,)))
     settings = Settings(encoder="columns", likelihood="columns", latent_dim=2, hidden_dim=8)
-    model = build_model(settings, (2,), seed=0, columns=columns)
+    model = build_model(settings, Meaning((2,), columns=columns), seed=0)
     start_at_mean(model, Batch(torch.where(mask, x, 0.0), mask))
     with torch.no_grad():
         for parameter in model.decoder.network.layers.parameters():  # type: ignore[union-attr]
@@ -152,7 +153,7 @@ def test_the_decoder_can_start_at_the_marginals() -> None:
 
 def test_what_was_not_observed_has_no_say() -> None:
     settings = Settings(encoder="columns", likelihood="columns", latent_dim=3, hidden_dim=16)
-    model = build_model(settings, (len(COLUMNS),), seed=0, columns=COLUMNS).eval()
+    model = build_model(settings, Meaning((len(COLUMNS),), columns=COLUMNS), seed=0).eval()
     mask = StepNoise("mask").uniform((1, 40, len(COLUMNS)))[0] < 0.6
     x = StepNoise("x").normal((1, 40, len(COLUMNS)))[0].round().clamp(0, 1)
     one = Batch(torch.where(mask, x, 0.0), mask)
@@ -217,7 +218,7 @@ def test_a_mixture_fitted_to_codes_explains_them() -> None:
 )
 def test_what_does_not_go_is_refused(part: dict[str, object], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
-        build_model(Settings.of(part), (len(COLUMNS),), columns=COLUMNS)
+        build_model(Settings.of(part), Meaning((len(COLUMNS),), columns=COLUMNS))
 
 
 def test_pictures_have_no_columns() -> None:

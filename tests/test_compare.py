@@ -22,7 +22,7 @@ from dreamgen.data import Dataset, Examples
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.judge import Judge
 from dreamgen.export import export_decoder
-from dreamgen.io import SavedModel, load_model
+from dreamgen.io import load_model
 
 Floats = np.ndarray[Any, Any]
 
@@ -335,7 +335,7 @@ def test_what_cannot_be_compared_is_refused(
     refuse(DataError, "10 pictures or more on each side, got 5", {"vae": trained}, few, judge)
     with pytest.raises(SettingsError, match="vae cannot judge: expected a classifier"):
         Judge(trained.saved_, "vae")
-    wrong = Judge(SavedModel(**{**vars(classifier.saved_), "event_shape": (4, 16)}), "wide")
+    wrong = Judge(replace(classifier.saved_, meaning=replace(classifier.saved_.meaning, event_shape=(4, 16))), "wide")
     refuse(SettingsError, r"the judge wide: expected examples of shape \(8, 8\)", {"vae": trained}, digits, wrong)
 
 

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from dreamgen import DreamGenerator
 from dreamgen.config import Settings, apply_overrides, read_toml
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.meaning import Meaning
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS
 from dreamgen.errors import SettingsError
 from dreamgen.models import build_model
@@ -229,8 +231,9 @@ def test_every_recipe_names_parts_that_exist(name: str) -> None:
     columns = (ColumnShape(levels=3), ColumnShape()) if recipe.settings.likelihood == "columns" else ()
     shape = (len(columns),) if columns else (16, 16)
     lines = recipe.settings.language != "none"
-    told, read, symbols = context_of(recipe.settings), read_of(recipe.settings), 5 if lines else 0
-    model = build_model(recipe.settings, (9,) if lines else shape, told, 0, columns, read, symbols)
+    vocabulary = Vocabulary("characters", tuple("abcd")) if lines else None
+    told, read = context_of(recipe.settings), read_of(recipe.settings)
+    model = build_model(recipe.settings, Meaning((9,) if lines else shape, told, read, columns, vocabulary), 0)
     assert sum(p.numel() for p in model.parameters()) > 0
     assert recipe.about
     assert not recipe.paper or "https://" in recipe.paper

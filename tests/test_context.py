@@ -13,6 +13,7 @@ from dreamgen import DreamGenerator, Settings, build_model, load_data
 from dreamgen.cli import cli
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.io import load_model
@@ -148,7 +149,7 @@ def test_it_survives_json_and_a_damaged_one_is_refused() -> None:
 
 def test_a_conditional_prior_has_its_own_rate() -> None:
     settings = Settings(latent_dim=2, hidden_dim=8, prior="conditional", context="labels")
-    model = build_model(settings, (4,), Context((LABEL,)), seed=0)
+    model = build_model(settings, Meaning((4,), Context((LABEL,))), seed=0)
     with torch.no_grad():
         model.prior.loc.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
     told = torch.eye(3)
@@ -285,7 +286,7 @@ def test_a_classifiers_loss_is_the_cross_entropy_of_its_fields() -> None:
     from dreamgen import Batch
 
     settings = Settings(model="classifier", context=["label", "Smiling", "age"], hidden_dim=8)
-    model = build_model(settings, (4,), CONTEXT, seed=0).eval()
+    model = build_model(settings, Meaning((4,), CONTEXT), seed=0).eval()
     x, given = torch.rand(6, 4), {"label": [0, 1, 2, 0, 1, 2], "Smiling": [0, 1, 1, 0, 0, 1], "age": [30, 40, 50] * 2}
     told = CONTEXT.encode(given, 6)
     with torch.no_grad():

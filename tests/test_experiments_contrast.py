@@ -17,7 +17,7 @@ from dreamgen.experiments.codes import SOURCES, describe_codes, draw_codes
 from dreamgen.experiments.contrast import MODELS, contrast
 from dreamgen.experiments.contrast_report import report
 from dreamgen.experiments.holes import VIEWS, Holes, Share
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 
 every_view = pytest.mark.parametrize("view", VIEWS)
 
@@ -41,8 +41,8 @@ def test_one_in_a_hundred_real_rows_is_a_hole_and_noise_always_is(
     # By shape many rows are equally far, so a few that are just at the threshold are not beyond it.
     assert 0.006 <= holes.share(holes.test_distances).value <= 0.01
     noise = torch.rand(200, 12, 12, generator=torch.Generator().manual_seed(1))
-    assert holes.share(holes.distances(noise, Watch(), "noise")).value > 0.99
-    copies = holes.distances(train[:50], Watch(), "copies")
+    assert holes.share(holes.distances(noise, Observer(), "noise")).value > 0.99
+    copies = holes.distances(train[:50], Observer(), "copies")
     assert copies.max() < 0.01
     assert holes.share(copies).value == 0
 
@@ -51,10 +51,10 @@ def test_a_faint_picture_is_near_in_grey_and_far_by_shape(rows: tuple[torch.Tens
     speck = torch.zeros(1, 12, 12)
     speck[0, 0, 0] = 0.6  # in a corner, where no blob is
     found = {view: Holes(*rows, view) for view in VIEWS}
-    assert found["shape"].share(found["shape"].distances(speck, Watch(), "speck")).value == 1
-    faint = found["grey"].distances(speck * 0, Watch(), "nothing")
-    assert faint.item() < found["shape"].distances(speck * 0, Watch(), "nothing").item() * 4
-    assert found["shape"].distances(speck * 0, Watch(), "nothing").item() == pytest.approx(1)
+    assert found["shape"].share(found["shape"].distances(speck, Observer(), "speck")).value == 1
+    faint = found["grey"].distances(speck * 0, Observer(), "nothing")
+    assert faint.item() < found["shape"].distances(speck * 0, Observer(), "nothing").item() * 4
+    assert found["shape"].distances(speck * 0, Observer(), "nothing").item() == pytest.approx(1)
 
 
 def test_the_standard_error_is_the_binomial_one() -> None:

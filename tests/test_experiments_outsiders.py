@@ -15,7 +15,7 @@ from dreamgen.cli import main
 from dreamgen.data import Dataset
 from dreamgen.experiments.complexity import context_length, png_length
 from dreamgen.experiments.outsiders import Outsiders, text
-from dreamgen.experiments.strange import Judge, as_bytes, auroc, sets_beside
+from dreamgen.experiments.strange import Scorer, as_bytes, auroc, sets_beside
 
 
 def test_auroc_against_scikit_learn_with_ties() -> None:
@@ -68,7 +68,7 @@ def test_scores_of_a_binarised_model(digits: Dataset) -> None:
         latent_dim=4, hidden_dim=32, batch_size=64, epochs=8, binarise="dynamic", random_state=0
     )
     generator.fit(digits.train.x)
-    judge, sets = Judge(generator, as_bytes(digits.train.x[:100]), 5, seed=0), sets_beside(digits, 60, seed=0)
+    judge, sets = Scorer(generator, as_bytes(digits.train.x[:100]), 5, seed=0), sets_beside(digits, 60, seed=0)
     found = {name: judge.scores(x) for name, x in sets.items()}
     for scores in found.values():
         assert all(values.shape == (60,) and np.isfinite(values).all() for values in scores.values())
@@ -87,7 +87,7 @@ def test_scores_of_a_binarised_model(digits: Dataset) -> None:
 def test_grey_models_and_densities_get_the_scores_that_exist(digits: Dataset) -> None:
     for likelihood, absent in (("bernoulli", {"-log p(x) less own length"}), ("gaussian", {"ratio", "own length"})):
         generator = DreamGenerator(latent_dim=2, hidden_dim=8, batch_size=64, epochs=1, likelihood=likelihood)
-        judge = Judge(generator.fit(digits.train.x[:200]), as_bytes(digits.train.x[:20]), 2, seed=0)
+        judge = Scorer(generator.fit(digits.train.x[:200]), as_bytes(digits.train.x[:20]), 2, seed=0)
         names = judge.scores(as_bytes(digits.test.x[:5])).keys()
         assert not any(word in name for word in absent for name in names)
         assert "squared error" in names

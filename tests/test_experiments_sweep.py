@@ -16,7 +16,7 @@ from dreamgen.data import Dataset, Examples
 from dreamgen.errors import DataError, DivergedError, Interrupted, SettingsError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import points, read_axes, split_values
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 from dreamgen.experiments.sweep import base_settings, sweep
 
 SMALL = Settings(hidden_dim=16, latent_dim=3, batch_size=100, epochs=2, binarise="dynamic")
@@ -92,6 +92,9 @@ def test_a_point_that_cannot_be_built_is_found_before_anything_is_trained(digits
     ):
         with pytest.raises(SettingsError, match=message):
             sweep(digits, SMALL, points(SMALL, {name: values}), tmp_path)
+    read = SMALL.replace(properties=["label"])
+    with pytest.raises(SettingsError, match="unknown reader"):
+        sweep(digits, read, points(read, {"reader": ["mlp", "oracle"]}), tmp_path)
     assert not list(tmp_path.iterdir())
     lines = Dataset("names", Examples(np.array(["anna", "otto"])), np.array([False, True]))
     with pytest.raises(DataError, match="lines of text: expected pictures"):
@@ -137,7 +140,7 @@ def test_a_sweep_that_was_stopped_goes_on_to_the_same_bytes(digits: Dataset, tmp
     runs = points(SMALL, {"latent_dim": ["2", "4"]})
     sweep(digits, SMALL, runs, tmp_path / "whole", samples=2, seed=1)
     with pytest.raises(Interrupted):
-        sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1, watch=Watch(stop=Stopper(after)))
+        sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1, watch=Observer(stop=Stopper(after)))
     assert list((tmp_path / "cut").rglob("step-*.safetensors"))
     rows = sweep(digits, SMALL, runs, tmp_path / "cut", samples=2, seed=1)
     assert files(tmp_path / "cut") == files(tmp_path / "whole")

@@ -10,7 +10,7 @@ from dreamgen import Settings
 from dreamgen.data import Dataset, Examples
 from dreamgen.errors import DataError, Interrupted, SettingsError
 from dreamgen.experiments.few_labels import Recipes, few_labels, spread
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 
 _SMALL = Settings(hidden_dim=64, latent_dim=8, batch_size=64, epochs=12)
 RECIPES = Recipes(
@@ -34,7 +34,7 @@ def test_labels_spread_along_what_hangs_together() -> None:
 
 
 def test_what_is_hidden_is_not_used(digits: Dataset, tmp_path: Path) -> None:
-    found = few_labels(digits, RECIPES, tmp_path / "a", each=5, seed=0, device="cpu", watch=Watch(), dreams=800)
+    found = few_labels(digits, RECIPES, tmp_path / "a", each=5, seed=0, device="cpu", watch=Observer(), dreams=800)
     accuracy = {str(row["learns from"]): row["accuracy"] for row in found.table}
     assert len(found.labelled) == 50
     assert accuracy["network, all labels"] > accuracy["network, labelled pictures"] > 0.7  # type: ignore[operator]
@@ -50,7 +50,7 @@ def test_what_is_hidden_is_not_used(digits: Dataset, tmp_path: Path) -> None:
     known = {row["learns from"]: row["accuracy"] for row in found.table}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(room, "_choose", lambda *_: found.labelled)
-        again = few_labels(lied, RECIPES, tmp_path / "b", each=5, seed=0, device="cpu", watch=Watch(), dreams=800)
+        again = few_labels(lied, RECIPES, tmp_path / "b", each=5, seed=0, device="cpu", watch=Observer(), dreams=800)
     for row in again.table[:-1]:
         assert row["accuracy"] == known[row["learns from"]], row
 
@@ -61,26 +61,26 @@ def test_other_settings_of_any_of_the_three_are_another_experiment(digits: Datas
             return True
 
         with pytest.raises(Interrupted):
-            few_labels(digits, recipes, tmp_path, each=5, seed=0, device="cpu", watch=Watch(stop=stop))
+            few_labels(digits, recipes, tmp_path, each=5, seed=0, device="cpu", watch=Observer(stop=stop))
 
     begin(RECIPES)
     begin(RECIPES)
     for name in ("codes", "dreams", "reader"):
         other = replace(RECIPES, **{name: getattr(RECIPES, name).replace(hidden_dim=65)})
         with pytest.raises(SettingsError, match="begun with other settings"):
-            few_labels(digits, other, tmp_path, each=5, seed=0, device="cpu", watch=Watch())
+            few_labels(digits, other, tmp_path, each=5, seed=0, device="cpu", watch=Observer())
     assert digits.rows.labels is not None
     corrected = replace(digits, rows=replace(digits.rows, labels=digits.rows.labels[::-1]))
     with pytest.raises(SettingsError, match="begun with other settings: labels_sha256"):
-        few_labels(corrected, RECIPES, tmp_path, each=5, seed=0, device="cpu", watch=Watch())
+        few_labels(corrected, RECIPES, tmp_path, each=5, seed=0, device="cpu", watch=Observer())
 
 
 def test_too_few_labels_are_refused(digits: Dataset, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected 1000 or more"):
-        few_labels(digits, RECIPES, tmp_path, each=1000, seed=0, device="cpu", watch=Watch())
+        few_labels(digits, RECIPES, tmp_path, each=1000, seed=0, device="cpu", watch=Observer())
     bare = Dataset("bare", Examples(digits.rows.x), digits.is_test)
     with pytest.raises(DataError, match="labels"):
-        few_labels(bare, RECIPES, tmp_path, each=2, seed=0, device="cpu", watch=Watch())
+        few_labels(bare, RECIPES, tmp_path, each=2, seed=0, device="cpu", watch=Observer())
 
 
 def test_what_no_label_reaches_is_not_believed() -> None:

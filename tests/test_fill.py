@@ -17,6 +17,7 @@ from dreamgen import DreamGenerator, Settings, build_model
 from dreamgen.cli import cli, main
 from dreamgen.data import Batch, Dataset
 from dreamgen.data.hiding import seen_after
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation.conditional import conditional_log_likelihood
@@ -316,7 +317,7 @@ def test_posterior_matching_needs_data_without_gaps(digits: Dataset) -> None:
     settings = Settings(update="posterior-matching", hidden_dim=4, epochs=1)
     rows = Batch(torch.zeros(300, 8, 8), torch.ones(300, 8, 8, dtype=torch.bool))
     with pytest.raises(SettingsError, match="data without gaps"):
-        fit_model(settings, rows, None, seed=0, device=torch.device("cpu"))
+        fit_model(settings, rows, None, Meaning((8, 8)), seed=0, device=torch.device("cpu"))
     with pytest.raises(SettingsError, match="a density"):
         DreamGenerator(2, 4, 0.0, posterior="point", update="posterior-matching", epochs=1).fit(digits.train.x)
     with pytest.raises(SettingsError, match="weight: expected more than 0"):

@@ -19,7 +19,7 @@ LEVELS: list[set[str]] = [
     {"config", "walks", "estimator", "devices", "privacy", "chemistry"},
     {"distributions", "nn", "data"},
     {"tables"},
-    {"models", "inputs"},
+    {"models", "inputs", "forms"},
     {"objectives"},
     {"recipes"},
     {"io", "zoo", "frozen"},

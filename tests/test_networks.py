@@ -15,6 +15,7 @@ from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context, Field
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel, load_model, save_model
@@ -129,7 +130,7 @@ def test_any_size_and_no_pixel_is_lost(
 @of_pictures
 @pytest.mark.parametrize("shape", [(28, 28), (100, 76), (64, 64, 3), (45, 31, 1)])
 def test_the_defaults_take_pictures_of_any_shape(kind: str, shape: tuple[int, ...]) -> None:
-    model = build_model(Settings(encoder=kind, decoder=kind, latent_dim=4), shape, TOLD, seed=0)
+    model = build_model(Settings(encoder=kind, decoder=kind, latent_dim=4), Meaning(shape, TOLD), seed=0)
     with torch.no_grad():
         trace = model.infer(pictures(shape, n=2), StepNoise(0), samples=2)
     assert trace.p.mean.shape == (2, 2, *shape)
@@ -222,8 +223,8 @@ def test_training_lowers_the_loss_and_a_saved_model_is_the_same(kind: str, digit
 @of_pictures
 def test_a_model_with_context_and_odd_sides_is_saved_whole(kind: str, tmp_path: Path) -> None:
     told = small_settings(kind, context=["tilt", "smile"], prior="conditional")
-    model = build_model(told, (7, 5), TOLD, seed=4).eval()
-    save_model(tmp_path, SavedModel(model, told, (7, 5), context=TOLD))
+    model = build_model(told, Meaning((7, 5), TOLD), seed=4).eval()
+    save_model(tmp_path, SavedModel(model, told, Meaning((7, 5), TOLD)))
     loaded, batch = load_model(tmp_path).model, pictures((7, 5))
     for name, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value), name
@@ -302,7 +303,7 @@ def test_onnx_gives_the_same_figures(kind: str, part: str, tmp_path: Path) -> No
 
     generator = DreamGenerator.from_settings(small_settings(kind), "cpu")
     generator.saved_ = SavedModel(
-        build_model(small_settings(kind), (7, 6, 3), seed=0), small_settings(kind), (7, 6, 3)
+        build_model(small_settings(kind), (7, 6, 3), seed=0), small_settings(kind), Meaning((7, 6, 3))
     )
     done = export_onnx(generator, tmp_path / "part.onnx", part)
     assert done.difference is not None
@@ -314,7 +315,9 @@ def test_a_page_says_that_it_cannot_run_it(kind: str, tmp_path: Path) -> None:
     from dreamgen.export import export_page
 
     generator = DreamGenerator.from_settings(small_settings(kind), "cpu")
-    generator.saved_ = SavedModel(build_model(small_settings(kind), (7, 6), seed=0), small_settings(kind), (7, 6))
+    generator.saved_ = SavedModel(
+        build_model(small_settings(kind), (7, 6), seed=0), small_settings(kind), Meaning((7, 6))
+    )
     with pytest.raises(SettingsError, match=f"cannot run the decoder '{kind}'"):
         export_page(generator, tmp_path / "page.html")
 

@@ -14,6 +14,7 @@ from torch.distributions import Bernoulli, Normal, kl_divergence
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context, Field
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import Delta, GreyBernoulli, Noise, RowNoise, StepNoise, row_keys
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.evaluation import binarise_rows, score_rows
@@ -195,7 +196,7 @@ def test_masked_elements_count_nothing() -> None:
 
 def test_context_reaches_encoder_and_decoder() -> None:
     three = Context((Field("label", "class", ("a", "b", "c")),))
-    model = build_model(Settings(latent_dim=2, hidden_dim=8), (4,), context=three, seed=0)
+    model = build_model(Settings(latent_dim=2, hidden_dim=8), Meaning((4,), three), seed=0)
     x, one, two = torch.rand(2, 4), torch.eye(3)[:2], torch.eye(3)[1:]
     first = model.infer(Batch(x, context=one), StepNoise(0))
     second = model.infer(Batch(x, context=two), StepNoise(0))

@@ -14,6 +14,7 @@ from scipy import stats
 from dreamgen import Batch, DreamGenerator, Settings, build_model
 from dreamgen.data import Dataset
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import StepNoise
 from dreamgen.errors import DreamgenError, Interrupted, SettingsError
 from dreamgen.files import sha256
@@ -61,7 +62,9 @@ def test_the_sum_is_that_of_autograds_rows_each_clipped(
         x[:, :2] = x[:, :2].abs().clamp(max=2).floor()
     else:
         columns = []
-    run = Run(build_model(asked, (4,), seed=0, columns=columns).double(), asked, Batch(x), None, seed=0)
+    run = Run(
+        build_model(asked, Meaning((4,), columns=tuple(columns)), seed=0).double(), asked, Batch(x), None, seed=0
+    )
     batch = run.data[:7]
     if with_mask:
         batch = Batch(batch.x, mask=batch.x > -0.3)

@@ -11,6 +11,8 @@ from dreamgen.config import Part
 from dreamgen.data import Dataset
 from dreamgen.data.batch import as_float
 from dreamgen.data.columns import ColumnShape
+from dreamgen.data.meaning import Meaning
+from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.distributions import Delta, StepNoise
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation import encode_rows, score_rows
@@ -21,7 +23,8 @@ from dreamgen.training.fit import fit_model
 from told import DREAMERS, LINES, PICTURES, READERS, context_of, fit_arguments, given_of, read_of, told
 
 B, SHAPE = 6, (8, 8)
-PLACES, SYMBOLS = 9, 7  # of lines
+PLACES, WRITTEN = 9, Vocabulary("characters", tuple("abcdef"))  # of lines
+SYMBOLS = WRITTEN.size
 
 OF_PICTURES = ("conv", "residual")
 
@@ -46,9 +49,13 @@ def shape_of(name: str) -> tuple[int, ...]:
     return (len(COLUMNS),) if of_table(name) else (PLACES,) if name in LINES else SHAPE
 
 
+def meaning_of(name: str, settings: Settings) -> Meaning:
+    columns, vocabulary = COLUMNS if of_table(name) else (), WRITTEN if name in LINES else None
+    return Meaning(shape_of(name), context_of(settings), read_of(settings), columns, vocabulary)
+
+
 def build(name: str, settings: Settings) -> VAE:
-    columns, symbols = COLUMNS if of_table(name) else (), SYMBOLS if name in LINES else 0
-    return build_model(settings, shape_of(name), context_of(settings), 0, columns, read_of(settings), symbols)
+    return build_model(settings, meaning_of(name, settings), 0)
 
 
 def rows(name: str, digits: Dataset, n: int = B) -> Batch:
@@ -143,7 +150,7 @@ def test_training_on_a_table_lowers_the_loss_and_a_saved_model_is_the_same(
 ) -> None:
     data = rows(name, digits, 400)
     settings = small(name).replace(epochs=6)
-    saved = fit_model(settings, data, None, seed=3, device=torch.device("cpu"), columns=COLUMNS)
+    saved = fit_model(settings, data, None, meaning_of(name, settings), seed=3, device=torch.device("cpu"))
     losses = [record["distortion"] for record in saved.history]
     assert losses[-1] < losses[0]
     save_model(tmp_path, saved)
@@ -203,11 +210,11 @@ def test_the_settings_survive_toml(name: str, tmp_path: Path) -> None:
 def test_evaluation_never_sees_beta(name: str, digits: Dataset) -> None:
     settings = small(name).replace(objective="elbo")
     x = binary(as_float(torch.from_numpy(digits.test.x[:50].copy())))
-    model, context = build(name, settings), context_of(settings)
+    model, meaning = build(name, settings), meaning_of(name, settings)
     heavy = DreamGenerator.from_settings(settings.replace(beta=100.0), random_state=0)
     light = DreamGenerator.from_settings(settings.replace(beta=0.01), random_state=0)
-    heavy.saved_ = SavedModel(model, settings.replace(beta=100.0), SHAPE, context=context)
-    light.saved_ = SavedModel(model, settings.replace(beta=0.01), SHAPE, context=context)
+    heavy.saved_ = SavedModel(model, settings.replace(beta=100.0), meaning)
+    light.saved_ = SavedModel(model, settings.replace(beta=0.01), meaning)
     given = given_of(settings, 50)
     report = heavy.evaluate(x, given=given, samples=3)
     assert report == light.evaluate(x, given=given, samples=3)

@@ -19,7 +19,7 @@ from torch.distributions import Normal
 from dreamgen.applications.synthesis.conditioning import Condition, conditional_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import parse_conditions, read_condition
 from dreamgen.applications.synthesis.constraints import Constraint, parse_constraints
-from dreamgen.applications.synthesis.missingness import Gaps
+from dreamgen.applications.synthesis.missingness import MissingFlags
 from dreamgen.applications.synthesis.synthesizer import Synthesizer
 from dreamgen.cli import main
 from dreamgen.cli.common import asked_settings
@@ -425,7 +425,7 @@ def test_conditions_from_a_command_line(fitted: Synthesizer) -> None:
 def test_gaps_are_told_by_truths(
     fitted: Synthesizer, tmp_path: Path, telling: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fitted, "_gaps", Gaps({"job": telling}))
+    monkeypatch.setattr(fitted, "_gaps", MissingFlags({"job": telling}))
     fitted.save(tmp_path / "model")
     with pytest.raises(ModelFileError, match="gaps: expected columns"):
         Synthesizer.load(tmp_path / "model")
@@ -436,11 +436,11 @@ def test_a_range_of_a_scale_is_the_categories_inside_it() -> None:
     codec = fit_codec(pa.table({"grade": [1, 2, 4, 5, 9] * 80, "y": np.arange(400) / 7}), schema)
     assert schema["grade"].kind == "ordinal"
     for ends, codes in (((2, 5), (1, 2, 3)), (("3", None), (2, 3, 4)), ((None, 1.5), (0,)), ((9, 12), (4,))):
-        assert parse_conditions({"grade": ends}, codec, Gaps({})).conditions[0].codes == codes
+        assert parse_conditions({"grade": ends}, codec, MissingFlags({})).conditions[0].codes == codes
     with pytest.raises(DataError, match="expected something from 1 to 9"):
-        parse_conditions({"grade": (6, 8)}, codec, Gaps({}))
+        parse_conditions({"grade": (6, 8)}, codec, MissingFlags({}))
     with pytest.raises(SettingsError, match="expected low <= high"):
-        parse_conditions({"grade": (8, 6)}, codec, Gaps({}))
+        parse_conditions({"grade": (8, 6)}, codec, MissingFlags({}))
 
 
 @pytest.mark.parametrize("base", [None, Settings(beta=0.4)])
@@ -711,7 +711,7 @@ def test_ranges_off_the_grid_hold_nothing_beyond_them(wanted: Any, least: float,
     schema = infer_schema(SALARIES, {"salary": "count"})
     assert schema["salary"].step == 1000
     codec = fit_codec(SALARIES, schema)
-    (condition,) = parse_conditions({"salary": wanted}, codec, Gaps({})).conditions
+    (condition,) = parse_conditions({"salary": wanted}, codec, MissingFlags({})).conditions
     x = np.zeros((2, 3), np.float32)
     x[:, 0] = np.clip([condition.low, condition.high], -9, 9)
     ends = codec.decode(x).column("salary").to_pylist()
@@ -721,16 +721,16 @@ def test_ranges_off_the_grid_hold_nothing_beyond_them(wanted: Any, least: float,
 def test_a_range_between_two_values_of_a_grid_is_refused() -> None:
     codec = fit_codec(SALARIES, infer_schema(SALARIES, {"salary": "count"}))
     with pytest.raises(DataError, match="50,500 holds none of its values, which lie 1000 apart"):
-        parse_conditions({"salary": 50_500}, codec, Gaps({}))
+        parse_conditions({"salary": 50_500}, codec, MissingFlags({}))
 
 
 def test_categories_are_compared_by_what_they_are() -> None:
     schema = infer_schema(SALARIES)
     codec = fit_codec(SALARIES, schema)
     for given in (True, "true", "True", np.bool_(True)):
-        (condition,) = parse_conditions({"b": given}, codec, Gaps({})).conditions
+        (condition,) = parse_conditions({"b": given}, codec, MissingFlags({})).conditions
         assert schema["b"].categories[condition.codes[0]] == True  # noqa: E712 - 1 is as good
-    (condition,) = parse_conditions({"rooms": [3.0]}, codec, Gaps({})).conditions
+    (condition,) = parse_conditions({"rooms": [3.0]}, codec, MissingFlags({})).conditions
     assert schema["rooms"].categories[condition.codes[0]] == 3
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 from breaking.models import copy_folder, small_model, small_run
 from dreamgen import DreamGenerator, Settings, build_model, config, recipes
-from dreamgen.cli import common, main, pictures
+from dreamgen.cli import common, examples, main
 from dreamgen.data.arrays import as_examples, pick_array, read_arrays
 from dreamgen.data.files import load_path
 from dreamgen.data.images import read_image
@@ -313,7 +313,7 @@ def parse_example(bench: Bench, content: bytes) -> object:
     if text.startswith(("mnist:", "fashion_mnist:", "omniglot:")):
         text = "digits:" + text.partition(":")[2]  # no fuzzer is to load MNIST a thousand times, or to download it
     bench.write("x.npz", _npz(x=_ROWS))
-    return pictures.one_example(text.replace("x.npz", str(bench.folder / "x.npz")), bench.generator)
+    return examples.one_example(text.replace("x.npz", str(bench.folder / "x.npz")), bench.generator)
 
 
 _OPTIONS = [

@@ -14,6 +14,7 @@ from dreamgen.config import Part, Settings
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL, Context
 from dreamgen.data.dataset import Dataset
+from dreamgen.data.meaning import Meaning
 from dreamgen.devices import find_device
 from dreamgen.distributions import LIKELIHOODS, BernoulliLikelihood
 from dreamgen.dreaming import dream_context, dream_level
@@ -22,6 +23,7 @@ from dreamgen.estimator import chosen_seed
 from dreamgen.evaluation import encode_rows
 from dreamgen.evaluation.looking import LOOKED_THROUGH, looked_through
 from dreamgen.filling import fill_rows
+from dreamgen.forms import Shown
 from dreamgen.inputs import (
     check_range,
     column_of,
@@ -35,7 +37,7 @@ from dreamgen.models.build import check_writes
 from dreamgen.training import Checkpoints, Record
 from dreamgen.training.fit import fit_model, note_data
 from dreamgen.training.private import is_private
-from dreamgen.verbs.fitted import Floats, Given, Shown
+from dreamgen.verbs.fitted import Floats, Given
 from dreamgen.verbs.scoring import Scoring
 from dreamgen.verbs.walking import Walking
 from dreamgen.workers import Watch
@@ -180,10 +182,10 @@ class DreamGenerator(Walking, Scoring):
             raise SettingsError("private training, language: expected 'none': tokens would tell of single rows")
         x, vocabulary = examples_of(X, settings.language)
         labels = None if y is None else labels_of(y, len(x))
+        meaning = Meaning(x.shape[1:], vocabulary=vocabulary)
         with torch.device("meta"):  # a writer of lines has weights, and none are wanted here
-            symbols = vocabulary.size if vocabulary else 0
-            likelihood = LIKELIHOODS.build(settings.likelihood, event_shape=x.shape[1:], columns=(), symbols=symbols)
-        check_writes(likelihood, symbols)
+            likelihood = LIKELIHOODS.build(settings.likelihood, **meaning.sizes())
+        check_writes(likelihood, meaning.symbols)
         check_range(likelihood, x)
         if settings.binarise != "none":
             check_range(BernoulliLikelihood(), x)
@@ -206,9 +208,7 @@ class DreamGenerator(Walking, Scoring):
             settings,
             Batch(to_tensor(x), context=told, properties=read),
             labels,
-            context=context,
-            properties=properties,
-            vocabulary=vocabulary,
+            replace(meaning, context=context, properties=properties),
             seed=self.seed_,
             device=device,
             out=folder,
@@ -309,8 +309,8 @@ class DreamGenerator(Walking, Scoring):
         wanted = {name: value for name, value in given.items() if name in read and name not in own}
         told = dream_context(saved, n, {name: given[name] for name in given if name not in wanted}, seed)
         if sample is None:
-            sample = dream_level(saved) > 0 and saved.vocabulary is not None
-        return self._as_given(
+            sample = dream_level(saved) > 0 and saved.form.draws_blurred
+        return saved.form.show(
             self._dreams(n, seed, told, sample=sample, wanted=wanted, mixture=mixture, picked=picked, watch=watch)
         )
 

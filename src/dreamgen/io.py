@@ -9,10 +9,9 @@ codes.safetensors   posteriors (and labels) of some training rows, for maps and 
 manifest.json       SHA-256 of each file; its rename commits a save
 """
 
-import math
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +23,22 @@ from dreamgen import __version__
 from dreamgen.config import Settings
 from dreamgen.data.columns import ColumnShape
 from dreamgen.data.context import Context
+from dreamgen.data.languages import Held
+from dreamgen.data.meaning import Meaning
 from dreamgen.data.vocabulary import Vocabulary
+from dreamgen.distributions import Likelihood
 from dreamgen.errors import ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, check_manifest, dump_json, parse_json, read_folder, reading, write_folder
-from dreamgen.models import build_model
-from dreamgen.registry import check_type, shorten
+from dreamgen.forms import Form, Numbers, Texts
+from dreamgen.models import VAE, build_model
+from dreamgen.registry import check_type
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
 _OWN = ("model.safetensors", "config.json", "card.json", "history.json", "codes.safetensors")
-_MOST_COLUMNS, _MOST_LEVELS, _MOST_ATOMS = 1 << 16, 1 << 16, 1 << 10
 _CODE_TYPES, _FARTHEST = (torch.float16, torch.float32, torch.float64), 1e6  # what a map can be drawn of
 _LONGEST_LINE = 1 << 16  # tokens
-_DIMENSIONS, _ELEMENTS = 8, 1 << 28  # larger events than any picture; a file that asks for more is refused
+# Settings from a file can be absurd in ways that only building shows.
+_ABSURD = (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError)
 
 
 @dataclass
@@ -45,35 +48,66 @@ class SavedModel:
     Attributes:
         model: what `build_model` makes, float32, in evaluation mode; on the CPU when just loaded.
         settings: as resolved for the run.
-        event_shape: shape of one example.
+        meaning: of the numbers of an example, and of those beside it; each of its facts can be asked for here.
         unit_range: whether the data lay within [0, 1], as pictures do; then means are kept within it.
         origin: seed, data (name, SHA-256, rows), versions, threads; for people, not read by the library.
         card: measured figures and limits.
         history: one record for each epoch.
         codes: `loc` and `scale` (n, D) of q(z|x) and, if there were labels, `labels` (n,) of training rows; empty if
             not kept.
-        columns: the columns, where an example is a row of a table.
-        context: what the model is told (of a classifier: what it reads); None: nothing.
-        properties: what is read off the codes; None: nothing.
-        vocabulary: the tokens, where an example is a line of text; None: it is numbers.
         more: further files by name, which whoever keeps them there reads and checks.
         seconds: that the training took, of a model just trained; not written, so that a seed gives the same bytes.
     """
 
     model: Any
     settings: Settings
-    event_shape: tuple[int, ...]
+    meaning: Meaning
     unit_range: bool = True
     origin: dict[str, Any] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     codes: dict[str, Tensor] = field(default_factory=dict)
-    columns: tuple[ColumnShape, ...] = ()
-    context: Context | None = None
-    properties: Context | None = None
-    vocabulary: Vocabulary | None = None
     more: dict[str, bytes] = field(default_factory=dict)
     seconds: float | None = None
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return self.meaning.event_shape
+
+    @property
+    def columns(self) -> tuple[ColumnShape, ...]:
+        """The columns, where an example is a row of a table."""
+        return self.meaning.columns
+
+    @property
+    def context(self) -> Context | None:
+        """What the model is told (of a classifier: what it reads); None: nothing."""
+        return self.meaning.context
+
+    @property
+    def properties(self) -> Context | None:
+        """What is read off the codes; None: nothing."""
+        return self.meaning.properties
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """The tokens, where an example is a line of text; None: it is numbers."""
+        return self.meaning.vocabulary
+
+    @property
+    def holds(self) -> Held:
+        """What it is of."""
+        return self.vocabulary.holds if self.vocabulary else "pictures"
+
+    @property
+    def form(self) -> Form:
+        """How its examples go in and come back."""
+        if self.vocabulary:
+            return Texts(self.vocabulary, self.event_shape[0])
+        # A classifier explains no example: it reads any.
+        likelihood = self.model.decoder.likelihood if isinstance(self.model, VAE) else Likelihood()
+        return Numbers(self.event_shape, likelihood)
 
     @property
     def private(self) -> bool:
@@ -121,18 +155,10 @@ def model_files(saved: SavedModel, half: bool = False) -> dict[str, bytes]:
             raise ModelFileError(f"{name} is not finite{' in 16 bits: save it without `half`' if half else ''}")
     config: dict[str, Any] = {
         "settings": saved.settings.to_dict(),
-        "event_shape": list(saved.event_shape),
+        **saved.meaning.to_config(),
         "unit_range": saved.unit_range,
         "origin": saved.origin,
     }
-    if saved.columns:
-        config["columns"] = [asdict(column) for column in saved.columns]
-    if saved.context:
-        config["context"] = saved.context.to_dict()
-    if saved.properties:
-        config["properties"] = saved.properties.to_dict()
-    if saved.vocabulary:
-        config["vocabulary"] = saved.vocabulary.to_dict()
     contents = {
         "model.safetensors": dump_tensors(weights),
         "config.json": dump_json(config),
@@ -169,18 +195,18 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
         if name not in contents:
             raise ModelFileError(f"{folder} is not a saved model: its manifest does not list {name}")
     config = _mapping(parse_json(contents["config.json"], "config.json"), "config.json")
-    shape = _event_shape(config.get("event_shape"))
-    columns = _columns(config.get("columns", []), shape)
+    try:
+        meaning = Meaning.from_config(config)
+    except ModelFileError:
+        raise
+    except _ABSURD as error:
+        raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
-        context = Context.from_dict(config["context"]) if "context" in config else None
-        properties = Context.from_dict(config["properties"]) if "properties" in config else None
-        vocabulary = Vocabulary.from_dict(config["vocabulary"]) if "vocabulary" in config else None
         weights = parse_tensors(contents["model.safetensors"], "model.safetensors")
-        _check_lines(settings, shape, vocabulary, properties, config)
-        model = _rebuild(settings, shape, weights, context, columns, properties, vocabulary)
-    except (SettingsError, TypeError, ValueError, OverflowError, RuntimeError, MemoryError) as error:
-        # Settings from a file can be absurd in ways that only building shows.
+        _check_lines(settings, meaning, config)
+        model = _rebuild(settings, meaning, weights)
+    except _ABSURD as error:
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
     card = parse_json(contents.get("card.json", b"{}"), "card.json")
     history = parse_json(contents.get("history.json", b"[]"), "history.json")
@@ -190,39 +216,26 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
     return SavedModel(
         model=model,
         settings=settings,
-        event_shape=shape,
+        meaning=meaning,
         unit_range=config.get("unit_range") is not False,
         origin=_check_origin(_mapping(config.get("origin", {}), "config.json, origin")),
         card=_check_card(_mapping(card, "card.json"), settings.latent_dim),
         history=history,
-        codes=_check_codes(codes, settings.latent_dim, context),
-        columns=columns,
-        context=context,
-        properties=properties,
-        vocabulary=vocabulary,
+        codes=_check_codes(codes, settings.latent_dim, meaning.context),
         more={name: content for name, content in contents.items() if name not in _OWN},
     )
 
 
-def _rebuild(
-    settings: Settings,
-    shape: Sequence[int],
-    weights: dict[str, Tensor],
-    context: Context | None,
-    columns: Sequence[ColumnShape],
-    properties: Context | None,
-    vocabulary: Vocabulary | None,
-) -> Any:
-    symbols = vocabulary.size if vocabulary else 0
+def _rebuild(settings: Settings, meaning: Meaning, weights: dict[str, Tensor]) -> Any:
     # First without memory: settings that promise a giant network are compared with the file before one is made.
     with torch.device("meta"):
-        bare = build_model(settings, shape, context, None, columns, properties, symbols)
+        bare = build_model(settings, meaning)
         expected = {k: tuple(v.shape) for k, v in bare.state_dict().items()}
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if expected != found:
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
         raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
-    model = build_model(settings, shape, context, 0, columns, properties, symbols)
+    model = build_model(settings, meaning, 0)
     model.load_state_dict(weights)  # casts to float32
     for name, value in model.state_dict().items():
         if not weights[name].is_floating_point() or not is_finite(value):
@@ -230,14 +243,9 @@ def _rebuild(
     return model.eval()
 
 
-def _check_lines(
-    settings: Settings,
-    shape: Sequence[int],
-    vocabulary: Vocabulary | None,
-    properties: Context | None,
-    config: Mapping[str, Any],
-) -> None:
+def _check_lines(settings: Settings, meaning: Meaning, config: Mapping[str, Any]) -> None:
     """Raise SettingsError where what a file says of lines and of properties does not go together."""
+    shape, vocabulary, properties = meaning.event_shape, meaning.vocabulary, meaning.properties
     if settings.language != (vocabulary.language if vocabulary else "none"):
         raise SettingsError("vocabulary: expected the language of the settings, and none without one")
     if vocabulary and (len(shape) != 1 or shape[0] > _LONGEST_LINE or config.get("unit_range") is not False):
@@ -252,42 +260,6 @@ def _mapping(value: Any, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ModelFileError(f"{name}: expected a table, got {type(value).__name__}")
     return value
-
-
-def _event_shape(value: Any) -> tuple[int, ...]:
-    sizes = value if isinstance(value, list) and 0 < len(value) <= _DIMENSIONS else [0]
-    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
-        raise ModelFileError(f"config.json, event_shape: expected positive whole numbers, got {value!r}")
-    if math.prod(sizes) > _ELEMENTS:
-        raise ModelFileError(f"config.json, event_shape: {value!r} is too large")
-    return tuple(sizes)
-
-
-def _columns(value: Any, shape: Sequence[int]) -> tuple[ColumnShape, ...]:
-    """The columns of a table, which an example then has as many numbers as."""
-    if value == []:
-        return ()
-    try:
-        check_type("columns", value, list[dict[str, Any]])
-        if (len(value),) != tuple(shape) or len(value) > _MOST_COLUMNS:
-            raise ModelFileError(f"config.json, columns: expected as many as event_shape says, got {len(value)}")
-        return tuple(_column(entry) for entry in value)
-    except SettingsError as error:
-        raise ModelFileError(f"config.json, {error}") from error
-
-
-def _column(entry: dict[str, Any]) -> ColumnShape:
-    hints = {"levels": int, "atoms": list[float], "step": float, "floor": float}
-    if entry.keys() != hints.keys():
-        raise ModelFileError(f"config.json, columns: expected {', '.join(hints)}, got {shorten(list(entry))}")
-    for name, value in entry.items():
-        check_type(f"columns, {name}", value, hints[name])
-    column = ColumnShape(**{**entry, "atoms": tuple(entry["atoms"])})
-    if not 0 <= column.levels <= _MOST_LEVELS or len(column.atoms) > _MOST_ATOMS:
-        raise ModelFileError("config.json, columns: too many levels or atoms")
-    if column.step < 0 or column.floor <= 0:
-        raise ModelFileError("config.json, columns: expected a step of 0 or more and a floor of more than 0")
-    return column
 
 
 def _check_origin(origin: dict[str, Any]) -> dict[str, Any]:

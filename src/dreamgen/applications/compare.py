@@ -26,7 +26,7 @@ from dreamgen.evaluation.latents import active_units
 from dreamgen.evaluation.manifold import precision_recall
 from dreamgen.evaluation.report import kind_of_score, no_likelihood, stderr
 from dreamgen.evaluation.sharpness import grey, high_frequency_power, laplacian_variance, neighbour_correlation
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 from dreamgen.generator import DreamGenerator
 from dreamgen.models import VAE
 
@@ -76,7 +76,7 @@ def compare(
     seed: int = 0,
     binarise: bool = False,
     mixture: int | None = None,
-    watch: Watch | None = None,
+    watch: Observer | None = None,
 ) -> Comparison:
     """Measure trained models on the test part of the data that they are of.
 
@@ -98,7 +98,7 @@ def compare(
             the judge in its loss.
         Interrupted: the watch said so.
     """
-    watch = watch or Watch()
+    watch = watch or Observer()
     _check(models, dataset, judge, rows)
     n = min(rows, len(dataset.test), len(dataset.train))
     test, train = _draw(dataset.test, n, seed, "test"), _draw(dataset.train, n, seed, "train")

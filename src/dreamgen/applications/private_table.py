@@ -115,9 +115,9 @@ def fit_private(
         settings.replace(update=update),
         rows_of(codec, table),
         None,
+        first.saved.meaning,
         seed=seed,
         device=find_device(device),
-        columns=tuple(codec.shapes),
         weights=first.saved.model.state_dict(),
         on_record=on_record,
     )

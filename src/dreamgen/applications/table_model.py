@@ -16,6 +16,7 @@ from torch.distributions import Distribution
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
+from dreamgen.data.meaning import Meaning
 from dreamgen.devices import device_of, find_device
 from dreamgen.distributions import LIKELIHOODS, PortableNoise, draw
 from dreamgen.errors import DataError, ModelFileError, SettingsError
@@ -109,9 +110,8 @@ class TableModel:
             raise DataError("expected a table with rows, got none")
         if not codec.shapes:
             raise DataError("no column varies: there is nothing to model")
-        saved = fit_model(
-            settings, rows, None, seed=seed, device=find_device(device), columns=tuple(codec.shapes), **run
-        )
+        meaning = Meaning((len(codec.shapes),), columns=tuple(codec.shapes))
+        saved = fit_model(settings, rows, None, meaning, seed=seed, device=find_device(device), **run)
         saved.codes = {}  # codes of rows are not to lie about in files
         return cls(saved, codec)
 

@@ -104,12 +104,12 @@ def data_show(name: str, n: int, split: str, reading: "Reading", out: Path | Non
 
     held = holds(name)
     path = check_out(out, "data.png", shown_as(held)) if out or held == "pictures" else None
-    x = read_data(name, reading).part(split).x[:n]
-    result = {"n": len(x), "split": split}
+    rows = read_data(name, reading).part(split)[:n]
+    x, result = rows.x, {"n": len(rows), "split": split}
     if path is None:
         say({**result, "lines": x.tolist()}, as_json, "\n".join(x.tolist()))
         return
-    if x.dtype.kind == "U":
+    if rows.are_lines:
         write_texts(path, x.tolist(), held)
     else:
         write_examples(path, x)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dreamgen.errors import Interrupted
 
 if TYPE_CHECKING:
-    from dreamgen.experiments.runs import Watch
+    from dreamgen.experiments.runs import Observer
     from dreamgen.training import Record
 
 
@@ -80,14 +80,14 @@ def stop_on_signal() -> Iterator[Callable[[], bool]]:
 
 
 @contextlib.contextmanager
-def watching() -> Iterator["Watch"]:
+def watching() -> Iterator["Observer"]:
     """A watch with a bar on stderr, silent where that is no terminal; Ctrl-C saves and says how to go on."""
-    from dreamgen.experiments.runs import Watch
+    from dreamgen.experiments.runs import Observer
 
     with stop_on_signal() as stop:
         try:
             if not sys.stderr.isatty():
-                yield Watch(stop=stop)
+                yield Observer(stop=stop)
                 return
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -99,6 +99,6 @@ def watching() -> Iterator["Watch"]:
                 def tell(what: str, done: int, total: int) -> None:
                     bar.update(task, description=what, completed=done, total=total)
 
-                yield Watch(tell, stop)
+                yield Observer(tell, stop)
         except Interrupted as error:
             raise Interrupted(f"{error}; the same command goes on from there") from None

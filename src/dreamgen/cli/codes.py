@@ -16,7 +16,7 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.examples import load_like
 from dreamgen.cli.line_figures import readable_part
-from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
+from dreamgen.cli.lines import counted, place_for, write_shown
 from dreamgen.cli.output import ARRAYS, check_out, write_arrays
 
 
@@ -78,10 +78,8 @@ def decode(
     from dreamgen.data.arrays import pick_array, read_arrays
 
     generator = load_generator(model, device)
-    path = place_for(out, generator, "decoded")
     z = pick_array(codes, read_arrays(codes), ("loc", "z"))
-    if generator.fitted().vocabulary:
-        require_drawable(path, len(z))
+    path = place_for(out, generator, "decoded", len(z))
     shown = generator.inverse_transform(z, parse_given(given, label))
     write_shown(path, shown, generator)
     counts, said = counted(generator, shown)

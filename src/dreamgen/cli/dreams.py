@@ -18,7 +18,7 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.examples import load_like, one_example
 from dreamgen.cli.line_figures import reconstruct_lines
-from dreamgen.cli.lines import counted, legends_for, place_for, require_drawable, write_shown
+from dreamgen.cli.lines import counted, legends_for, place_for, write_shown
 from dreamgen.cli.output import is_array, write_examples
 from dreamgen.errors import SettingsError
 
@@ -76,9 +76,7 @@ def dream(
 
     seed, told = chosen_seed(seed), parse_given(given, label)
     generator = load_generator(model, device)
-    path = place_for(out, generator, "dreams")
-    if generator.fitted().vocabulary:
-        require_drawable(path, n)
+    path = place_for(out, generator, "dreams", n)
     if styles:
         if told or sample or mixture or (picked or 1) > 1:
             raise SettingsError(

@@ -18,7 +18,6 @@ from dreamgen.cli.common import (
 )
 from dreamgen.cli.examples import load_like
 from dreamgen.cli.line_figures import dream_figures, exact_share, readable_part, reading_errors
-from dreamgen.cli.lines import held_by
 from dreamgen.cli.output import check_out, write_out
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.files import dump_json
@@ -89,7 +88,8 @@ def evaluate(
         rows, readable = readable_part(generator, rows, dataset)
         unreadable = int((~readable).sum())
     x, told = rows.x, told_of(generator, dataset, rows)
-    if picture and not (dreams and held_by(generator.fitted()) == "molecules"):
+    measured = dreams if generator.fitted().holds == "molecules" else 0
+    if picture and not measured:
         raise SettingsError("--picture is of dreamt molecules: expected a model of molecules, and --dreams")
     if factors and rows.attributes is None:
         raise DataError(f"{dataset.name}: --factors expected data with attributes, such as shapes")
@@ -111,14 +111,8 @@ def evaluate(
             "skipped": len(dataset.skipped),
             **_of_lines(generator, dataset, rows, unreadable),
         }
-        if dreams and held_by(generator.fitted()) == "molecules" and len(dataset.part(part)) < _FEWEST:
-            nor = " nor drawn" if picture else ""
-            click.echo(
-                f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
-            )
-        elif dreams and held_by(generator.fitted()) == "molecules":
-            with counting("molecules measured") as watch:
-                report["molecules"] = dream_figures(generator, dreams, dataset, part, seed, watch, picture)
+        if measured:
+            report |= _of_molecules(generator, measured, dataset, part, seed, picture)
     if factors and rows.attributes is not None:
         from dreamgen.evaluation.disentanglement import disentanglement
 
@@ -139,3 +133,17 @@ def _of_lines(generator: "DreamGenerator", dataset: "Dataset", rows: "Examples",
     found: dict[str, Any] = {"exact": exact_share(generator, rows.x.tolist(), told, len(rows) + unread)}
     errors = reading_errors(generator, rows, dataset)
     return found | ({"mean_absolute_error": errors} if errors else {})
+
+
+def _of_molecules(
+    generator: "DreamGenerator", dreams: int, dataset: "Dataset", part: str, seed: int, picture: Path | None
+) -> dict[str, Any]:
+    """The figures of dreamt molecules; of a set too small to compare them with, only word of that."""
+    if len(dataset.part(part)) < _FEWEST:
+        nor = " nor drawn" if picture else ""
+        click.echo(
+            f"dreamgen: dreams are not measured{nor}: {dataset.name} has one molecule to compare with", err=True
+        )
+        return {}
+    with counting("molecules measured") as watch:
+        return {"molecules": dream_figures(generator, dreams, dataset, part, seed, watch, picture)}

@@ -92,7 +92,7 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool | None = No
     lines = saved.vocabulary is not None and holds(data) != "pictures"
     with counting("examples read") as watch:
         reading = _trained_reading(generator, skip_bad, watch)
-        if saved.vocabulary and saved.vocabulary.holds == "molecules" and holds(data) == "lines":
+        if saved.holds == "molecules" and holds(data) == "lines":
             dataset = read_molecules(Path(data), reading)
         elif lines and named is None:
             dataset = load_as(data, reading)
@@ -100,7 +100,7 @@ def load_like(data: str, generator: "DreamGenerator", skip_bad: bool | None = No
             dataset = load_as(data, Reading(size if sized else None, skip_bad and lines, watch))
     if skip_bad and lines:
         say_notes(dataset)
-    if (dataset.rows.x.dtype.kind == "U") != (saved.vocabulary is not None):
+    if dataset.rows.are_lines != (saved.vocabulary is not None):
         expected = saved.vocabulary.holds if saved.vocabulary else "numbers"
         raise DataError(f"{data} holds {holds(data)}: expected {expected}, which the model was trained on")
     if saved.context is None:

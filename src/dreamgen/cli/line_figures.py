@@ -8,7 +8,7 @@ import click
 
 from dreamgen.cli.bars import counting
 from dreamgen.cli.common import told_of
-from dreamgen.cli.lines import NONE, counts_of, held_by, require_drawable, write_lines, write_structures, write_table
+from dreamgen.cli.lines import NONE, counts_of, require_drawable, write_lines, write_structures, write_table
 from dreamgen.cli.output import write_out
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest
@@ -100,7 +100,7 @@ def reading_errors(generator: "DreamGenerator", rows: "Examples", dataset: "Data
     numbers = [field.name for field in fields if field.kind == "number"]
     known: dict[str, Any] = dict(dataset.attributes_of(rows))
     absent = [name for name in numbers if name not in known and name in PROPERTIES]
-    if absent and held_by(saved) == "molecules":
+    if absent and saved.holds == "molecules":
         computed = properties_of(rows.x.tolist(), absent, workers=workers_for(len(rows), _FEW))
         known |= {name: computed[:, column] for column, name in enumerate(absent)}
     told = told_of(generator, dataset, rows)
@@ -119,7 +119,7 @@ def number_of(generator: "DreamGenerator", rows: "Examples", dataset: "Dataset",
 
     saved = generator.fitted()
     own = dataset.attributes_of(rows)
-    computed = PROPERTIES if held_by(saved) == "molecules" else {}
+    computed = PROPERTIES if saved.holds == "molecules" else {}
     read = saved.properties.names if saved.properties else []
     name = name or next((one for one in read if one in own or one in computed), None)
     if name is None:

@@ -12,6 +12,7 @@ from dreamgen.cli.output import ARRAYS, PICTURES, check_out, write_examples, wri
 from dreamgen.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
+    from dreamgen.data.languages import Held
     from dreamgen.data.molecule_files import Written
     from dreamgen.generator import DreamGenerator
     from dreamgen.io import SavedModel
@@ -27,28 +28,26 @@ NONE = "no molecule"
 Columns = Mapping[str, Sequence[Any]]
 
 
-def held_by(saved: "SavedModel") -> str:
-    """What a model is of: "pictures" (or other numbers), "lines" or "molecules"."""
-    return saved.vocabulary.holds if saved.vocabulary else "pictures"
-
-
-def column_of(held: str) -> str:
+def column_of(held: "Held") -> str:
     """The name of a table's column of them."""
     return "smiles" if held == "molecules" else "line"
 
 
 def usual_out(saved: "SavedModel", stem: str) -> str:
     """The file that a verb writes where none is asked for."""
-    return stem + {"pictures": ".png", "lines": ".txt", "molecules": ".smi"}[held_by(saved)]
+    return stem + {"pictures": ".png", "lines": ".txt", "molecules": ".smi"}[saved.holds]
 
 
-def place_for(out: Path | None, generator: "DreamGenerator", stem: str) -> Path:
-    """Where a verb writes, refused before any work is done; see `check_out`."""
+def place_for(out: Path | None, generator: "DreamGenerator", stem: str, n: int | None = None) -> Path:
+    """Where a verb writes n examples, refused before any work is done; see `check_out` and `require_drawable`."""
     saved = generator.fitted()
-    return check_out(out, usual_out(saved, stem), shown_as(held_by(saved)))
+    path = check_out(out, usual_out(saved, stem), shown_as(saved.holds))
+    if n is not None and saved.holds != "pictures":
+        require_drawable(path, n)
+    return path
 
 
-def shown_as(held: str) -> tuple[str, ...]:
+def shown_as(held: "Held") -> tuple[str, ...]:
     """The kinds of files that hold such examples."""
     return _TEXTS.get(held, ARRAYS + PICTURES)
 
@@ -66,18 +65,18 @@ def write_shown(
         columns: how many side by side in a picture.
         legends: a line below each structure.
     """
-    if shown.dtype.kind != "U":
+    if generator.fitted().holds == "pictures":
         write_examples(path, shown, columns)
         return
     lines = shown.tolist()
     more = properties_told(generator, lines) if path.suffix.lower() == ".csv" else {}
-    write_texts(path, lines, held_by(generator.fitted()), more, columns, legends)
+    write_texts(path, lines, generator.fitted().holds, more, columns, legends)
 
 
 def write_texts(
     path: Path,
     texts: Sequence[str],
-    held: str,
+    held: "Held",
     more: Columns | None = None,
     columns: int | None = None,
     legends: Sequence[str] = (),
@@ -145,7 +144,7 @@ def properties_told(generator: "DreamGenerator", lines: Sequence[str]) -> Column
 
     saved = generator.fitted()
     names = saved.properties.names if saved.properties else []
-    known = [name for name in names if name in PROPERTIES] if held_by(saved) == "molecules" else []
+    known = [name for name in names if name in PROPERTIES] if saved.holds == "molecules" else []
     computed = properties_of(lines, known)
     told: dict[str, Any] = {name: computed[:, column].tolist() for column, name in enumerate(known)}
     asked = names and not saved.context  # what a conditional model would be told of its dreams is not at hand
@@ -182,7 +181,7 @@ def legends_for(generator: "DreamGenerator", lines: Sequence[str], names: Sequen
 
 def counts_of(generator: "DreamGenerator", lines: Sequence[str]) -> dict[str, int]:
     """How many of some lines are different, and, of molecules, how many are valid."""
-    if held_by(generator.fitted()) != "molecules":
+    if generator.fitted().holds != "molecules":
         return {"lines": len(lines), "different": len(set(lines))}
     from dreamgen.chemistry.smiles import canonical
 
@@ -197,7 +196,7 @@ def spoken(counts: Mapping[str, int]) -> str:
 
 def counted(generator: "DreamGenerator", shown: Any) -> tuple[dict[str, int], str]:
     """`counts_of` what a verb wrote, and the same to stand behind a sentence; nothing of pictures."""
-    if shown.dtype.kind != "U":
+    if generator.fitted().holds == "pictures":
         return {}, ""
     counts = counts_of(generator, shown.reshape(-1).tolist())
     return counts, f": {spoken(counts)}"
@@ -205,7 +204,7 @@ def counted(generator: "DreamGenerator", shown: Any) -> tuple[dict[str, int], st
 
 def require_pictures(generator: "DreamGenerator", verb: str) -> None:
     """Raise SettingsError for a verb that has no meaning for lines."""
-    held = held_by(generator.fitted())
+    held = generator.fitted().holds
     if held != "pictures":
         raise SettingsError(f"{verb} is for models of pictures: this one is of {held}")
 

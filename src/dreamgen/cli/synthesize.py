@@ -84,7 +84,7 @@ def synthesize(
 ) -> None:
     """Make rows like those of SOURCE, a table (CSV, Parquet), or of a --model without any data."""
     from dreamgen.applications.synthesis.conditions import read_condition
-    from dreamgen.tables import read_frame, write_table
+    from dreamgen.tables import write_table
 
     out = check_table_out(out, "synthetic.parquet")
     if report is not None:
@@ -101,18 +101,8 @@ def synthesize(
         raise SettingsError("--augment: expected --report and --target with it, and rows to judge by")
     if augment and (model or epsilon):
         raise SettingsError("--augment: not with --model or --epsilon, it trains on few rows without noise")
-    train = held_out = None
-    met: list[str] = []
-    if source is not None:
-        frame = read_frame(source)
-        train, met = frame.table, frame.notes.lines
-        for text in conditions:  # before the training, which takes longer than a typing error deserves
-            if (name := text.partition("=")[0]) not in train.column_names:
-                raise SettingsError(f"--where {name!r}: no such column: {nearest(name, train.column_names)}")
-        if test is not None:
-            held_out = read_frame(test).table
-        elif report is not None and holdout and model is None:
-            train, held_out = _split(train, holdout, seed)
+    apart = holdout if report is not None and model is None else 0.0
+    train, held_out, met = _sources(source, test, apart, conditions, seed)
     with plain_warnings():
         if model is not None:
             synthesizer = _load(model, device)
@@ -155,6 +145,24 @@ def synthesize(
                 notes.append(NOT_PRIVATE)
             result |= {"report": str(report), "held_out": 0 if held_out is None else held_out.num_rows}
     say(result, as_json, _text(result))
+
+
+def _sources(
+    source: str | None, test: str | None, holdout: float, conditions: tuple[str, ...], seed: int
+) -> "tuple[pa.Table | None, pa.Table | None, list[str]]":
+    """Rows to learn from, rows to judge by, and what reading met; None where there are no such rows."""
+    from dreamgen.tables import read_frame
+
+    if source is None:
+        return None, None, []
+    frame = read_frame(source)
+    for text in conditions:  # before the training, which takes longer than a typing error deserves
+        if (name := text.partition("=")[0]) not in frame.table.column_names:
+            raise SettingsError(f"--where {name!r}: no such column: {nearest(name, frame.table.column_names)}")
+    if test is not None:
+        return frame.table, read_frame(test).table, frame.notes.lines
+    train, held_out = _split(frame.table, holdout, seed) if holdout else (frame.table, None)
+    return train, held_out, frame.notes.lines
 
 
 def _fit(train: "pa.Table", schema: Path | None, overrides: tuple[str, ...], **options: Any) -> "Synthesizer":

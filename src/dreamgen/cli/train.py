@@ -132,7 +132,7 @@ def _readable(dataset: "Dataset", settings: "Settings", reading: "Reading") -> "
     from dreamgen.data.described import describe
     from dreamgen.data.unwritten import leave_unwritten
 
-    lines = dataset.rows.x.dtype.kind == "U"
+    lines = dataset.rows.are_lines
     if lines != (settings.language != "none"):
         held = "lines of text" if lines else "pictures"
         raise DataError(

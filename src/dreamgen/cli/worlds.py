@@ -13,7 +13,7 @@ from dreamgen.cli.common import (
     say,
 )
 from dreamgen.cli.examples import one_example
-from dreamgen.cli.lines import counted, place_for, require_drawable, write_shown
+from dreamgen.cli.lines import counted, place_for, write_shown
 from dreamgen.cli.output import is_array, write_arrays
 from dreamgen.errors import SettingsError
 from dreamgen.registry import shorten
@@ -56,12 +56,10 @@ def map_(
     from dreamgen.plots import save_map
 
     generator = load_generator(model, device)
-    path = place_for(out, generator, "map")
     lines = generator.fitted().vocabulary is not None
     size = size or (_LINES_ACROSS if lines else _ACROSS)
+    path = place_for(out, generator, "map", size**2)
     latents = _numbers(plane, 2) if plane else generator.main_plane
-    if lines:
-        require_drawable(path, size**2)
     grid = generator.map(size, by=by, span=span, plane=latents, given=parse_given(given, label))
     along = walks.ticks(size, by, span).numpy()
     if lines:
@@ -117,12 +115,10 @@ def traverse(
     from dreamgen.plots import save_traversal
 
     generator = load_generator(model, device)
-    path = place_for(out, generator, "traverse")
     order = _numbers(latents) if latents else generator.latent_order
+    path = place_for(out, generator, "traverse", len(order) * steps)
     x = one_example(start, generator) if start else None
     lines = generator.fitted().vocabulary is not None
-    if lines:
-        require_drawable(path, len(order) * steps)
     pictures = generator.traverse(x, latents=order, steps=steps, span=span, given=parse_given(given, label))
     rates = [generator.saved_.rates[latent] for latent in order]
     if lines:

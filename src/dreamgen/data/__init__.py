@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreamgen.data.dataset import Dataset, Examples
 from dreamgen.data.files import held_by, load_path
+from dreamgen.data.languages import Held
 from dreamgen.data.named import NAMED_SETS
 from dreamgen.data.reading import Reading, silent
 from dreamgen.errors import DataError
@@ -27,8 +28,8 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def holds(name_or_path: str | Path) -> str:
-    """What a named set or a path holds, by its name alone: "pictures", "lines" or "molecules"."""
+def holds(name_or_path: str | Path) -> Held:
+    """What a named set or a path holds, by its name alone."""
     named = NAMED_SETS.get(str(name_or_path))
     return held_by(Path(name_or_path)) if named is None else named.holds
 

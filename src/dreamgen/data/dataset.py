@@ -38,6 +38,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def are_lines(self) -> bool:
+        """Whether they are texts, and no numbers."""
+        return self.x.dtype.kind == "U"
+
     def __getitem__(self, rows: slice | npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> "Examples":
         return Examples(
             self.x[rows],

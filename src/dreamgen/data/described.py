@@ -35,7 +35,7 @@ def describe(dataset: Dataset, settings: Settings, watch: Watch = silent) -> Dat
     """
     asked = [name for part in (settings.context, settings.properties) if not isinstance(part, str) for name in part]
     absent = [name for name in dict.fromkeys(asked) if name in PROPERTIES and name not in dataset.attribute_names]
-    if not absent or dataset.rows.x.dtype.kind != "U":
+    if not absent or not dataset.rows.are_lines:
         return dataset
     columns = _columns(dataset.rows.x.tolist(), absent, watch)
     if not np.isfinite(columns).all():

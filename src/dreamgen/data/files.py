@@ -9,6 +9,7 @@ from dreamgen.data.arrays import as_examples, pick_array, read_arrays
 from dreamgen.data.celeba import find_celeba, read_celeba
 from dreamgen.data.dataset import Array, Dataset, Labels, split_by_content
 from dreamgen.data.images import read_folder
+from dreamgen.data.languages import Held
 from dreamgen.data.lines import kind, read_lines
 from dreamgen.data.molecules import read_molecules
 from dreamgen.data.pictures import read_sized_folder
@@ -54,14 +55,14 @@ def load_path(path: Path, reading: Reading = USUAL) -> Dataset:
     return split_by_content(path.stem, x, labels, classes=classes, source=str(path))
 
 
-def held_by(path: Path) -> str:
-    """What a path holds, by its name: "pictures", "lines" or "molecules"."""
+def held_by(path: Path) -> Held:
+    """What a path holds, by its name."""
     if os.path.isdir(path):  # noqa: PTH112 - it answers for names that no file can have
         return "pictures"
     return "lines" if kind(path) in _LINES else "molecules" if kind(path) in _MOLECULES else "pictures"
 
 
-def _refuse_options(path: Path, reading: Reading, held: str) -> None:
+def _refuse_options(path: Path, reading: Reading, held: Held) -> None:
     """Raise DataError for what is asked for and cannot be done to such data."""
     if held != "pictures" and reading.size is not None:
         raise DataError(f"{path}: --size is for faces and for folders of pictures")

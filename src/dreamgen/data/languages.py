@@ -1,12 +1,15 @@
 """Languages: how a line of text is cut into symbols, and put together again."""
 
 import re
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dreamgen.chemistry.extras import selfies
 from dreamgen.chemistry.smiles import canonical, kekulised
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import Registry, shorten
+
+Held = Literal["pictures", "lines", "molecules"]
+"""What a set or a model may be of; "pictures" stands for other numbers too."""
 
 
 class Language(Protocol):
@@ -16,7 +19,7 @@ class Language(Protocol):
     """How many tokens may stand for several symbols."""
     slow: bool
     """Whether many lines are worth several processes."""
-    holds: str
+    holds: Held
     """What its lines are, "lines" of any kind or "molecules"."""
 
     def split(self, line: str) -> list[str]:
@@ -48,7 +51,7 @@ class Characters:
         pieces: how many tokens may stand for several symbols, here and below.
     """
 
-    holds = "lines"
+    holds: Held = "lines"
     slow = False
 
     def __init__(self, pieces: int = 0) -> None:
@@ -79,7 +82,7 @@ class Smiles:
             last atom settles; whether an atom can have one more bond is known on the spot.
     """
 
-    holds = "molecules"
+    holds: Held = "molecules"
 
     def __init__(self, pieces: int = 500, kekule: bool = False) -> None:
         self.pieces, self.kekule, self.slow = _checked(pieces), kekule, kekule
@@ -106,7 +109,7 @@ class Selfies:
     https://arxiv.org/abs/1905.13741.
     """
 
-    holds = "molecules"
+    holds: Held = "molecules"
     slow = True
 
     def __init__(self, pieces: int = 500) -> None:

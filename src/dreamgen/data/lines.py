@@ -21,7 +21,7 @@ _OTHERS = {codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16", codecs.
 
 
 @dataclass(frozen=True)
-class Lines:
+class TextLines:
     """The lines of a file that are not blank.
 
     Attributes:
@@ -61,7 +61,7 @@ def read_lines(path: Path, reading: Reading = USUAL) -> Dataset:
     )
 
 
-def find_lines(path: Path) -> Lines:
+def find_lines(path: Path) -> TextLines:
     """The lines of a text file; raises DataError if it cannot be read, is not UTF-8, or has none but blank ones."""
     every = text_of(path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     texts, numbers = [], []
@@ -71,7 +71,7 @@ def find_lines(path: Path) -> Lines:
             numbers.append(number)
     if not texts:
         raise DataError(f"{path}: expected lines of text, got {len(every)} blank ones")
-    return Lines(texts, numbers, len(every) - len(texts))
+    return TextLines(texts, numbers, len(every) - len(texts))
 
 
 def text_of(path: Path) -> str:

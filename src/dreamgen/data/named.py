@@ -17,6 +17,7 @@ from dreamgen.data.arrays import read_arrays
 from dreamgen.data.cache import cache_folder
 from dreamgen.data.celeba import SIZE, read_packed_faces
 from dreamgen.data.dataset import Array, Dataset, Examples, split_by_content
+from dreamgen.data.languages import Held
 from dreamgen.data.named_molecules import FILES, ZINC, read_pool, read_zinc
 from dreamgen.data.reading import USUAL, Reading
 from dreamgen.errors import DataError
@@ -47,7 +48,7 @@ class NamedSet:
     mirror: str | None
     read: Callable[["NamedSet", Reading], Dataset]
     size: int | None = None
-    holds: str = "pictures"
+    holds: Held = "pictures"
 
     def load(self, reading: Reading = USUAL) -> Dataset:
         """Read the set; raises DataError with what to do if its files cannot be had, or have a size already."""

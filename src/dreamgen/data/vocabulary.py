@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dreamgen.config import Part
-from dreamgen.data.languages import LANGUAGES, Language
+from dreamgen.data.languages import LANGUAGES, Held, Language
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import check_type, shorten
 from dreamgen.workers import in_order, workers_for
@@ -51,7 +51,7 @@ class Vocabulary:
         return 1 + len(self.symbols) + len(self.pieces)
 
     @property
-    def holds(self) -> str:
+    def holds(self) -> Held:
         """What the lines are: "lines" of any kind, or "molecules", written as SMILES."""
         return LANGUAGES.build(self.language).holds
 

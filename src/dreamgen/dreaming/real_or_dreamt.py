@@ -26,7 +26,6 @@ _HIDDEN, _DECAY = 128, 1e-3
 _EPOCHS, _PATIENCE = 200, 10
 _HELD_OUT = 10  # every so-manieth row says when to stop
 _LEAST = 1e-9  # chance of being one or the other: the classifier has not seen enough to be surer
-_LINES = 5000  # read at a time, which is too few to be worth other processes
 
 Rows = npt.NDArray[np.float64]
 
@@ -114,18 +113,6 @@ def _beside(z: Tensor, context: Tensor | None) -> Rows:
 
 
 def read_again(saved: SavedModel, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Codes of examples (n, *event) that a model wrote, (n, D), and which of them it can read, bool (n,).
-
-    Lines are read as they would be met: molecules in their canonical form, which may hold what no token says.
-    """
-    readable = torch.ones(len(x), dtype=torch.bool)
-    if saved.vocabulary:
-        lines = saved.vocabulary.decode(x.numpy())
-        readable = torch.tensor(saved.vocabulary.valid(lines))
-        tokens = []
-        for start in range(0, len(lines), _LINES):
-            some, bad = saved.vocabulary.encode(lines[start : start + _LINES], saved.event_shape[0])
-            tokens.append(torch.from_numpy(some).float())
-            readable[[start + row for row in bad]] = False
-        x = torch.cat(tokens)
+    """Codes of examples (n, *event) that a model wrote, (n, D), and which of them it can read, bool (n,)."""
+    x, readable = saved.form.again(x)
     return encode_rows(saved.model, Batch(x, context=context)).mean.cpu(), readable

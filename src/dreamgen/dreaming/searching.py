@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from dreamgen.data.batch import Batch
-from dreamgen.data.vocabulary import Vocabulary
 from dreamgen.devices import device_of
 from dreamgen.distributions import Delta
 from dreamgen.distributions.beam import beam_search
 from dreamgen.distributions.lines import Lines
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.likelihood import encode_rows
+from dreamgen.forms import Form
 from dreamgen.io import SavedModel
 from dreamgen.workers import Watch
 
@@ -76,7 +76,7 @@ def _nearest(saved: SavedModel, z: Tensor, context: Tensor | None, width: int) -
     fits[rows, places] = fit.sum(1).double()
     same = torch.zeros_like(score, dtype=torch.bool)
     same[rows, places] = torch.isclose(q.mean, meant, rtol=_SAME, atol=_SAME).all(1)
-    best, valid = _best_valid(saved.vocabulary, candidates, fits)
+    best, valid = _best_valid(saved.form, candidates, fits)
     return (
         candidates.gather(1, best.unsqueeze(2).expand(-1, -1, candidates.shape[2]))[:, 0].float(),
         fits.gather(1, best)[:, 0] - _NONE * ~valid,
@@ -84,20 +84,16 @@ def _nearest(saved: SavedModel, z: Tensor, context: Tensor | None, width: int) -
     )
 
 
-def _best_valid(vocabulary: Vocabulary | None, candidates: Tensor, fits: Tensor) -> tuple[Tensor, Tensor]:
+def _best_valid(form: Form, candidates: Tensor, fits: Tensor) -> tuple[Tensor, Tensor]:
     """Of lines (n, K, T) the places, (n, 1), of those that fit best and are valid, and whether any is, (n,)."""
     order = fits.argsort(dim=1, descending=True, stable=True)
-    best, valid = order[:, :1].clone(), torch.ones(len(order), dtype=torch.bool)
-    if vocabulary is None:
-        return best, valid
-    valid[:] = False
+    best, valid = order[:, :1].clone(), torch.zeros(len(order), dtype=torch.bool)
     left = torch.arange(len(order))
     for places in order.T:  # few are looked at: to read a molecule takes longer than to sort it
         left = left[fits[left, places[left]].isfinite()]
         if not len(left):
             break
-        lines = vocabulary.decode(candidates[left, places[left]].numpy())
-        good = torch.tensor(vocabulary.valid(lines))
+        good = form.valid(candidates[left, places[left]])
         best[left[good], 0], valid[left[good]] = places[left[good]], True
         left = left[~good]
     return best, valid

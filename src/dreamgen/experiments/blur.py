@@ -17,7 +17,7 @@ from dreamgen.evaluation import binarise_rows
 from dreamgen.evaluation.report import one_sample_loss
 from dreamgen.evaluation.sharpness import Pictures, edge_strength, laplacian_variance, neighbour_correlation
 from dreamgen.experiments.losses import loss_gradients, loss_of
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.experiments.stroke import CASES, Stroke, gaussian, learn
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
@@ -55,7 +55,7 @@ class Blur:
 
 
 def blur(
-    dataset: Dataset, settings: Settings, folder: Path, *, rows: int, seed: int, device: str, watch: Watch
+    dataset: Dataset, settings: Settings, folder: Path, *, rows: int, seed: int, device: str, watch: Observer
 ) -> Blur:
     """Train with each loss, and measure on the first `rows` test pictures; finished models are not trained again.
 

@@ -11,7 +11,7 @@ from dreamgen.charts import Panel, save_bars, save_lines, save_rows
 from dreamgen.config import Settings
 from dreamgen.data import Dataset, as_float
 from dreamgen.evaluation import binarise_rows
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
 
@@ -65,7 +65,7 @@ def collapse(
     samples: int,
     seed: int,
     device: str,
-    watch: Watch,
+    watch: Observer,
 ) -> Collapse:
     """Train every variant, and measure it on the first `rows` test pictures, drawn once as 0 or 1.
 

@@ -17,7 +17,7 @@ from dreamgen.data import Dataset, as_float
 from dreamgen.errors import DataError
 from dreamgen.experiments.codes import FEW, describe_codes, draw_codes, draw_pairs
 from dreamgen.experiments.holes import VIEWS, Holes, Share
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
 from dreamgen.recipes import RECIPES
@@ -80,7 +80,7 @@ def contrast(
     labels: tuple[int, int] = (1, 7),
     draws: int = 10_000,
     device: str = "auto",
-    watch: Watch | None = None,
+    watch: Observer | None = None,
 ) -> Contrast:
     """Train the four models, each with the base's latents and with 2, and look for holes.
 
@@ -99,7 +99,7 @@ def contrast(
         SettingsError: the folder holds another experiment.
         Interrupted: the watch said so; the same call goes on from there.
     """
-    watch = watch or Watch()
+    watch = watch or Observer()
     _check_labels(dataset, labels)
     base = base.replace(**MODELS["VAE"])
     flat = base.replace(latent_dim=2, hidden_dim=RECIPES["mnist-2d"].settings.hidden_dim)
@@ -129,7 +129,7 @@ def _check_labels(dataset: Dataset, labels: tuple[int, int]) -> None:
 
 
 def _train(
-    dataset: Dataset, base: Settings, folder: Path, seed: int, device: str, watch: Watch
+    dataset: Dataset, base: Settings, folder: Path, seed: int, device: str, watch: Observer
 ) -> Iterator[tuple[str, DreamGenerator]]:
     for name, changes in MODELS.items():
         settings = base.replace(**changes)
@@ -147,7 +147,7 @@ class _Bench:
     labels: tuple[int, int]
     draws: int
     seed: int
-    watch: Watch
+    watch: Observer
 
     def measure(self, name: str, model: DreamGenerator) -> Measured:
         codes = draw_codes(model, self.dataset, self.labels, self.draws, self.seed)

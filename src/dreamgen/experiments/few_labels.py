@@ -20,7 +20,7 @@ from dreamgen.data.batch import as_float
 from dreamgen.errors import DataError
 from dreamgen.evaluation.reading import read_rows
 from dreamgen.experiments.fitting import sized
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.files import make_folder, sha256
 from dreamgen.generator import DreamGenerator
 from dreamgen.inputs import to_tensor
@@ -72,7 +72,7 @@ def few_labels(
     each: int,
     seed: int,
     device: str,
-    watch: Watch,
+    watch: Observer,
     dreams: int = 10_000,
 ) -> FewLabels:
     """Hide all labels of the training part but `each` of every class, and learn from what is left.

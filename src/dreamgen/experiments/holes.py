@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dreamgen.data.batch import as_float
 from dreamgen.evaluation.samples import nearest_distance
-from dreamgen.experiments.runs import Watch
+from dreamgen.experiments.runs import Observer
 
 VIEWS = ("grey", "shape")
 BASE_RATE = 0.01  # of real test rows that count as holes
@@ -54,10 +54,10 @@ class Holes:
         test_distances: these distances, (n,).
     """
 
-    def __init__(self, train: Tensor, test: Tensor, view: str = "grey", watch: Watch | None = None) -> None:
+    def __init__(self, train: Tensor, test: Tensor, view: str = "grey", watch: Observer | None = None) -> None:
         self.view = view
         self._references = self._seen(train)
-        self.test_distances = self.distances(test, watch or Watch(), "test rows")
+        self.test_distances = self.distances(test, watch or Observer(), "test rows")
         self.threshold = torch.quantile(self.test_distances, 1 - BASE_RATE).item()
 
     def _seen(self, x: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Holes:
         one_length: Tensor = ink / ink.norm(dim=1, keepdim=True).clamp(min=1)
         return one_length
 
-    def distances(self, x: Tensor, watch: Watch, what: str) -> Tensor:
+    def distances(self, x: Tensor, watch: Observer, what: str) -> Tensor:
         """Distance of each row of x, (n, *event), to the nearest training row, (n,)."""
         parts = []
         for start in range(0, len(x), _ROWS):

@@ -16,8 +16,8 @@ import numpy as np
 from dreamgen.charts import save_histograms
 from dreamgen.data import Dataset
 from dreamgen.experiments.fitting import check_grey
-from dreamgen.experiments.runs import Watch
-from dreamgen.experiments.strange import Judge, Scores, as_bytes, auroc, sets_beside
+from dreamgen.experiments.runs import Observer
+from dreamgen.experiments.strange import Scorer, Scores, as_bytes, auroc, sets_beside
 from dreamgen.experiments.tables import as_text
 from dreamgen.generator import DreamGenerator
 
@@ -68,7 +68,9 @@ class Outsiders:
         ]
 
 
-def judge(model: DreamGenerator, dataset: Dataset, *, rows: int, samples: int, seed: int, watch: Watch) -> Outsiders:
+def judge(
+    model: DreamGenerator, dataset: Dataset, *, rows: int, samples: int, seed: int, watch: Observer
+) -> Outsiders:
     """Score `rows` test pictures of the model's own data, and as many of each set of strangers.
 
     Raises:
@@ -77,7 +79,7 @@ def judge(model: DreamGenerator, dataset: Dataset, *, rows: int, samples: int, s
     """
     check_grey(dataset)
     sets = sets_beside(dataset, rows, seed)
-    known = Judge(model, as_bytes(dataset.train.x[:rows]), samples, seed)
+    known = Scorer(model, as_bytes(dataset.train.x[:rows]), samples, seed)
     scores = {}
     for number, (name, x) in enumerate(sets.items()):
         watch.step(f"{dataset.name}: scoring {name}", number, len(sets))

@@ -21,7 +21,7 @@ IDENTITY = "experiment.json"
 
 
 @dataclass(frozen=True)
-class Watch:
+class Observer:
     """How an experiment says where it stands, and asks whether to stop.
 
     Attributes:
@@ -70,7 +70,7 @@ def identity_of(experiment: str, dataset: Dataset, settings: Settings, seed: int
 
 
 def obtain(
-    settings: Settings, dataset: Dataset, folder: Path, seed: int, watch: Watch, what: str, device: str = "auto"
+    settings: Settings, dataset: Dataset, folder: Path, seed: int, watch: Observer, what: str, device: str = "auto"
 ) -> tuple[DreamGenerator, float | None]:
     """The model that a folder holds, or that is trained into it now.
 

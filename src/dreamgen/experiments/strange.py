@@ -52,7 +52,7 @@ def _some(dataset: Dataset, rows: int, random: np.random.Generator) -> Bytes:
     return as_bytes(x[np.sort(random.permutation(len(x))[:rows])])
 
 
-class Judge:
+class Scorer:
     """A model, and what it needs to know of its training rows to score others.
 
     Args:

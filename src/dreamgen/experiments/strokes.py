@@ -13,7 +13,7 @@ from dreamgen.data import Dataset
 from dreamgen.evaluation.handwriting import slant, thickness
 from dreamgen.evaluation.latents import active_units
 from dreamgen.evaluation.report import one_sample_loss
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.files import make_folder
 from dreamgen.generator import DreamGenerator
 
@@ -50,7 +50,7 @@ def correlations(codes: Numbers, measured: Numbers) -> Correlations:
 
 
 def strokes(
-    dataset: Dataset, settings: Settings, folder: Path, *, rows: int, seed: int, device: str, watch: Watch
+    dataset: Dataset, settings: Settings, folder: Path, *, rows: int, seed: int, device: str, watch: Observer
 ) -> Strokes:
     """Train with each of BETAS, and correlate the posterior means of the first `rows` test pictures with how these
     were drawn.

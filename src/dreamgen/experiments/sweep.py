@@ -16,10 +16,11 @@ import torch
 from dreamgen.config import Settings
 from dreamgen.data import Dataset
 from dreamgen.data.context import Context
+from dreamgen.data.meaning import Meaning
 from dreamgen.errors import DataError, DivergedError, ModelFileError
 from dreamgen.evaluation.sharpness import edge_energy
 from dreamgen.experiments.grid import Point
-from dreamgen.experiments.runs import Watch, claim, identity_of, obtain
+from dreamgen.experiments.runs import Observer, claim, identity_of, obtain
 from dreamgen.files import dump_json, make_folder, parse_json, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.models import build_model
@@ -51,7 +52,7 @@ def sweep(
     samples: int = 100,
     seed: int = 0,
     device: str = "auto",
-    watch: Watch | None = None,
+    watch: Observer | None = None,
     on_rows: Callable[[list[Row]], None] = lambda rows: None,
 ) -> list[Row]:
     """Train and measure each point, or take up what the folder has of it.
@@ -75,7 +76,7 @@ def sweep(
         SettingsError: a point that cannot be built, before anything is trained; or the folder holds another sweep.
         Interrupted: the watch said so; the same call goes on from there.
     """
-    watch = watch or Watch()
+    watch = watch or Observer()
     for point in points:
         _check(point.settings, dataset)
     rows = []
@@ -91,13 +92,16 @@ def sweep(
 
 def _check(settings: Settings, dataset: Dataset) -> None:
     """Build the point's parts without memory: a mistake in the last is found before the first is trained."""
-    if dataset.rows.x.dtype.kind == "U":
+    if dataset.rows.are_lines:
         raise DataError(f"{dataset.name} holds lines of text: expected pictures, or other numbers")
     train = dataset.train
-    context = Context.of(settings.context, train.labels, dataset.classes, dataset.attributes_of(train))
+    known = train.labels, dataset.classes, dataset.attributes_of(train)
+    context, properties = (
+        Context.of(getattr(settings, name), *known, setting=name) for name in ("context", "properties")
+    )
     with torch.device("meta"):
         shape = dataset.rows.x.shape[1:]
-        model = build_model(settings, shape, context)
+        model = build_model(settings, Meaning(shape, context, properties))
         UPDATES.build(
             settings.update,
             model=model,
@@ -112,7 +116,7 @@ def _check(settings: Settings, dataset: Dataset) -> None:
 
 
 def _row(
-    point: Point, dataset: Dataset, folder: Path, samples: int, seed: int, device: str, watch: Watch, what: str
+    point: Point, dataset: Dataset, folder: Path, samples: int, seed: int, device: str, watch: Observer, what: str
 ) -> Row:
     path = folder / ROW
     if path.is_file():
@@ -131,7 +135,7 @@ def _row(
     return row
 
 
-def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, watch: Watch, what: str) -> Row:
+def measure(model: DreamGenerator, dataset: Dataset, samples: int, seed: int, watch: Observer, what: str) -> Row:
     """The figures of one model on the test part, or on the training part where there is none.
 
     `sharpness_dreams` and `sharpness_reconstructions` are edge energies relative to the real rows'; 1 is as sharp.

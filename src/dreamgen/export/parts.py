@@ -10,14 +10,14 @@ from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel
 
 
-class Part(nn.Module):
+class Half(nn.Module):
     """A function from one tensor to others, with names for them."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
-class DecoderMean(Part):
+class DecoderMean(Half):
     """Codes to the mean of p(x|z), kept within [0, 1] where the data was."""
 
     inputs, outputs = ("z",), ("mean",)
@@ -37,7 +37,7 @@ class DecoderMean(Part):
         return mean.clamp(0, 1) if self.unit_range else mean
 
 
-class EncoderMoments(Part):
+class EncoderMoments(Half):
     """Examples to the mean and the standard deviation of q(z|x)."""
 
     inputs, outputs = ("x",), ("loc", "scale")

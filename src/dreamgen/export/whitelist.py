@@ -16,6 +16,7 @@ import torch
 from dreamgen import __version__
 from dreamgen.config import Part, Settings
 from dreamgen.data import Batch
+from dreamgen.data.meaning import Meaning
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.looking import LOOKED_THROUGH
 from dreamgen.io import SavedModel
@@ -120,7 +121,8 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
         }
     )
     context = saved.context
-    model = build_model(settings, saved.event_shape, context, seed=0)
+    meaning = Meaning(tuple(map(int, saved.event_shape)), context)
+    model = build_model(settings, meaning, seed=0)
     weights = _below("weights.", leaving)
     for name in model.state_dict():
         if name not in weights:
@@ -133,8 +135,7 @@ def hand_over(saved: SavedModel, from_prior: bool = False) -> Handover:
     handed = SavedModel(
         model=model.eval(),
         settings=settings,
-        event_shape=tuple(map(int, saved.event_shape)),
-        context=context,
+        meaning=meaning,
         unit_range=bool(saved.unit_range),
         origin={"versions": {"dreamgen": __version__}},
         card=_nested({name: _rounded(value) for name, value in _below("card.", leaving).items()}),

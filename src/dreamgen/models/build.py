@@ -8,8 +8,7 @@ from torch import nn
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch, as_float
-from dreamgen.data.columns import ColumnShape
-from dreamgen.data.context import Context
+from dreamgen.data.meaning import Meaning
 from dreamgen.distributions import LIKELIHOODS, POSTERIORS, PRIORS, Likelihood, derive_seed
 from dreamgen.errors import SettingsError
 from dreamgen.models.blur import BLURS
@@ -24,24 +23,16 @@ MODELS: Registry[nn.Module] = Registry("model")
 
 def build_model(
     settings: Settings,
-    event_shape: Sequence[int],
-    context: Context | None = None,
+    meaning: Meaning | Sequence[int],
     seed: int | None = None,
-    columns: Sequence[ColumnShape] = (),
-    properties: Context | None = None,
-    symbols: int = 0,
 ) -> Any:
     """Make a new model.
 
     Args:
         settings: names its parts.
-        event_shape: shape of one example.
-        context: what the model is conditioned on, or, of a classifier, what it reads off an example.
+        meaning: of an example and of what stands beside it, or the shape of one where it is plain numbers.
         seed: the initial weights are a function of it; torch's global generator is left as it was. None: from
             the global generator.
-        columns: the columns of a table, where an example is a row of one.
-        properties: what is read off the codes.
-        symbols: how many tokens there are, where an example is a line of them.
 
     Returns:
         What `settings.model` names: a VAE, a Classifier.
@@ -53,16 +44,8 @@ def build_model(
         if seed is not None:
             # The CPU's generator alone, which the fork restores; torch.manual_seed would reseed the devices' too.
             torch.default_generator.manual_seed(derive_seed(seed, "weights"))
-        sizes: dict[str, Any] = {
-            "event_shape": tuple(event_shape),
-            "context": context,
-            "context_dim": context.width if context else 0,
-            "latent_dim": settings.latent_dim,
-            "hidden": settings.hidden,
-            "columns": tuple(columns),
-            "properties": properties,
-            "symbols": symbols,
-        }
+        meaning = meaning if isinstance(meaning, Meaning) else Meaning(tuple(meaning))
+        sizes = {**meaning.sizes(), "latent_dim": settings.latent_dim, "hidden": settings.hidden}
         return MODELS.build(settings.model, settings=settings, sizes=sizes)
 
 

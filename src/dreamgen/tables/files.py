@@ -10,7 +10,7 @@ from dreamgen.files import check_regular
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.frames import Frame, as_path_frame, read_frame
 from dreamgen.tables.notes import Notes
-from dreamgen.tables.parts import Part, find_parts
+from dreamgen.tables.parts import TableFile, find_parts
 from dreamgen.tables.text import TextOptions
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def read_files(source: Any, schema: "Schema | None" = None, **options: Any) -> F
     return as_path_frame(arrow().concat_tables(tables), notes, paths)
 
 
-def _parts(paths: Sequence[Path], schema: Any, options: Any, notes: Notes, stream: bool) -> list[Part]:
+def _parts(paths: Sequence[Path], schema: Any, options: Any, notes: Notes, stream: bool) -> list[TableFile]:
     given = TextOptions(**options)
     if schema is not None and not given.types:
         given = TextOptions(**{**options, "types": text_types(schema)})

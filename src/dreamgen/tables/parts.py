@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Part:
+class TableFile:
     """One file of a table.
 
     Attributes:
@@ -92,7 +92,7 @@ class _parquet:
         return DataError(f"{self.path}: not a readable Parquet file: {error}")
 
 
-def find_parts(paths: Sequence[Path], options: TextOptions, notes: Notes, stream: bool) -> list[Part]:
+def find_parts(paths: Sequence[Path], options: TextOptions, notes: Notes, stream: bool) -> list[TableFile]:
     """The files as parts of one table.
 
     Args:
@@ -114,17 +114,17 @@ def find_parts(paths: Sequence[Path], options: TextOptions, notes: Notes, stream
     return [_of_types(part, first.names, types) for part in parts]
 
 
-def _part(path: Path, options: TextOptions, notes: Notes, typed: bool) -> Part:
+def _part(path: Path, options: TextOptions, notes: Notes, typed: bool) -> TableFile:
     if path.suffix.lower() == ".parquet":
         with _parquet(path) as file:
             schema = file.schema_arrow
         _check_different(path, schema.names)
-        return Part(path, tuple(schema.names), dict(zip(schema.names, schema.types, strict=True)), None)
+        return TableFile(path, tuple(schema.names), dict(zip(schema.names, schema.types, strict=True)), None)
     text = find_text(path, options, notes)
     if not typed:
-        return Part(path, text.names, {}, text)
+        return TableFile(path, text.names, {}, text)
     text = settled(text)
-    return Part(path, text.names, {name: parse_type(text.types[name]) for name in text.names}, text)
+    return TableFile(path, text.names, {name: parse_type(text.types[name]) for name in text.names}, text)
 
 
 def _check_different(path: Path, names: Sequence[str]) -> None:
@@ -142,7 +142,7 @@ def _check_names(first: Path, expected: Sequence[str], path: Path, got: Sequence
             raise DataError(f"{path} has a column {name!r}, which {first} has not")
 
 
-def _common(name: str, parts: Sequence[Part]) -> Any:
+def _common(name: str, parts: Sequence[TableFile]) -> Any:
     """The type that a column has in all parts, or the narrowest that holds them all."""
     kinds = list(dict.fromkeys(part.types[name] for part in parts if not arrow().types.is_null(part.types[name])))
     if len(kinds) <= 1:
@@ -158,7 +158,7 @@ def _common(name: str, parts: Sequence[Part]) -> Any:
     raise DataError(f"{other.path}: column {name!r}: expected {kinds[0]}, as in {parts[0].path}, got {kinds[1]}")
 
 
-def _of_types(part: Part, names: Sequence[str], types: Mapping[str, Any]) -> Part:
+def _of_types(part: TableFile, names: Sequence[str], types: Mapping[str, Any]) -> TableFile:
     """The part with the table's types; a text is read again as them, so that no digit is lost on the way."""
     text = part.text
     if text is not None:

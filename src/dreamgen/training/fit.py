@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,10 @@ from torch import Tensor
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.data.columns import ColumnShape
-from dreamgen.data.context import Context
 from dreamgen.data.dataset import Dataset
+from dreamgen.data.meaning import Meaning
 from dreamgen.data.vocabulary import Vocabulary
-from dreamgen.devices import has_fast_bfloat16
+from dreamgen.devices import device_of, has_fast_bfloat16
 from dreamgen.distributions import generator
 from dreamgen.errors import SettingsError
 from dreamgen.evaluation.aggregated import KEPT, KEPT_TO_FIT, keep_codes
@@ -40,13 +39,10 @@ def fit_model(
     settings: Settings,
     data: Batch,
     labels: Tensor | None,
+    meaning: Meaning,
     *,
     seed: int,
     device: torch.device,
-    columns: Sequence[ColumnShape] = (),
-    context: Context | None = None,
-    properties: Context | None = None,
-    vocabulary: Vocabulary | None = None,
     weights: Mapping[str, Tensor] | None = None,
     out: Path | None = None,
     resume: bool = False,
@@ -58,35 +54,53 @@ def fit_model(
     Args:
         data: n examples; an element that was not observed is 0.
         labels: (n,), kept to colour maps with.
-        columns: the columns of a table, where an example is a row of one.
-        context: what the context of `data` means.
-        properties: what its properties mean.
-        vocabulary: what its tokens mean, where an example is a line of them.
+        meaning: of the numbers in `data`.
         weights: what the model begins with, in place of random numbers.
     """
-    x = data.x
-    held_out, kept = split_rows(len(x), settings.validation, seed)
+    held_out, kept = split_rows(len(data), settings.validation, seed)
     settings = settings.resolve(len(kept))
     if settings.precision == "auto":
         settings = settings.replace(precision="bfloat16" if has_fast_bfloat16(device) else "float32")
-    event_shape = tuple(x.shape[1:])
-    symbols = vocabulary.size if vocabulary else 0
-    _check_size(settings, event_shape, context, columns, properties, symbols)
-    model = build_model(settings, event_shape, context, seed, columns, properties, symbols)
-    if weights is not None:
-        model.load_state_dict(weights)
-    check_parts(model, settings)
-    if settings.start == "mean":
-        start_at_mean(model, data[kept[:_MEAN_ROWS]])
     run = Run(
-        model=model.to(device),
+        model=_build(settings, meaning, data, kept, seed, weights).to(device),
         settings=settings,
         data=data.to(device),
         rows=kept,
         validation=data[held_out].to(device) if len(held_out) else None,
         seed=seed,
-        data_hash=_hash(data, vocabulary),
+        data_hash=_hash(data, meaning.vocabulary),
     )
+    facts = _run(run, out, resume, stop, on_record)
+    codes: dict[str, Tensor] = {}
+    if "privacy" not in facts and isinstance(run.model, VAE) and run.model.reads:
+        looked, codes = _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
+        facts = looked | facts
+    return _saved(run, data.x, meaning, facts, codes)
+
+
+def _build(
+    settings: Settings,
+    meaning: Meaning,
+    data: Batch,
+    kept: Tensor,
+    seed: int,
+    weights: Mapping[str, Tensor] | None,
+) -> Any:
+    """The model as it begins."""
+    _check_size(settings, meaning)
+    model = build_model(settings, meaning, seed)
+    if weights is not None:
+        model.load_state_dict(weights)
+    check_parts(model, settings)
+    if settings.start == "mean":
+        start_at_mean(model, data[kept[:_MEAN_ROWS]])
+    return model
+
+
+def _run(
+    run: Run, out: Path | None, resume: bool, stop: Callable[[], bool], on_record: Callable[[Record], None]
+) -> dict[str, Any]:
+    """Train to the end, from where the folder's checkpoints stand; what the update notes on the card."""
     with locked(out) if out else contextlib.nullcontext():
         checkpoints = Checkpoints(out) if out else None
         if checkpoints:
@@ -94,24 +108,25 @@ def fit_model(
         for record in train(run, checkpoints, stop):
             on_record(record)
         facts = run.update.card()
-        private = "privacy" in facts  # then whatever else is computed from the rows would be said without noise
-        if checkpoints and private:
+        if checkpoints and "privacy" in facts:
             checkpoints.remove()
-    pictures = not columns and not vocabulary
-    blind = private or not isinstance(model, VAE) or not model.reads
-    looked, codes = ({}, {}) if blind else _look_at_codes(run, data[kept[:_RATE_ROWS]], labels, kept)
+    return facts
+
+
+def _saved(run: Run, x: Tensor, meaning: Meaning, facts: dict[str, Any], codes: dict[str, Tensor]) -> SavedModel:
+    """What is kept of a run on rows x, with further facts for its card.
+
+    Of a private one that is little: whatever else is computed from the rows would be said without noise.
+    """
+    private, pictures = "privacy" in facts, not meaning.columns and not meaning.vocabulary
     return SavedModel(
         model=run.model,
-        settings=settings,
-        event_shape=event_shape,
-        columns=tuple(columns),
-        context=context,
-        properties=properties,
-        vocabulary=vocabulary,
+        settings=run.settings,
+        meaning=meaning,
         unit_range=pictures and bool(x.dtype == torch.uint8 or (not private and x.min() >= 0 and x.max() <= 1)),
         origin={
             # The seed of a private run is its noise.
-            "seed": None if private else seed,
+            "seed": None if private else run.seed,
             "data": {
                 **({} if private else {"sha256": run.data_hash}),
                 "rows": len(x),
@@ -119,13 +134,12 @@ def fit_model(
             },
             "versions": versions(),
             "threads": torch.get_num_threads(),
-            "device": device.type,
+            "device": device_of(run.model).type,
         },
         card={
             "epochs": len(run.history),
             "best_epoch": run.best.epoch or len(run.history),
-            "validation_rows": len(held_out),
-            **looked,
+            "validation_rows": 0 if run.validation is None else len(run.validation),
             **facts,
         },
         history=[] if private else run.history,
@@ -147,11 +161,10 @@ def _look_at_codes(
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
-def _check_size(settings: Settings, *sizes: Any) -> None:
+def _check_size(settings: Settings, meaning: Meaning) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
     with torch.device("meta"):
-        event_shape, context, *more = sizes
-        weights = sum(p.numel() for p in build_model(settings, event_shape, context, None, *more).parameters())
+        weights = sum(p.numel() for p in build_model(settings, meaning).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(
             f"hidden_dim and latent_dim: expected a model of at most {_MOST_WEIGHTS:,} weights, got {weights:,}"

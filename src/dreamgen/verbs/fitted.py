@@ -12,19 +12,18 @@ from torch.distributions import Distribution
 from dreamgen.data.batch import Batch
 from dreamgen.data.context import LABEL
 from dreamgen.devices import device_of
-from dreamgen.distributions import Likelihood
 from dreamgen.dreaming import RealOrDreamt, decode_rows, dream_codes, dream_level, picked_dreams, search_rows
 from dreamgen.errors import SettingsError
 from dreamgen.estimator import Estimator
 from dreamgen.evaluation import encode_rows
-from dreamgen.inputs import codes_of, lines_of, one_of, rows_of, tokens_of
+from dreamgen.forms import Shown
+from dreamgen.inputs import codes_of
 from dreamgen.io import SavedModel
 from dreamgen.models import VAE
 from dreamgen.workers import Watch
 
 Floats = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
-Shown = npt.NDArray[Any]  # examples as numbers, or lines of text
 Given = Mapping[str, Any]
 
 
@@ -119,9 +118,7 @@ class Fitted(Estimator):
 
     def _code(self, x: npt.ArrayLike, name: str, context: Tensor | None = None) -> Tensor:
         """The posterior's mean of one example, (D,), which is told `context`, (1, C)."""
-        saved = self.fitted()
-        one: Any = [x] if saved.vocabulary else one_of(x, name, saved.event_shape)
-        row = self.prepare(one)
+        row = self.fitted().form.take_one(x, name)
         mean: Tensor = encode_rows(self._model, Batch(row, context=context)).mean
         return mean[0]
 
@@ -138,21 +135,11 @@ class Fitted(Estimator):
         Raises DataError for another shape, NaN or infinity, or values outside the likelihood's range; for a line that
         cannot be written with the model's tokens.
         """
-        saved = self.fitted()
-        if saved.vocabulary:
-            return tokens_of(X, saved.vocabulary, saved.event_shape[0])
-        likelihood = saved.model.decoder.likelihood if isinstance(saved.model, VAE) else Likelihood()
-        return rows_of(X, saved.event_shape, likelihood)
+        return self.fitted().form.take(X)
 
     def can_read(self, X: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Which rows of X the model can take, (n,): of lines, those that its tokens can write; of numbers all."""
-        saved = self.fitted()
-        if not saved.vocabulary:
-            return np.ones(len(np.asarray(X)), bool)
-        lines = lines_of(X)
-        readable = np.ones(len(lines), bool)
-        readable[list(saved.vocabulary.encode(lines, saved.event_shape[0])[1])] = False
-        return readable
+        return self.fitted().form.readable(X)
 
     def rows(self, X: npt.ArrayLike, given: Given | None = None) -> Batch:
         """Rows as `prepare` gives them, with what a conditional model is told of them."""
@@ -186,8 +173,8 @@ class Fitted(Estimator):
         if search < 1:
             raise SettingsError(f"search: expected 1 or more, got {search}")
         if seed is None and search > 1:
-            return self._as_given(search_rows(saved, z, context, width=search, watch=watch))
-        return self._as_given(decode_rows(saved, z, context, seed))
+            return saved.form.show(search_rows(saved, z, context, width=search, watch=watch))
+        return saved.form.show(decode_rows(saved, z, context, seed))
 
     def _dreams(
         self,
@@ -233,17 +220,6 @@ class Fitted(Estimator):
         if (mixture, sample) not in fitted:
             fitted[mixture, sample] = RealOrDreamt(saved, mixture, sample)
         return fitted[mixture, sample]
-
-    def _as_given(self, examples: Tensor) -> Shown:
-        """Examples as the model has them, (n, *event), as a user has them: pictures, rows or texts."""
-        saved, decoded = self.fitted(), examples.numpy()
-        return np.array(saved.vocabulary.decode(decoded), np.str_) if saved.vocabulary else decoded
-
-    @property
-    def _each(self) -> tuple[int, ...]:
-        """The shape of one example as it is shown."""
-        saved = self.fitted()
-        return () if saved.vocabulary else saved.event_shape
 
     def _given_of(self, y: npt.ArrayLike | None) -> Given | None:
         """Labels as scikit-learn hands them over beside rows, to a model that is told them."""

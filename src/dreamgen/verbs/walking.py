@@ -8,8 +8,9 @@ from torch import Tensor
 
 from dreamgen import walks
 from dreamgen.errors import SettingsError
+from dreamgen.forms import Shown
 from dreamgen.inputs import latents_of
-from dreamgen.verbs.fitted import Fitted, Given, Shown
+from dreamgen.verbs.fitted import Fitted, Given
 
 _MORPH_FRAMES = 16  # dense frames for each step shown, to measure how far the picture goes
 
@@ -51,7 +52,7 @@ class Walking(Fitted):
             between = None if told is None else walks.path_between(told[0], told[1], times)
             return self._shown(walks.path_between(start, stop, times, path), context=between)
 
-        if self.fitted().vocabulary:
+        if self.fitted().form.evenly:
             return shown(torch.linspace(0, 1, steps))
         film = torch.from_numpy(shown(torch.linspace(0, 1, steps * _MORPH_FRAMES)))
         return shown(walks.even_spacing(film, steps))
@@ -81,7 +82,7 @@ class Walking(Fitted):
             raise SettingsError(f"plane: expected two different latents, got {plane}")
         base = torch.zeros(self._latent_dim)
         pictures = self._shown(walks.plane_grid(base, plane, size, by, span), context=self._told(given, size * size))
-        return pictures.reshape(size, size, *self._each)
+        return pictures.reshape(size, size, *self.fitted().form.each)
 
     def traverse(
         self,
@@ -108,7 +109,7 @@ class Walking(Fitted):
         order = latents_of(self.latent_order if latents is None else latents, self._latent_dim)
         z = walks.one_at_a_time(base, order, steps, span).flatten(0, 1)
         pictures = self._shown(z, context=None if told is None else told.expand(len(z), -1))
-        return pictures.reshape(len(order), steps, *self._each)
+        return pictures.reshape(len(order), steps, *self.fitted().form.each)
 
     @property
     def latent_order(self) -> list[int]:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamgen.applications.anomaly.detector import AnomalyDetector
-from dreamgen.applications.anomaly.report import Tally, judge
+from dreamgen.applications.anomaly.report import Judged, judge
 from dreamgen.errors import DataError
 from dreamgen.tables import Notes, read_batches
 from dreamgen.tables.write import TableWriter
@@ -14,7 +14,7 @@ BATCH = 16_384
 
 def judge_file(
     detector: AnomalyDetector, source: Any, out: Path, notes: Notes, most: int = 3, batch: int = BATCH
-) -> Tally:
+) -> Judged:
     """Write the rows of a table with what was found of them; a row's numbers do not depend on its batch.
 
     Args:
@@ -28,7 +28,7 @@ def judge_file(
     Raises:
         DataError: no rows, or rows that do not fit the detector's schema.
     """
-    tally = Tally()
+    tally = Judged()
     with TableWriter(out) as writer:
         for table in read_batches(source, batch, schema=detector.schema_, notes=notes):
             notes.update(detector.schema_.check(table))

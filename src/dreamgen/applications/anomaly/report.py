@@ -26,7 +26,7 @@ _ROWS_NOTE = (
 
 
 @dataclass
-class Tally:
+class Judged:
     """What was met so far, however many rows there were.
 
     Attributes:
@@ -71,7 +71,7 @@ def names_for(names: Sequence[str]) -> list[str]:
     return found
 
 
-def judge(detector: AnomalyDetector, table: pa.Table, most: int, tally: Tally) -> pa.Table:
+def judge(detector: AnomalyDetector, table: pa.Table, most: int, tally: Judged) -> pa.Table:
     """The rows with 1 or 0 for odd, the score, its p-value and the reasons of those that are odd."""
     scores = detector.judged(table)
     tally.known += int(detector.learned_from(table).sum())
@@ -92,7 +92,7 @@ def judge(detector: AnomalyDetector, table: pa.Table, most: int, tally: Tally) -
     return table
 
 
-def detection_report(detector: AnomalyDetector, tally: Tally, source: str, notes: Sequence[str]) -> Report:
+def detection_report(detector: AnomalyDetector, tally: Judged, source: str, notes: Sequence[str]) -> Report:
     """What was flagged, why, and how far the threshold can be trusted."""
     report = Report("Odd rows", source)
     rate, held_out = detector.contamination, detector.calibration_rows_
@@ -131,7 +131,7 @@ def detection_report(detector: AnomalyDetector, tally: Tally, source: str, notes
     return report
 
 
-def facts(detector: AnomalyDetector, tally: Tally) -> dict[str, Any]:
+def facts(detector: AnomalyDetector, tally: Judged) -> dict[str, Any]:
     """The same as plain values."""
     return {
         "rows": tally.rows,

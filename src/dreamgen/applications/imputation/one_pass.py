@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from dreamgen.applications.imputation.imputer import Imputer
-from dreamgen.applications.imputation.report import Tally
+from dreamgen.applications.imputation.report import Filled
 from dreamgen.errors import DataError
 from dreamgen.tables import Notes, read_batches, read_frame
 from dreamgen.tables.write import TableWriter
@@ -16,7 +16,7 @@ BATCH = 16_384
 
 def fill_file(
     imputer: Imputer, source: Any, paths: Sequence[Path], notes: Notes, draws: int | None = None, batch: int = BATCH
-) -> Tally:
+) -> Filled:
     """Write a table without its gaps; a row's numbers do not depend on its batch. A log is filled as a whole.
 
     Args:
@@ -30,7 +30,7 @@ def fill_file(
     Raises:
         DataError: no rows, or rows that do not fit the imputer's schema.
     """
-    met, schema, known, tally = Notes(), None, imputer.codec_.schema, Tally()
+    met, schema, known, tally = Notes(), None, imputer.codec_.schema, Filled()
     batches: Iterator[Any]
     if imputer.window:
         log = read_frame(source, schema=known)

@@ -52,7 +52,7 @@ class ColumnTally:
 
 
 @dataclass
-class Tally:
+class Filled:
     """What came in and what went out, over all batches."""
 
     rows: int = 0
@@ -96,9 +96,8 @@ class Tally:
         }
 
 
-def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[str], draws: int | None) -> Report:
+def imputation_report(imputer: Imputer, tally: Filled, source: str, notes: list[str], draws: int | None) -> Report:
     """A report: what was missing and filled, whether intervals hold, and the numbers before and after."""
-    coverage = imputer.coverage_
     report = Report("Gaps filled", source)
     facts: Mapping[str, Any] = {
         "rows": tally.rows,
@@ -114,6 +113,15 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         report.say("No cell was empty: the rows are as they came.")
     for note in notes:
         report.warn(note)
+    _intervals(report, imputer)
+    _columns(report, imputer, tally)
+    _pictures(report, tally)
+    return report
+
+
+def _intervals(report: Report, imputer: Imputer) -> None:
+    """Whether they hold what they are meant to."""
+    coverage = imputer.coverage_
     report.section("Intervals")
     if coverage.raw is None:
         report.warn("Too few numbers were held out to say how far the intervals can be trusted.")
@@ -129,6 +137,10 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
                 "hidden numbers": coverage.cells,
             }
         )
+
+
+def _columns(report: Report, imputer: Imputer, tally: Filled) -> None:
+    """What was empty in each, and what is there now."""
     report.section("Columns")
     rows = [
         {
@@ -136,13 +148,17 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
             "missing": column.missing,
             "share": round(column.missing / max(tally.rows, 1), 4),
             "still empty": column.left,
-            "90% intervals held": (coverage.columns or {}).get(name),
+            "90% intervals held": (imputer.coverage_.columns or {}).get(name),
             "mean observed": _mean(column.observed),
             "mean filled": _mean(column.filled),
         }
         for name, column in tally.columns.items()
     ]
     report.table("What was empty, and what is there now", rows)
+
+
+def _pictures(report: Report, tally: Filled) -> None:
+    """Numbers and categories, observed beside filled."""
     panels = {
         name: {"observed": np.concatenate(column.observed), "filled": np.concatenate(column.filled)}
         for name, column in tally.columns.items()
@@ -163,7 +179,6 @@ def imputation_report(imputer: Imputer, tally: Tally, source: str, notes: list[s
         shown_shares = dict(list(shares.items())[:_PANELS])
         title, alt = "Categories, observed and filled", "Shares of categories"
         report.figure(title, bars(shown_shares), alt, data=shown_shares)
-    return report
 
 
 def _mean(values: list[Floats]) -> float | None:

@@ -246,7 +246,7 @@ def require_molecules(generator: DreamGenerator) -> None:
     """Raise SettingsError unless a generator is of molecules: by its tokens, or, not trained yet, by its settings."""
     if generator.__sklearn_is_fitted__():
         saved = generator.fitted()
-        if saved.vocabulary and saved.vocabulary.holds == "molecules":
+        if saved.holds == "molecules":
             return
         got = "lines of text" if saved.vocabulary else f"examples of shape {saved.event_shape}"
     else:

@@ -61,7 +61,7 @@ def readable(smiles: Sequence[str], saved: SavedModel) -> Readable:
 
 def molecule_tokens(saved: SavedModel) -> Vocabulary:
     """The tokens of a model of molecules that is told nothing; raises SettingsError for any other."""
-    if saved.vocabulary is None or saved.vocabulary.holds != "molecules" or saved.context is not None:
+    if saved.vocabulary is None or saved.holds != "molecules" or saved.context is not None:
         raise SettingsError("expected a model of molecules as lines of text, told nothing: got another one")
     return saved.vocabulary
 

@@ -121,14 +121,10 @@ class Found:
     Attributes:
         z: (n, D).
         probability: of the conditions, as estimated; None where a condition is one exact value, which has a density.
-        effective: how many independent codes the pool was worth before the chain.
-        accepted: the share of the chain's steps that were taken; None without a chain.
     """
 
     z: Tensor
     probability: float | None
-    effective: float
-    accepted: float | None
 
 
 @torch.no_grad()
@@ -166,12 +162,10 @@ def conditional_codes(
     if not bool(torch.isfinite(log_weight).any()) or (probability is not None and probability < _LEAST):
         raise DataError("no row can be like that: the model gives these conditions together no chance")
     weight = (log_weight - log_weight.max()).exp()
-    effective = float(weight.sum() ** 2 / weight.square().sum())
     picked = _resample(weight, n, noise)
     # As if by weight, but spread: the chain's steps are differences of codes that fit the conditions.
     partners = z[_resample(weight, pool, noise)]
-    found, accepted = _move(target, z[picked], log_target[picked], partners, moves, noise)
-    return Found(found, probability, effective, accepted)
+    return Found(_move(target, z[picked], log_target[picked], partners, moves, noise), probability)
 
 
 class _Target:
@@ -227,11 +221,9 @@ def _resample(weight: Tensor, n: int, noise: Noise) -> Tensor:
     return picked[noise.uniform((1, n))[0].argsort()]
 
 
-def _move(
-    target: _Target, z: Tensor, log_target: Tensor, partners: Tensor, moves: int, noise: Noise
-) -> tuple[Tensor, float | None]:
+def _move(target: _Target, z: Tensor, log_target: Tensor, partners: Tensor, moves: int, noise: Noise) -> Tensor:
     """Each code moved by a chain that leaves the target as it is."""
-    taken, n = 0.0, len(z)
+    n = len(z)
     reach = 2.38 / math.sqrt(2 * z.shape[1])
     for step in range(moves):
         one, two = ((noise.uniform((1, n))[0] * len(partners)).long() for _ in range(2))
@@ -241,8 +233,7 @@ def _move(
         accept = noise.uniform((1, n))[0].log() < log_proposed - log_target
         z = torch.where(accept.unsqueeze(1), proposed, z)
         log_target = torch.where(accept, log_proposed, log_target)
-        taken += float(accept.float().mean())
-    return z, taken / moves if moves else None
+    return z
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dreamgen.applications.synthesis.conditioning import Condition
-from dreamgen.applications.synthesis.missingness import Gaps
+from dreamgen.applications.synthesis.missingness import MissingFlags
 from dreamgen.errors import DataError, SettingsError
 from dreamgen.registry import nearest, shorten
 from dreamgen.tables import Codec, Column, Schema
@@ -25,7 +25,7 @@ class Asked:
     rare: dict[int, tuple[int, ...]]
 
 
-def parse_conditions(wanted: Mapping[str, Any], codec: Codec, gaps: Gaps) -> Asked:
+def parse_conditions(wanted: Mapping[str, Any], codec: Codec, gaps: MissingFlags) -> Asked:
     """Conditions for a codec's columns.
 
     Args:

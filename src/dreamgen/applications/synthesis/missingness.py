@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Gaps:
+class MissingFlags:
     """The columns with gaps, and the name of the column that tells of each one's.
 
     Attributes:
@@ -22,7 +22,7 @@ class Gaps:
     told_by: dict[str, str]
 
     @classmethod
-    def find(cls, table: "pa.Table", schema: Schema) -> "Gaps":
+    def find(cls, table: "pa.Table", schema: Schema) -> "MissingFlags":
         """The columns of which some cells are missing and some are not."""
         found: dict[str, str] = {}
         for column in schema:

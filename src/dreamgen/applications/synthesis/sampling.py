@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dreamgen.applications.synthesis.conditioning import Found, conditional_codes, draw_codes, rows_of_codes
 from dreamgen.applications.synthesis.conditions import Asked, first_of, rare_noise
 from dreamgen.applications.synthesis.constraints import Constraint
-from dreamgen.applications.synthesis.missingness import Gaps
+from dreamgen.applications.synthesis.missingness import MissingFlags
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import PortableNoise, derive_seed
@@ -46,7 +46,7 @@ class Sampler:
 
     model: TableModel
     columns: Sequence[Column]
-    gaps: Gaps
+    gaps: MissingFlags
     constraints: Sequence[Constraint]
     notes: Notes = field(default_factory=Notes)
     found: Found | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from dreamgen import __version__
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
+from dreamgen.data.meaning import Meaning
 from dreamgen.errors import SettingsError
 from dreamgen.files import dump_json, require_empty
 from dreamgen.io import SavedModel, save_model
@@ -71,7 +72,8 @@ def hand_over(model: TableModel, facts: Mapping[str, Any], folder: Path, name: s
     old, left = model.saved, set[str]()
     settings = {k: v for k, v in old.settings.to_dict().items() if _allowed(f"settings.{k}", left)}
     kept = Settings().replace(**settings, encoder="absent", posterior="absent")
-    network = build_model(kept, old.event_shape, seed=0, columns=tuple(codec.shapes))
+    meaning = Meaning(old.event_shape, columns=tuple(codec.shapes))
+    network = build_model(kept, meaning, seed=0)
     state = {k: v.cpu() for k, v in old.model.state_dict().items() if _allowed(f"weights.{k}", left)}
     if missing := network.state_dict().keys() - state.keys():
         raise SettingsError(
@@ -83,11 +85,10 @@ def hand_over(model: TableModel, facts: Mapping[str, Any], folder: Path, name: s
     handed = SavedModel(
         model=network.eval(),
         settings=kept,
-        event_shape=old.event_shape,
+        meaning=meaning,
         unit_range=False,
         origin={"versions": {"dreamgen": __version__}} if _allowed("origin.versions.dreamgen", left) else {},
         card={"privacy": promise} if promise else {},
-        columns=tuple(codec.shapes),
     )
     for fact in _facts_of(codec.to_dict()):
         if not _allowed(fact, left):

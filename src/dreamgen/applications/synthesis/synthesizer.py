@@ -8,7 +8,7 @@ from dreamgen.applications.synthesis.conditioning import Found
 from dreamgen.applications.synthesis.conditions import parse_conditions
 from dreamgen.applications.synthesis.constraints import parse_constraints
 from dreamgen.applications.synthesis.forms import dtypes_of, form_of, like_of
-from dreamgen.applications.synthesis.missingness import Gaps
+from dreamgen.applications.synthesis.missingness import MissingFlags
 from dreamgen.applications.synthesis.sampling import Sampler, is_shared
 from dreamgen.applications.table_model import TableModel, rows_of
 from dreamgen.config import Settings
@@ -136,7 +136,7 @@ class Synthesizer(Estimator):
             broken = int(constraint.broken(table).sum())
             if broken:
                 self.notes_.add(f"constraint {str(constraint)!r}", "{n} rows of the training break it", broken)
-        self._gaps = Gaps.find(table, schema)
+        self._gaps = MissingFlags.find(table, schema)
         self.seed_ = chosen_seed(self.random_state)
         known = self._gaps.add_to_schema(schema)
         table = self._gaps.add(table.select(schema.names))
@@ -348,7 +348,7 @@ class Synthesizer(Estimator):
             if not all(t in names and known[t].kind == "boolean" and n in known.names for n, t in gaps.items()):
                 raise ModelFileError(f"{_FILE}, gaps: expected columns of the model, and for each one of truths")
             made = cls(constraints=[str(one) for one in constraints], device=device)
-            made.model_, made._gaps, made._form = model, Gaps(dict(gaps)), str(form)
+            made.model_, made._gaps, made._form = model, MissingFlags(dict(gaps)), str(form)
             made._constraints = parse_constraints(made.constraints, made.schema_)
         except (KeyError, TypeError, AttributeError, SettingsError) as error:
             raise ModelFileError(f"{_FILE}: expected a synthesizer's facts, got {shorten(facts)}: {error}") from error

@@ -27,12 +27,10 @@ class Importances:
         weights: importance of latent j for factor k, (D, A); those of a factor add up to 1, or to 0 where it is not
             read off at all.
         accuracy: share of held-out rows whose factor is read off right, (A,).
-        chance: the same for the most frequent value, (A,).
     """
 
     weights: npt.NDArray[np.float64]
     accuracy: npt.NDArray[np.float64]
-    chance: npt.NDArray[np.float64]
 
     @property
     def disentanglement(self) -> float:
@@ -71,7 +69,7 @@ def importances(loc: Floats, factors: Floats, seed: int = 0) -> Importances:
         raise DataError(f"expected at least {_FEWEST} rows, got {len(loc)}")
     order = np.random.default_rng(seed).permutation(len(loc))
     test, train = np.split(order, [max(1, round(_TEST_SHARE * len(order)))])
-    weights, accuracy, chance = [], [], []
+    weights, accuracy = [], []
     for column in factors.T:
         values = discrete(column)
         # Every split may look at every latent: one that knows less would be picked for want of the better one.
@@ -79,8 +77,7 @@ def importances(loc: Floats, factors: Floats, seed: int = 0) -> Importances:
         forest.fit(loc[train], values[train])
         weights.append(forest.feature_importances_)
         accuracy.append(float((forest.predict(loc[test]) == values[test]).mean()))
-        chance.append(float((values[test] == np.bincount(values[train]).argmax()).mean()))
-    return Importances(np.array(weights).T, np.array(accuracy), np.array(chance))
+    return Importances(np.array(weights).T, np.array(accuracy))
 
 
 def _focus(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
-from dreamgen.evaluation.synthetic.utility import Judge, boosting, utility
+from dreamgen.evaluation.synthetic.utility import Learner, boosting, utility
 from dreamgen.evaluation.synthetic.view import Kinds, sample_rows
 
 Make = Callable[[pa.Table, int, int], pa.Table]
@@ -21,7 +21,7 @@ def augmentation(
     sizes: Sequence[int] = (100, 500, 2000),
     times: int = 1,
     seed: int = 0,
-    judge: Judge = boosting,
+    judge: Learner = boosting,
 ) -> dict[int, dict[str, dict[str, float]]]:
     """For each number of real rows: the scores of `real` alone and of `both`, on the same real test rows.
 

@@ -14,7 +14,7 @@ from dreamgen.evaluation.synthetic.neighbours import nearness
 from dreamgen.evaluation.synthetic.rare import rare_categories
 from dreamgen.evaluation.synthetic.shapes import column_shapes, missing_shares
 from dreamgen.evaluation.synthetic.trends import pair_trends
-from dreamgen.evaluation.synthetic.utility import Judge, boosting, utility
+from dreamgen.evaluation.synthetic.utility import Learner, boosting, utility
 from dreamgen.evaluation.synthetic.view import Kinds, sample_rows
 
 _ATTACKED = 5000  # members, and as many others
@@ -28,7 +28,7 @@ def measure(
     test: pa.Table | None = None,
     target: str | None = None,
     seed: int = 0,
-    judge: Judge = boosting,
+    judge: Learner = boosting,
 ) -> dict[str, Any]:
     """Likeness to the rows of the training; with test rows also use and privacy.
 

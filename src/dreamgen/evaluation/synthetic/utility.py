@@ -18,7 +18,7 @@ from dreamgen.evaluation.synthetic.features import Levels, categorical_places, t
 from dreamgen.evaluation.synthetic.view import Kinds, labels, number
 from dreamgen.tables.cells import is_missing
 
-Judge = Callable[[bool, list[bool], int], Any]
+Learner = Callable[[bool, list[bool], int], Any]
 
 
 def boosting(classify: bool, categorical: list[bool], seed: int) -> Any:
@@ -28,7 +28,7 @@ def boosting(classify: bool, categorical: list[bool], seed: int) -> Any:
 
 
 def utility(
-    train: pa.Table, test: pa.Table, target: str, kinds: Kinds, *, seed: int = 0, judge: Judge = boosting
+    train: pa.Table, test: pa.Table, target: str, kinds: Kinds, *, seed: int = 0, judge: Learner = boosting
 ) -> dict[str, float]:
     """Scores on real test rows of a judge trained on `train`, which is synthetic or real.
 
