@@ -382,7 +382,7 @@ def test_logs_are_read_in_the_order_in_which_windows_are_cut() -> None:
         read_log(table, ["x"], "t", "m")
 
 
-def test_of_few_rows_held_out_cells_choose_the_length_and_all_rows_are_learned_from() -> None:
+def test_of_few_rows_a_short_and_a_long_training_are_averaged_and_all_rows_are_learned_from(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     noise = pa.table({f"c{i}": random.normal(size=120) for i in range(5)})
     rows = find_gaps(fit_codec(noise, infer_schema(noise), transform="affine"), noise).rows
@@ -390,11 +390,18 @@ def test_of_few_rows_held_out_cells_choose_the_length_and_all_rows_are_learned_f
     assert long.epochs == pytest.approx(8 * short.epochs, rel=0.02)
     assert len(settings_for(rows, 300, None)) == len(settings_for(rows, None, {"epochs": 3})) == 1
     codec = fit_codec(noise, infer_schema(noise), transform="affine")
-    both = [settings_for(rows, None, {"epochs": n})[0] for n in (1, 400)]
-    (made,) = train_models(codec, rows, both, 1, 0, refine=False, device="cpu")
-    # In columns that know nothing of each other a long training learns the rows by heart.
-    assert made.witness.model.saved.settings.epochs == made.member.model.saved.settings.epochs == 1
-    assert len(made.held_out) == 24
+    both = [settings_for(rows, None, {"epochs": n})[0] for n in (1, 3)]
+    made = train_models(codec, rows, both, 1, 0, refine=False, device="cpu")
+    for one, epochs in zip(made, (1, 3), strict=True):
+        assert one.witness.model.saved.settings.epochs == one.member.model.saved.settings.epochs == epochs
+        assert len(one.held_out) == 24
+    imputer = Imputer(steps=5, samples=5, refine=False, random_state=0)
+    imputer.fit(noise)
+    imputer.models_ = [one.member for one in made]
+    imputer.save(tmp_path / "kept")
+    again = Imputer.load(tmp_path / "kept", device="cpu")
+    assert again.models == imputer.models == 1
+    assert [one.model.saved.settings.epochs for one in again.models_] == [1, 3]
 
 
 def test_levels_in_order_are_calibrated_like_numbers() -> None:

@@ -34,7 +34,8 @@ from dreamgen.models import VAE, build_model
 from dreamgen.registry import check_type
 from dreamgen.tensors import dump_tensors, is_finite, parse_tensors
 
-_OWN = ("model.safetensors", "config.json", "card.json", "history.json", "codes.safetensors")
+WEIGHTS = "model.safetensors"
+_OWN = (WEIGHTS, "config.json", "card.json", "history.json", "codes.safetensors")
 _CODE_TYPES, _FARTHEST = (torch.float16, torch.float32, torch.float64), 1e6  # what a map can be drawn of
 _LONGEST_LINE = 1 << 16  # tokens
 # Settings from a file can be absurd in ways that only building shows.
@@ -160,7 +161,7 @@ def model_files(saved: SavedModel, half: bool = False) -> dict[str, bytes]:
         "origin": saved.origin,
     }
     contents = {
-        "model.safetensors": dump_tensors(weights),
+        WEIGHTS: dump_tensors(weights),
         "config.json": dump_json(config),
         "card.json": dump_json(saved.card),
         "history.json": dump_json(saved.history),
@@ -191,7 +192,7 @@ def load_model(folder: Path) -> SavedModel:
 
 def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
     """A model from what `model_files` gave; `folder` is for messages. Raises ModelFileError."""
-    for name in ("model.safetensors", "config.json"):
+    for name in (WEIGHTS, "config.json"):
         if name not in contents:
             raise ModelFileError(f"{folder} is not a saved model: its manifest does not list {name}")
     config = _mapping(parse_json(contents["config.json"], "config.json"), "config.json")
@@ -203,7 +204,7 @@ def model_of(contents: Mapping[str, bytes], folder: Path) -> SavedModel:
         raise ModelFileError(f"{folder / 'config.json'}: {error}") from error
     try:
         settings = Settings.of(_mapping(config.get("settings"), "config.json, settings"))
-        weights = parse_tensors(contents["model.safetensors"], "model.safetensors")
+        weights = parse_tensors(contents[WEIGHTS], WEIGHTS)
         _check_lines(settings, meaning, config)
         model = _rebuild(settings, meaning, weights)
     except _ABSURD as error:
@@ -234,12 +235,12 @@ def _rebuild(settings: Settings, meaning: Meaning, weights: dict[str, Tensor]) -
     found = {k: tuple(v.shape) for k, v in weights.items()}
     if expected != found:
         name = min(k for k in expected.keys() | found.keys() if expected.get(k) != found.get(k))
-        raise ModelFileError(f"model.safetensors, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
+        raise ModelFileError(f"{WEIGHTS}, {name}: expected shape {expected.get(name)}, got {found.get(name)}")
     model = build_model(settings, meaning, 0)
     model.load_state_dict(weights)  # casts to float32
     for name, value in model.state_dict().items():
         if not weights[name].is_floating_point() or not is_finite(value):
-            raise ModelFileError(f"model.safetensors, {name}: expected finite 32-bit floats")
+            raise ModelFileError(f"{WEIGHTS}, {name}: expected finite 32-bit floats")
     return model.eval()
 
 

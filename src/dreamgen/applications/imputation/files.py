@@ -13,6 +13,7 @@ from dreamgen.applications.imputation.refine import FILE, Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.files import MANIFEST, dump_json, parse_json, read_folder, write_folder
+from dreamgen.io import WEIGHTS
 from dreamgen.registry import shorten
 from dreamgen.tables import Codec
 
@@ -44,7 +45,7 @@ def save_models(
     """
     replaced = _own_folders(folder)
     parts = [fresh_folder(folder, str(number)) for number in range(2, len(models) + 1)]
-    content = dump_json({**facts, "models": len(models), "parts": parts})
+    content = dump_json({**facts, "parts": parts})
     for part, member in zip(parts, models[1:], strict=True):
         member.model.save(folder / part, _trees(member))
     if models:
@@ -99,11 +100,14 @@ def load_models(folder: Path, device: str) -> tuple[list[Member], Codec, dict[st
     if _FACTS not in contents or _CODEC not in contents:
         raise ModelFileError(f"{folder} is no imputer: it has no {_FACTS}")
     facts = _check(parse_json(contents[_FACTS], _FACTS))
-    if not facts["models"]:
+    if WEIGHTS not in contents:  # no column varies, or the imputer of a log is inside
         try:
-            return [], Codec.from_dict(parse_json(contents[_CODEC], _CODEC)), facts
+            codec = Codec.from_dict(parse_json(contents[_CODEC], _CODEC))
         except (SettingsError, DataError) as error:
             raise ModelFileError(f"{_CODEC}: {error}") from error
+        if facts["parts"] or (codec.codings and not facts["log"]):
+            raise ModelFileError(f"{folder}: expected a model of the columns that vary, and it has no {WEIGHTS}")
+        return [], codec, facts
     models = [_load(folder, device)]
     models += [_load(part_of(folder, name), device) for name in facts["parts"]]
     codec = models[0].model.codec
@@ -118,9 +122,9 @@ def _check(facts: Any) -> dict[str, Any]:
     for name, kind in _TYPES.items():
         if type(facts[name]) is not kind:
             raise ModelFileError(f"{_FACTS}, {name}: expected {kind.__name__}, got {facts[name]!r}")
-    if len(facts["parts"]) != max(0, facts["models"] - 1):
-        raise ModelFileError(f"{_FACTS}: expected a folder for each further model")
-    if not 0 <= facts["models"] <= _MOST_MODELS or facts["samples"] < 1:
+    if len(facts["parts"]) >= _MOST_MODELS:
+        raise ModelFileError(f"{_FACTS}: expected fewer than {_MOST_MODELS} further models")
+    if facts["models"] < 1 or facts["samples"] < 1:
         raise ModelFileError(f"{_FACTS}: expected models and samples in their ranges")
     if not all(isinstance(name, str) for name in facts["columns"]):
         raise ModelFileError(f"{_FACTS}: expected names of columns")

@@ -51,7 +51,8 @@ class Imputer(Estimator):
         time: with `window`, the column by which rows are ordered; None: they are in order.
         group: with `window`, the column that tells several logs apart.
         schema: what the columns hold; None: inferred.
-        steps: of the training, 1 or more; None: 4,000, of few rows 500 or 4,000 by what is held out, for logs 1,000.
+        steps: of the training, 1 or more; None: 4,000, for logs 1,000; of few rows 4,000 of one model and 500 of a
+            second, which are averaged.
         settings: of the training; None: those of `training.filling_settings`.
         device: "auto", "cpu", "cuda".
         random_state: seed of everything random; None: a fresh one, kept in `seed_`.

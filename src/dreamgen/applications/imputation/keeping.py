@@ -23,6 +23,7 @@ def keep(imputer: "Imputer", folder: Path) -> None:
     kept: dict[str, Any] = {
         "seed": imputer.seed_,
         "samples": imputer.samples,
+        "models": imputer.models,
         "add_indicator": imputer.add_indicator,
         "sample_posterior": imputer.sample_posterior,
         "columns": list(imputer.feature_names_in_),
@@ -44,7 +45,7 @@ def recall(cls: type[Some], folder: Path, device: str) -> Some:
     models, codec, kept = load_models(folder, device)
     made = cls(
         samples=kept["samples"],
-        models=max(1, len(models)),
+        models=kept["models"],
         refine=any(member.refiner is not None for member in models),
         add_indicator=kept["add_indicator"],
         sample_posterior=kept["sample_posterior"],

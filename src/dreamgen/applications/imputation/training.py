@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.imputation.filling import expected
 from dreamgen.applications.imputation.predictor import Member
 from dreamgen.applications.imputation.refine import Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
-from dreamgen.distributions import derive_seed, generator
+from dreamgen.distributions import derive_seed
 from dreamgen.errors import DataError
 from dreamgen.recipes import RECIPES
 from dreamgen.tables import Codec
@@ -24,9 +22,7 @@ from dreamgen.training.fit import split_rows
 STEPS = 4000
 HELD_OUT = 0.05  # share of the rows on which intervals are checked
 FEW, FEW_HELD_OUT = 2000, 0.2  # rows below which it is so many, and all of them are learned from in the end
-_SHORTER = 8  # times fewer steps, which may be better for few rows
-_LEAST_HIDDEN = 0.2  # share of the cells of held-out rows by which it is told
-_SAMPLES = 50  # K, to tell which is better
+_SHORTER = 8  # times fewer steps, of a second model of few rows
 
 
 def filling_settings(rows: int, missing: float, steps: int = STEPS) -> Settings:
@@ -60,10 +56,11 @@ def missing_share(rows: Batch) -> float:
 
 
 def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, Any] | None) -> tuple[Settings, ...]:
-    """The settings that were asked for, or some of them changed, or the usual ones; several are to be chosen from.
+    """The settings that were asked for, or some of them changed, or the usual ones, a model for each.
 
-    Of few rows nobody knows beforehand how long they can be learned from: where columns decide each other longer is
-    better, and where they are noise a long training knows the rows by heart.
+    Of few rows nobody knows how long they can be learned from: where columns decide each other longer is better, and
+    where they are noise a long training knows the rows by heart. Held-out rows are too few to tell, and rows of the
+    fit gain by a longer training than others. A short and a long one are averaged.
     """
     if isinstance(asked, Settings):
         return (asked,)
@@ -105,8 +102,8 @@ def train_models(
     Args:
         codec: fitted.
         rows: to learn from.
-        settings: which one is found out, by the first model's held-out rows, if there are several.
-        count: of models.
+        settings: one or more, each for a model.
+        count: of models by each.
         seed: of everything random.
         refine: with trees.
         asked: the columns that trees are grown for; by default all.
@@ -121,14 +118,11 @@ def train_models(
         own = seed if number == 0 else derive_seed(seed, "model", number) % 2**31
         aside, kept = split_rows(len(taught), FEW_HELD_OUT if few else HELD_OUT, own)
         known, held_out = taught[kept.sort().values], taught[aside]
-        models = [_fit(codec, known, one, own, **run) for one in settings]
-        wrong = [_error(model, held_out, own) for model in models] if len(models) > 1 else [0.0]
-        best = int(np.argmin(wrong))
-        settings = settings[best : best + 1]
-        witness = member = _with_trees(models[best], known, own, asked, refine)
-        if few and len(held_out):
-            member = _with_trees(_fit(codec, taught, settings[0], own, **run), taught, own, asked, refine)
-        found.append(Trained(member, witness, held_out, aside.numpy()))
+        for one in settings:
+            witness = member = _with_trees(_fit(codec, known, one, own, **run), known, own, asked, refine)
+            if few and len(held_out):
+                member = _with_trees(_fit(codec, taught, one, own, **run), taught, own, asked, refine)
+            found.append(Trained(member, witness, held_out, aside.numpy()))
     return found
 
 
@@ -141,19 +135,3 @@ def _fit(codec: Codec, rows: Batch, settings: Settings, seed: int, **run: Any) -
 
 def _with_trees(model: TableModel, rows: Batch, seed: int, asked: Sequence[str] | None, refine: bool) -> Member:
     return Member(model, Refiner.fit(model, rows, seed, asked) if refine else None)
-
-
-def _error(model: TableModel, rows: Batch, seed: int) -> float:
-    """The mean squared error of hidden cells of rows, in model units; of a category, of the shares of its levels."""
-    mask = rows.observed
-    share = max(missing_share(rows), _LEAST_HIDDEN)
-    hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "choice")) < share)
-    if not hidden.any():
-        return 0.0
-    seen = Batch(torch.where(hidden, 0.0, rows.x), mask & ~hidden)
-    means, shares = expected(model, seen, _SAMPLES, seed)
-    square = (means - rows.x.double().numpy()) ** 2
-    for j, share_ in shares.items():
-        own = np.eye(share_.shape[1])[rows.x[:, j].long().numpy()]
-        square[:, j] = ((share_ - own) ** 2).sum(1)
-    return float(square[hidden.numpy()].mean())
