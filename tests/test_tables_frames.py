@@ -199,4 +199,5 @@ def test_some_rows_are_drawn_evenly_in_one_pass(tmp_path: Path, monkeypatch: pyt
     assert some_rows(str(path), 50_000, 0).equals(read_frame(path).table)
     assert some_rows(str(path), 40_000, 0).num_rows == 40_000
     write_table(path, pa.table({"a": pa.array([], pa.int64())}))
-    assert some_rows(str(path), 10, 0).num_rows == 0
+    with pytest.raises(DataError, match=rf"^{path}: expected a table with rows, got none$"):
+        some_rows(str(path), 10, 0)

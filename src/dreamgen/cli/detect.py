@@ -73,13 +73,21 @@ def detect(
     if (time_column or series or group) and window is None:
         raise SettingsError("--time, --series and --group: expected --window with them")
     if window is not None:
-        if model or save or schema or trim or overrides or most is not None or len(tables) > 2:
+        if model or save or schema or most is not None or len(tables) > 2:
             raise SettingsError(
-                "--window goes with [FIT] NEW, --time, --series, --group, --score, --contamination and --report"
+                "--window goes with [FIT] NEW, --time, --series, --group, --score, --contamination, --trim, -o and "
+                "--report"
             )
         rate = _RATE if contamination is None else contamination
         with plain_warnings():
-            detector = AnomalyDetector(rate, score or "combined", device=device, random_state=seed)
+            detector = AnomalyDetector(
+                rate,
+                score or "combined",
+                settings=asked_settings(overrides),
+                trim=trim,
+                device=device,
+                random_state=seed,
+            )
             detect_log(
                 tables,
                 detector,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreamgen.errors import DataError
 from dreamgen.tables.extras import arrow
 from dreamgen.tables.files import read_batches
 from dreamgen.tables.frames import read_frame
@@ -27,6 +28,9 @@ def some_rows(source: Any, most: int, seed: int, notes: Notes | None = None) -> 
         most: rows to keep.
         seed: which they are.
         notes: gets what reading met, and how many rows were left out.
+
+    Raises:
+        DataError: a source that cannot be read, or that has no row.
     """
     notes = Notes() if notes is None else notes
     random, tables, keys = np.random.default_rng(seed), [], []
@@ -38,7 +42,7 @@ def some_rows(source: Any, most: int, seed: int, notes: Notes | None = None) -> 
         if held > 2 * most:
             tables, keys, held = *_least(tables, keys, most), most
     if not met:
-        return read_frame(source).table
+        raise DataError(f"{read_frame(source).source}: expected a table with rows, got none")
     if held > most:
         tables, keys = _least(tables, keys, most)
     if met > most:
