@@ -244,6 +244,13 @@ def test_densities_integrate_to_one() -> None:
     assert abs(torch.trapezoid(p.log_prob(grey).exp().squeeze(), grey.squeeze()).item() - 1) > 0.1
 
 
+def test_every_recipe_says_what_it_is_and_what_was_measured() -> None:
+    for name, recipe in RECIPES.items():
+        assert recipe.about, name
+        assert any(letter.isdigit() for letter in recipe.measured), name
+        assert not recipe.paper or "https://" in recipe.paper, name
+
+
 def test_an_unknown_recipe_names_the_nearest() -> None:
     with pytest.raises(SettingsError, match="mnist-2d"):
         find_settings("mnist2d")
