@@ -203,8 +203,9 @@ def measured(
 ) -> dict[str, Floats]:
     """What some scores rest on, of `MEASURES` by name, (n,) each; by default all."""
     found = {name: SCORES[name](views, geometry, own) for name in names}
-    for name in _WIDE_OF.keys() & found.keys():
-        found[_wide(name)] = geometry.distance(_WIDE_OF[name], views, own, wide=True)
+    for name, which in _WIDE_OF.items():
+        if name in found:
+            found[_wide(name)] = geometry.distance(which, views, own, wide=True)
     return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 
