@@ -14,16 +14,18 @@ import torch
 from click.testing import CliRunner
 
 from dreamgen import Imputer
-from dreamgen.applications.imputation import coverage
+from dreamgen.applications.imputation import coverage, training
 from dreamgen.applications.imputation.coverage import Coverage, between
 from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.gaps import find_gaps
 from dreamgen.applications.imputation.log_rows import LogRows, read_log
+from dreamgen.applications.imputation.predictor import Predictor
 from dreamgen.applications.imputation.training import filling_settings, settings_for, train_models
 from dreamgen.applications.table_model import TableModel
 from dreamgen.cli import cli
 from dreamgen.data.batch import Batch
 from dreamgen.errors import DataError, ModelFileError, OutputError, SettingsError
+from dreamgen.files import read_folder, write_folder
 from dreamgen.tables import Notes, fit_codec, infer_schema, read_frame
 from dreamgen.tables.places import find_places
 
@@ -223,6 +225,28 @@ def test_a_changed_folder_is_refused(imputer: Imputer, tmp_path: Path) -> None:
         Imputer.load(tmp_path / "model")
 
 
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"columns": []}, "columns"),
+        ({"missing": {"zzz": 0.5}}, "missing"),
+        ({"models": 10**30}, "models"),
+        ({"coverage": {"levels": [-5.0, 7.0], "cells": 9}}, "coverage"),
+        ({"coverage": {"levels": [10**400], "cells": 9}}, "coverage"),
+        ({"coverage": {"cells": 9, "raw": "<b>x"}}, "coverage"),
+    ],
+)
+def test_facts_that_do_not_fit_are_refused(
+    imputer: Imputer, tmp_path: Path, facts: dict[str, Any], said: str
+) -> None:
+    imputer.save(tmp_path / "model")
+    contents = read_folder(tmp_path / "model")
+    known = json.loads(contents["imputer.json"])
+    write_folder(tmp_path / "model", {**contents, "imputer.json": json.dumps({**known, **facts}).encode()})
+    with pytest.raises(ModelFileError, match=said):
+        Imputer.load(tmp_path / "model")
+
+
 # Bad input
 
 
@@ -382,26 +406,32 @@ def test_logs_are_read_in_the_order_in_which_windows_are_cut() -> None:
         read_log(table, ["x"], "t", "m")
 
 
-def test_of_few_rows_a_short_and_a_long_training_are_averaged_and_all_rows_are_learned_from(tmp_path: Path) -> None:
+def test_of_few_rows_a_long_and_a_short_training_are_averaged_and_all_rows_are_learned_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     random = np.random.default_rng(0)
-    noise = pa.table({f"c{i}": random.normal(size=120) for i in range(5)})
-    rows = find_gaps(fit_codec(noise, infer_schema(noise), transform="affine"), noise).rows
-    short, long = settings_for(rows, None, None)
-    assert long.epochs == pytest.approx(8 * short.epochs, rel=0.02)
+    noise = random.normal(size=(120, 5))
+    noise[::9, 2] = np.nan
+    rows = find_gaps(fit_codec(table := read_frame(noise).table, infer_schema(table), transform="affine"), table).rows
     assert len(settings_for(rows, 300, None)) == len(settings_for(rows, None, {"epochs": 3})) == 1
-    codec = fit_codec(noise, infer_schema(noise), transform="affine")
-    both = [settings_for(rows, None, {"epochs": n})[0] for n in (1, 3)]
-    made = train_models(codec, rows, both, 1, 0, refine=False, device="cpu")
-    for one, epochs in zip(made, (1, 3), strict=True):
-        assert one.witness.model.saved.settings.epochs == one.member.model.saved.settings.epochs == epochs
-        assert len(one.held_out) == 24
-    imputer = Imputer(steps=5, samples=5, refine=False, random_state=0)
-    imputer.fit(noise)
-    imputer.models_ = [one.member for one in made]
+    monkeypatch.setattr(training, "STEPS", 16)
+    long, short = (one.epochs for one in settings_for(rows, None, None))
+    assert long == 8 * short
+    imputer = Imputer(samples=5, refine=False, random_state=0).fit(noise)
+    assert [one.model.saved.settings.epochs for one in imputer.models_] == [long, short]
+    seen = find_gaps(imputer.codec_, table).rows
+    both, *each = (
+        Predictor(models, imputer.codec_, 5, imputer.seed_).expected(seen)[0]
+        for models in (imputer.models_, imputer.models_[:1], imputer.models_[1:])
+    )
+    np.testing.assert_allclose(both, (each[0] + each[1]) / 2, atol=1e-12)
+    assert np.abs(each[0] - each[1]).max() > 1e-3
     imputer.save(tmp_path / "kept")
     again = Imputer.load(tmp_path / "kept", device="cpu")
     assert again.models == imputer.models == 1
-    assert [one.model.saved.settings.epochs for one in again.models_] == [1, 3]
+    np.testing.assert_array_equal(again.transform(noise), imputer.transform(noise))
+    made = train_models(imputer.codec_, rows, settings_for(rows, None, None), 1, 0, refine=False, device="cpu")
+    assert all(len(one.held_out) == 24 for one in made)
 
 
 def test_levels_in_order_are_calibrated_like_numbers() -> None:

@@ -268,6 +268,8 @@ def test_where_nothing_can_be_written_one_error_says_where_and_why(
     [
         ("card.json", {"rate_per_unit": ["a"] * 6}, "rate_per_unit"),
         ("card.json", {"rate_per_unit": [1.0]}, "rate_per_unit"),
+        ("card.json", {"privacy": {"x": 1}}, "privacy"),
+        ("card.json", {"privacy": {"epsilon": float(0), "delta": 1e-5}}, "privacy"),
         ("card.json", {"rate_per_unit": [10**400] * 6}, "rate_per_unit"),
         ("config.json", {"origin": {"data": []}}, "expected a table"),
         ("config.json", {"origin": {"seed": "now"}}, "seed"),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from scipy import stats
 
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.tables import Codec, Notes, Schema, fit_codec, infer_schema, read_frame, read_schema
+from dreamgen.tables.cells import Value
 from dreamgen.tables.check import differs
+from dreamgen.tables.restore import check_restorable
+from dreamgen.tables.schema import Column
 
 DATA = Path(os.environ.get("DREAMGEN_DATA", "nowhere"))
 TABLES = sorted(
@@ -501,3 +505,17 @@ def test_whole_numbers_that_all_differ_are_said_to_be_perhaps_a_key() -> None:
     assert [line for line in notes if "if it is a key" in line] == [
         "column 'customer': no two rows hold the same whole number: if it is a key, say `identifier` in the schema"
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "categories"),
+    [("int8", (1, 2, 3, 300)), ("int64", (1, 2, 3.5, 4)), ("decimal128(5, 2)", ("a", "b")), ("int64", ("a", "b"))],
+)
+def test_categories_that_a_dtype_cannot_hold_are_refused(dtype: str, categories: tuple[Value, ...]) -> None:
+    with pytest.raises(SettingsError, match=f"column 'a': its values cannot be {re.escape(dtype)}"):
+        check_restorable(Column("a", "ordinal", dtype, categories=categories))
+
+
+def test_a_constant_that_a_dtype_cannot_hold_is_refused() -> None:
+    with pytest.raises(SettingsError, match="column 'a': its values cannot be decimal"):
+        check_restorable(Column("a", "constant", "decimal128(5, 2)", value="x"))

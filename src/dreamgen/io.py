@@ -9,6 +9,7 @@ codes.safetensors   posteriors (and labels) of some training rows, for maps and 
 manifest.json       SHA-256 of each file; its rename commits a save
 """
 
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -274,7 +275,11 @@ def _check_origin(origin: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_card(card: dict[str, Any], latent_dim: int) -> dict[str, Any]:
-    rates = card.get("rate_per_unit")
+    rates, ledger = card.get("rate_per_unit"), card.get("privacy")
+    if ledger is not None:
+        budget = [_mapping(ledger, "card.json, privacy").get(name) for name in ("epsilon", "delta")]
+        if not all(isinstance(share, int | float) and 0 < share < math.inf for share in budget):
+            raise ModelFileError(f"card.json, privacy: expected epsilon and delta above 0, got {budget}")
     if rates is None:
         return card
     try:

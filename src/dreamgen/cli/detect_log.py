@@ -70,7 +70,8 @@ def detect_log(
         "notes": notes.lines,
     }
     stretches = "1 odd stretch" if len(spans) == 1 else f"{len(spans):,} odd stretches"
-    own = f", of which the first {found.learned:,} were learned from" if found.learned else ""
+    of = "" if group is None else " of each group"
+    own = f", of which {found.learned:,} at the beginning{of} were learned from" if found.learned else ""
     text = [*notes.lines, f"{stretches} in {len(found.times):,} moments{own}; in {out} each moment has its oddness"]
     text += [f"  {_spoken(span)}" for span in spans[:_SHOWN]]
     say(result, as_json, "\n".join(text))

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 @click.option("--time", "time_column", help="With --window: the column to order rows by.")
 @click.option("--group", help="With --window: the column that tells logs apart.")
 @click.option(
-    "--steps", type=click.IntRange(1), help="Steps of the training; by default 4,000, fewer of a log or of few rows."
+    "--steps",
+    type=click.IntRange(1),
+    help="Steps of the training; by default 4,000, of a log 1,000; of few rows 500 of a second model beside.",
 )
 @device_option
 @common_options(out="The filled table, .csv, .tsv or .parquet; by default DATA's name with -full.")

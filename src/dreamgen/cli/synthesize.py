@@ -137,7 +137,7 @@ def synthesize(
             if wanted:
                 synthesizer.notes_.add("report", "of all rows, not of those that meet the conditions")
             if model is not None:
-                synthesizer.notes_.add("report", f"{source} is taken for the table that {model} learned from")
+                synthesizer.notes_.say(f"{source} is taken for the table that {model} learned from", "report")
             judged = None if wanted else made
             written = synthesizer.report(train, held_out, target=target, synthetic=judged, seed=seed, augment=augment)
             written.write(report)

@@ -20,14 +20,14 @@ from torch import Tensor
 
 from dreamgen.errors import DreamgenError, SettingsError
 from dreamgen.export.decoder import Exported
-from dreamgen.export.parts import DecoderMean, EncoderMoments, Half, examples, largest, prior_codes
+from dreamgen.export.parts import DecoderMean, EncoderMoments, ExportedPart, examples, largest, prior_codes
 from dreamgen.export.whitelist import divide
 from dreamgen.files import make_folder, write_bytes
 from dreamgen.generator import DreamGenerator
 from dreamgen.io import SavedModel
 from dreamgen.registry import nearest
 
-PARTS: dict[str, tuple[Callable[[SavedModel], Half], Callable[[SavedModel, int], Tensor]]] = {
+PARTS: dict[str, tuple[Callable[[SavedModel], ExportedPart], Callable[[SavedModel, int], Tensor]]] = {
     "decoder": (DecoderMean, prior_codes),
     "encoder": (EncoderMoments, examples),
 }
@@ -72,7 +72,7 @@ def export_onnx(generator: DreamGenerator, out: str | Path, part: str = "decoder
     return Exported(path, len(content), *divide(saved, left), difference)
 
 
-def _to_onnx(network: Half, inputs: Tensor) -> bytes:
+def _to_onnx(network: ExportedPart, inputs: Tensor) -> bytes:
     with torch.no_grad():
         network(inputs)  # what the model itself refuses, it says best itself
     try:
@@ -125,7 +125,7 @@ def _drop_remarks(message: Any) -> None:
                 _drop_remarks(below)
 
 
-def _compare(content: bytes, network: Half, inputs: Tensor) -> float | None:
+def _compare(content: bytes, network: ExportedPart, inputs: Tensor) -> float | None:
     """The largest difference between onnxruntime's figures and torch's; None where onnxruntime is not installed."""
     try:
         runtime = import_module("onnxruntime")

@@ -10,14 +10,14 @@ from dreamgen.errors import SettingsError
 from dreamgen.io import SavedModel
 
 
-class Half(nn.Module):
+class ExportedPart(nn.Module):
     """A function from one tensor to others, with names for them."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
 
 
-class DecoderMean(Half):
+class DecoderMean(ExportedPart):
     """Codes to the mean of p(x|z), kept within [0, 1] where the data was."""
 
     inputs, outputs = ("z",), ("mean",)
@@ -37,7 +37,7 @@ class DecoderMean(Half):
         return mean.clamp(0, 1) if self.unit_range else mean
 
 
-class EncoderMoments(Half):
+class EncoderMoments(ExportedPart):
     """Examples to the mean and the standard deviation of q(z|x)."""
 
     inputs, outputs = ("x",), ("loc", "scale")

@@ -29,6 +29,7 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
         return Column(name, "constant", str(array.type), summary={"missing": 1.0})
     distinct, counts = np.unique(values, return_counts=True)
     whole = bool((distinct == np.rint(distinct)).all()) and abs(distinct).max() < 2**53
+    inferred = kind is None
     if kind is None:
         kind = _kind_of_numbers(name, array, values, distinct, whole, missing)
     if kind == "identifier":
@@ -41,7 +42,7 @@ def infer_numbers(name: str, array: Any, kind: str | None, missing: Mask, notes:
         raise DataError(f"column {name!r}: expected no negative numbers for the kind {kind}, got {distinct[0]:g}")
     if kind == "count" and not whole:
         raise DataError(f"column {name!r}: expected whole numbers for the kind count, got others")
-    if whole and len(distinct) == len(missing) >= KEY_ROWS and arrow().types.is_integer(array.type):
+    if inferred and whole and len(distinct) == len(missing) >= KEY_ROWS and arrow().types.is_integer(array.type):
         notes.column(name, "no two rows hold the same whole number: if it is a key, say `identifier` in the schema")
     decimals = decimals_of(distinct, str(array.type))
     return Column(

@@ -79,19 +79,22 @@ def take_values(values: Sequence[Value], codes: Codes, mask: Mask, column: Colum
     """The values at the codes, as the column's dtype."""
     pa = arrow()
     kind = parse_type(column.dtype)
-    words = _as_type(values, kind.value_type if pa.types.is_dictionary(kind) else kind)
+    words = _as_type(values, kind.value_type if pa.types.is_dictionary(kind) else kind, safe=True)
     places = pa.array(codes, pa.int64(), mask=~mask)
     if pa.types.is_dictionary(kind):
         return pa.DictionaryArray.from_arrays(places.cast(kind.index_type), words, ordered=kind.ordered)
     return words.take(places)
 
 
-def _as_type(values: Iterable[Value], kind: Any) -> Any:
-    """Values as a dtype; a decimal is made of their digits, for Arrow casts no long whole number to a short one."""
+def _as_type(values: Iterable[Value], kind: Any, safe: bool) -> Any:
+    """Values as a dtype, refused where that changes them if it has to be safe.
+
+    A decimal is made of digits, for Arrow casts no long whole number to a short decimal.
+    """
     pa = arrow()
     if pa.types.is_decimal(kind):
         return pa.array([Decimal(str(value)) for value in values], kind)
-    return pa.array(list(values)).cast(kind, safe=False)
+    return pa.array(list(values)).cast(kind, safe=safe)
 
 
 def made_anew(column: Column, n: int) -> Any:
@@ -101,13 +104,13 @@ def made_anew(column: Column, n: int) -> Any:
     if column.kind == "constant":
         if column.value is None:
             return pa.nulls(n, kind)
-        one = _as_type([column.value], kind.value_type if pa.types.is_dictionary(kind) else kind)
+        one = _as_type([column.value], kind.value_type if pa.types.is_dictionary(kind) else kind, safe=False)
         return one.take(pa.array(np.zeros(n, np.int64))).cast(kind)
     running = range(1, n + 1)
     if family(kind) == "text":
         return pa.array([_key(column.pattern, i) for i in running], pa.string()).cast(kind)
     if family(kind) == "number":
-        return _as_type(running, kind)
+        return _as_type(running, kind, safe=False)
     return pa.nulls(n, kind)
 
 
@@ -121,7 +124,7 @@ def check_restorable(column: Column) -> None:
             from_numbers(column, rounded(column, np.zeros(1)), everywhere)
         else:
             made_anew(column, 1)
-    except (arrow().ArrowException, ValueError, OverflowError, TypeError) as error:
+    except (arrow().ArrowException, ValueError, ArithmeticError, TypeError) as error:
         raise SettingsError(f"column {column.name!r}: its values cannot be {column.dtype}: {error}") from error
 
 

@@ -142,6 +142,8 @@ def _check_shapes(model: TableModel, arrays: Mapping[str, NDArray[Any]], rows: i
     for name, size in (("input", features), ("latent", latents), ("residual", features)):
         matrix = (size, size) if size <= WIDEST else (size,)
         expected |= {f"geometry.{name}.loc": (size,), f"geometry.{name}.matrix": matrix}
+    if missing := [name for name in MEASURES if f"scale.{name}" not in arrays]:
+        raise ValueError(f"it has no scale of {missing[0]!r}; one that an earlier build saved has to be fitted again")
     for name in MEASURES:
         expected |= {f"scale.{name}": (2, len(arrays[f"scale.{name}"][0])), f"spread.{name}": (1,)}
         knots, surprise = arrays[f"scale.{name}"]

@@ -3,8 +3,8 @@
 Scores are brought to one scale, the surprise -log P(a normal row scores as high), measured on rows that were held
 out. Rows far from their neighbours are odd, and so are rows that are near each other and far from most: a group of
 copies has near neighbours. So distances are measured to the five nearest rows and to the nearest tenth of a sample,
-and the greater surprise of the two counts. `combined` is a weighted mean of some scores. Widths and weights were
-chosen on other data than any benchmark's.
+and the greater surprise of the two counts, which is somewhat more than either alone. `combined` is a weighted mean of
+some scores. Widths and weights were chosen on other data than any benchmark's.
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ REFERENCE = 20_000  # rows among which neighbours are looked for
 SAMPLE, WIDE = 512, 0.1  # rows of these, chosen at random, and the share of them that is near in the wide sense
 COMBINED = {"neighbours": 0.4, "rows": 0.2, "whitened": 0.2, "likelihood": 0.2}
 _KNOTS = 512
+_ROWS = 8192  # whose neighbours are looked for at once
 _PLACES = ("deep", "white", "plain")
 _FARTHEST = 1e150
 
@@ -115,14 +116,16 @@ class Geometry:
         reference, numbers = self.tensors[which][among], self.tensors["reference"][among]
         if (which, wide) not in self._indices:
             self._indices[which, wide] = NearestNeighbors().fit(reference)
-        points = self.place(which, views)
         count = min(max(NEIGHBOURS, int(WIDE * len(reference)) if wide else 0), len(reference) - 1)
-        distance, found = self._indices[which, wide].kneighbors(points, count + 1)
-        if own is None:
-            return np.asarray(distance[:, :count].mean(1), np.float64)
-        oneself = numbers[found] == own[:, None]
-        oneself[:, -1] |= ~oneself.any(1)  # not among them: the farthest goes
-        return np.asarray(distance[~oneself].reshape(len(points), count).mean(1), np.float64)
+        far = np.empty(len(views))
+        for start in range(0, len(views), _ROWS):
+            part = slice(start, start + _ROWS)
+            points = self.place(which, views.take(np.arange(len(views))[part]))
+            distance, found = self._indices[which, wide].kneighbors(points, count + 1)
+            oneself = np.zeros(found.shape, bool) if own is None else numbers[found] == own[part, None]
+            oneself[:, -1] |= ~oneself.any(1)  # not among them: the farthest goes
+            far[part] = distance[~oneself].reshape(len(points), count).mean(1)
+        return far
 
     @cached_property
     def _sample(self) -> Indices:

@@ -71,10 +71,15 @@ class Coverage:
             made = cls(**{**values, "levels": tuple(map(float, values["levels"]))})
             if made.levels and made.cells < 1:
                 raise ValueError("levels of no cells")
-            if made.levels and not (np.diff(made.levels) >= 0).all():
-                raise ValueError("levels that do not rise")
+            if made.levels and not (
+                (np.diff(made.levels) >= 0).all() and 0 <= made.levels[0] <= made.levels[-1] <= 1
+            ):
+                raise ValueError("levels that do not rise from 0 to 1")
+            shares = [made.raw, made.calibrated, *dict(made.columns or {}).values()]
+            if type(made.cells) is not int or not all(share is None or 0 <= share <= 1 for share in shares):
+                raise ValueError("shares that are none")
             return made
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ModelFileError(f"expected the coverage of intervals: {error}") from error
 
 
@@ -90,7 +95,8 @@ def measure(
     """Hide a share of the observed numbers of held-out rows, predict them, and see where they lie.
 
     Args:
-        models: those that are averaged; of a row only the model is asked that did not see it.
+        models: those that are averaged; of a row only models are asked that did not see it, each by itself, whose
+            intervals are a little less sure than the averaged ones.
         held_out: for each model the rows it was not trained on.
         places: which rows of the table these are: models of small tables share some.
         share: of the cells that is hidden, as in the table to be filled.

@@ -30,7 +30,7 @@ _TYPES: dict[str, type] = {
     "coverage": dict,
     "log": dict,
 }
-_MOST_MODELS = 100
+MOST_MODELS = 100  # each of which may be a pair
 _PARTS_HOLD = {MANIFEST, "config.json", "card.json", "history.json", _CODEC, _FACTS}
 _PART = re.compile(r"(log|[0-9]{1,3})-[0-9]{1,6}")
 LOG = log_refine.FILE
@@ -107,13 +107,23 @@ def load_models(folder: Path, device: str) -> tuple[list[Member], Codec, dict[st
             raise ModelFileError(f"{_CODEC}: {error}") from error
         if facts["parts"] or (codec.codings and not facts["log"]):
             raise ModelFileError(f"{folder}: expected a model of the columns that vary, and it has no {WEIGHTS}")
-        return [], codec, facts
+        return [], _fits(codec, facts), facts
     models = [_load(folder, device)]
     models += [_load(part_of(folder, name), device) for name in facts["parts"]]
     codec = models[0].model.codec
     if any(member.model.codec.to_dict() != codec.to_dict() for member in models):
         raise ModelFileError(f"{folder}: expected models of one codec")
-    return models, codec, facts
+    return models, _fits(codec, facts), facts
+
+
+def _fits(codec: Codec, facts: dict[str, Any]) -> Codec:
+    """A codec, if the facts are of its columns; else raises ModelFileError."""
+    names = codec.schema.names
+    if facts["columns"] != list(names):
+        raise ModelFileError(f"{_FACTS}, columns: expected those of the schema")
+    if not all(name in names and 0 <= share <= 1 for name, share in facts["missing"].items()):
+        raise ModelFileError(f"{_FACTS}, missing: expected shares by the names of columns")
+    return codec
 
 
 def _check(facts: Any) -> dict[str, Any]:
@@ -122,9 +132,9 @@ def _check(facts: Any) -> dict[str, Any]:
     for name, kind in _TYPES.items():
         if type(facts[name]) is not kind:
             raise ModelFileError(f"{_FACTS}, {name}: expected {kind.__name__}, got {facts[name]!r}")
-    if len(facts["parts"]) >= _MOST_MODELS:
-        raise ModelFileError(f"{_FACTS}: expected fewer than {_MOST_MODELS} further models")
-    if facts["models"] < 1 or facts["samples"] < 1:
+    if len(facts["parts"]) >= 2 * MOST_MODELS:
+        raise ModelFileError(f"{_FACTS}: expected fewer than {2 * MOST_MODELS} further models")
+    if not 1 <= facts["models"] <= MOST_MODELS or facts["samples"] < 1:
         raise ModelFileError(f"{_FACTS}: expected models and samples in their ranges")
     if not all(isinstance(name, str) for name in facts["columns"]):
         raise ModelFileError(f"{_FACTS}: expected names of columns")

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from dreamgen.applications.imputation.conditional import conditional_draws
 from dreamgen.applications.imputation.coverage import LEVEL, Coverage, measure
+from dreamgen.applications.imputation.files import MOST_MODELS
 from dreamgen.applications.imputation.gaps import Gaps, find_gaps
 from dreamgen.applications.imputation.keeping import keep, recall
 from dreamgen.applications.imputation.log_imputer import LogImputer
@@ -42,7 +43,7 @@ class Imputer(Estimator):
 
     Args:
         samples: latents drawn for each row.
-        models: how many are trained, each without another part of the rows, and averaged.
+        models: how many are trained, each without another part of the rows, and averaged; of few rows as many pairs.
         refine: trees go on from what the model expects, and are averaged with it; see `refine.Refiner`.
         add_indicator: further columns that say what was filled, for the columns that had gaps in training.
         sample_posterior: `transform` returns one draw instead of means.
@@ -134,7 +135,9 @@ class Imputer(Estimator):
         # Means are asked for: where a column is bent, they hang on the farthest tail of every component.
         self.codec_: Codec = fit_codec(frame.table, schema, transform="affine")
         gaps = find_gaps(self.codec_, frame.table)
-        self.notes_: Notes = Notes.of(frame.notes, schema.notes, schema.check(frame.table), gaps.notes())
+        # Inferring a schema notes what it met; one that was given has to be compared with the table.
+        met = schema.notes if self.schema is None else schema.check(frame.table)
+        self.notes_: Notes = Notes.of(frame.notes, met, gaps.notes())
         self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
         self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
@@ -182,6 +185,8 @@ class Imputer(Estimator):
         for name in ("models", "samples", "steps"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise SettingsError(f"{name}: expected 1 or more, got {value}")
+        if self.models > MOST_MODELS:
+            raise SettingsError(f"models: expected {MOST_MODELS} or fewer, got {self.models}")
 
     def _check_rows(self, frame: Frame) -> None:
         if not frame.table.num_rows:

@@ -22,8 +22,8 @@ def keep(imputer: "Imputer", folder: Path) -> None:
     """Write a fitted imputer; raises OutputError."""
     kept: dict[str, Any] = {
         "seed": imputer.seed_,
-        "samples": imputer.samples,
-        "models": imputer.models,
+        "samples": int(imputer.samples),
+        "models": int(imputer.models),
         "add_indicator": imputer.add_indicator,
         "sample_posterior": imputer.sample_posterior,
         "columns": list(imputer.feature_names_in_),

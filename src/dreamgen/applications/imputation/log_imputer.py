@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dreamgen.applications.imputation.imputer import Imputer
 
 Ints = NDArray[np.int64]
+_WIDEST = 2**31  # rows to look back; more is no log
 
 
 class LogImputer:
@@ -174,9 +175,9 @@ class LogImputer:
                 values["time"],
                 values["group"],
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFileError(f"expected facts about a log: {error}") from error
-        right = len(mean) == len(made.sensors) and made.window >= 1 and bool(np.isfinite(mean).all())
+        right = len(mean) == len(made.sensors) and 1 <= made.window <= _WIDEST and bool(np.isfinite(mean).all())
         if not right or not all(name is None or isinstance(name, str) for name in (made.time, made.group)):
             raise ModelFileError("expected facts about a log: sensors with their means, a window, names of columns")
         if trees is not None:

@@ -60,11 +60,11 @@ def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, 
 
     Of few rows nobody knows how long they can be learned from: where columns decide each other longer is better, and
     where they are noise a long training knows the rows by heart. Held-out rows are too few to tell, and rows of the
-    fit gain by a longer training than others. A short and a long one are averaged.
+    fit gain more by a longer training than others do. A long and a short one are averaged.
     """
     if isinstance(asked, Settings):
         return (asked,)
-    lengths = [STEPS // _SHORTER, STEPS] if len(rows) < FEW and not (steps or asked) else [steps or STEPS]
+    lengths = [STEPS, STEPS // _SHORTER] if len(rows) < FEW and not (steps or asked) else [steps or STEPS]
     usual = [filling_settings(len(rows), missing_share(rows), length) for length in lengths]
     return tuple(one.replace(**asked) if asked else one for one in usual)
 

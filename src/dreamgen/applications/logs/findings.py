@@ -111,7 +111,7 @@ class SeriesFindings:
             }
         )
         if self.learned:
-            report.say(f"The model learned from the first {self.learned:,} moments, which are judged too.")
+            report.say(f"The model learned from {self.learned:,} moments at the beginning, which are judged too.")
         for line in made.notes.lines:
             report.warn(line)
         data = {"time": self.times.astype(str), "oddness": self.oddness, "threshold": self.threshold}
