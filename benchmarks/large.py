@@ -102,14 +102,14 @@ def numbers(path: Path) -> tuple[Any, Any]:
 
 
 def same(run: Callable[[Path, int], Any], folder: Path, rows: int) -> float:
-    """The largest relative difference between batch sizes."""
+    """The largest difference between batch sizes, in units of the spread of each column."""
     found = []
     for batch in (rows, rows // 2 + 1, 1234):
         run(folder / "part.parquet", batch)
         found.append(numbers(folder / "part.parquet"))
     assert all(texts == found[0][1] for _, texts in found), "texts depend on the batch"
-    scale = 1 + np.abs(found[0][0])
-    return max(float((np.abs(values - found[0][0]) / scale).max()) for values, _ in found[1:])
+    spread = np.maximum(found[0][0].std(1, keepdims=True), 1e-12)
+    return max(float((np.abs(values - found[0][0]) / spread).max()) for values, _ in found[1:])
 
 
 def main() -> None:
@@ -134,7 +134,10 @@ def main() -> None:
         pq.write_table(piece(1, 5_000), part)
         judged = same(lambda to, batch: judge_file(detector, str(part), to, Notes(), batch=batch), folder, 5_000)
         filled = same(lambda to, batch: fill_file(imputer, str(part), [to], Notes(), batch=batch), folder, 5_000)
-        print(f"largest difference between batch sizes: judged {judged:.1e}, filled {filled:.1e}", flush=True)
+        print(
+            f"largest difference between batch sizes, in spreads: judged {judged:.1e}, filled {filled:.1e}",
+            flush=True,
+        )
         watched("judged", rows, lambda: judge_file(detector, str(path), out, Notes(), batch=given.batch))
         assert pq.read_metadata(out).num_rows == rows
         watched("filled", rows, lambda: fill_file(imputer, str(path), [out], Notes(), batch=given.batch))
