@@ -28,6 +28,7 @@ from dreamgen.cli import main
 from dreamgen.errors import DataError, ModelFileError, SettingsError
 from dreamgen.evaluation.conformal import p_values_of, threshold_at, too_few
 from dreamgen.files import dump_json, read_folder, write_folder
+from dreamgen.tables import infer_schema
 from dreamgen.tensors import dump_tensors, parse_tensors
 
 QUICK: dict[str, Any] = {"epochs": 4, "hidden_dim": [16], "latent_dim": 2}
@@ -212,6 +213,11 @@ class TestDetector:
         assert any("'more'" in line for line in detector.notes_)
         met = AnomalyDetector(settings=QUICK, random_state=0).fit({"x": [*rows["x"][:-1], np.inf]}).notes_
         assert met.count("'x'", "infinite") == 1
+        table = pa.table({"x": [*rows["x"][:-1], np.inf], "where": rows["where"], "none": pa.nulls(40)})
+        given = infer_schema(table)
+        met = AnomalyDetector(schema=given, settings=QUICK, random_state=0).fit(table).notes_
+        assert met.count("'x'", "infinite") == 1
+        assert any("'none': has no value at all" in line for line in met)
 
     def test_its_answers_agree(self, detector: AnomalyDetector) -> None:
         test = np.concatenate([lines(50, 1), broken(50, 2)])

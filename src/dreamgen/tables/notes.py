@@ -54,6 +54,10 @@ class Notes:
             before, known = self._entries.get((subject, what), (0, ()))
             self._entries[subject, what] = (before + count, tuple(dict.fromkeys([*known, *examples]))[: _NAMED + 1])
 
+    def beyond(self, other: "Notes") -> "Notes":
+        """Those of a subject and matter that another has none of."""
+        return Notes({key: entry for key, entry in self._entries.items() if key not in other._entries})
+
     def count(self, subject: str = "", what: str = "") -> int:
         """The sum of counts of the notes whose subject and matter hold the given texts."""
         return sum(n for (s, w), (n, _) in self._entries.items() if subject in s and what in w)

@@ -211,6 +211,12 @@ class Schema:
 
         return check_table(self, table)
 
+    def met(self, table: "pa.Table") -> Notes:
+        """What there is to be said of a table that is learned from: of inferring the schema, and of checking it. What
+        both met is counted once. Raises as `check` does."""
+        found = self.check(table)
+        return Notes.of(self.notes.beyond(found), found)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {"columns": [column.to_dict() for column in self.columns]}

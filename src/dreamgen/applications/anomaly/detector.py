@@ -101,9 +101,7 @@ class AnomalyDetector(Estimator):
             raise DataError(f"expected {LEAST_ROWS} rows or more to learn from, got n_samples = {len(frame)}")
         self.seed_ = chosen_seed(self.random_state)
         self.schema_ = self.schema if self.schema is not None else without_levels(frame)
-        # Inferring a schema notes what it met; one that was given has to be compared with the table.
-        met = self.schema_.notes if self.schema is None else self.schema_.check(frame.table)
-        self.notes_ = Notes.of(frame.notes, met)
+        self.notes_ = Notes.of(frame.notes, self.schema_.met(frame.table))
         if not self.schema_.modelled:
             raise DataError("no column varies: there is nothing that could be odd")
         panel = self._learn(frame.table, on_record)

@@ -174,31 +174,31 @@ def latent(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
 
 
 @SCORES.register("neighbours")
-def neighbours(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+def neighbours(views: Views, geometry: Geometry, own: Indices | None, wide: bool = False) -> Floats:
     """Mean distance to the nearest training rows by latent and residual, both without covariance."""
-    return geometry.distance("deep", views, own)
+    return geometry.distance("deep", views, own, wide)
 
 
 @SCORES.register("rows")
-def rows(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+def rows(views: Views, geometry: Geometry, own: Indices | None, wide: bool = False) -> Floats:
     """Mean distance to the nearest training rows, standardised, without the model."""
-    return geometry.distance("plain", views, own)
+    return geometry.distance("plain", views, own, wide)
 
 
 @SCORES.register("whitened")
-def whitened(views: Views, geometry: Geometry, own: Indices | None) -> Floats:
+def whitened(views: Views, geometry: Geometry, own: Indices | None, wide: bool = False) -> Floats:
     """The same without the covariance of the columns."""
-    return geometry.distance("white", views, own)
+    return geometry.distance("white", views, own, wide)
 
 
-_WIDE_OF = {"neighbours": "deep", "rows": "plain", "whitened": "white"}
+_DISTANCES = ("neighbours", "rows", "whitened")
 
 
 def _wide(name: str) -> str:
     return f"{name}, wide"
 
 
-MEASURES = (*SCORES, *map(_wide, _WIDE_OF))
+MEASURES = (*SCORES, *map(_wide, _DISTANCES))
 
 
 def measured(
@@ -206,9 +206,9 @@ def measured(
 ) -> dict[str, Floats]:
     """What some scores rest on, of `MEASURES` by name, (n,) each; by default all."""
     found = {name: SCORES[name](views, geometry, own) for name in names}
-    for name, which in _WIDE_OF.items():
+    for name in _DISTANCES:
         if name in found:
-            found[_wide(name)] = geometry.distance(which, views, own, wide=True)
+            found[_wide(name)] = SCORES[name](views, geometry, own, wide=True)
     return {name: np.asarray(values, np.float64) for name, values in found.items()}
 
 

@@ -135,9 +135,7 @@ class Imputer(Estimator):
         # Means are asked for: where a column is bent, they hang on the farthest tail of every component.
         self.codec_: Codec = fit_codec(frame.table, schema, transform="affine")
         gaps = find_gaps(self.codec_, frame.table)
-        # Inferring a schema notes what it met; one that was given has to be compared with the table.
-        met = schema.notes if self.schema is None else schema.check(frame.table)
-        self.notes_: Notes = Notes.of(frame.notes, met, gaps.notes())
+        self.notes_: Notes = Notes.of(frame.notes, schema.met(frame.table), gaps.notes())
         self.missing_: dict[str, float] = {name: float(cells.mean()) for name, cells in gaps.cells.items()}
         self.feature_names_in_ = np.array(frame.table.column_names, dtype=object)
         self.n_features_in_ = len(self.feature_names_in_)
