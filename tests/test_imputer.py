@@ -1,5 +1,6 @@
 """Gaps filled, against tables whose conditional distributions are known exactly."""
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -15,12 +16,12 @@ from click.testing import CliRunner
 
 from dreamgen import Imputer
 from dreamgen.applications.imputation import coverage, training
-from dreamgen.applications.imputation.coverage import Coverage, between
+from dreamgen.applications.imputation.coverage import Coverage
 from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.gaps import find_gaps
 from dreamgen.applications.imputation.log_rows import LogRows, read_log
 from dreamgen.applications.imputation.predictor import Predictor
-from dreamgen.applications.imputation.training import filling_settings, settings_for, train_models
+from dreamgen.applications.imputation.training import Trained, filling_settings, settings_for, train_models
 from dreamgen.applications.table_model import TableModel
 from dreamgen.cli import cli
 from dreamgen.data.batch import Batch
@@ -321,11 +322,11 @@ def test_calibration_is_the_conformal_rank() -> None:
 def test_between_the_two_ends_of_a_cell_is_its_probability() -> None:
     random = np.random.default_rng(0)
     frame = pd.DataFrame({"dice": random.integers(1, 30, 200), "half": random.integers(0, 40, 200) / 2})
-    member = Imputer(**QUICK, refine=False).fit(frame).predictor.models[0]
-    model = member.model
+    predictor = dataclasses.replace(Imputer(**QUICK, refine=False).fit(frame).predictor, samples=10, seed=0)
+    model = predictor.models[0].model
     assert all(shape.step > 0 for shape in model.codec.shapes)
     rows = model.encode(read_frame(frame.head(50)).table)
-    high, low = between(member, rows, rows.x, 10, 0)
+    high, low = predictor.below(rows, rows.x)
     (block,) = blocks(model, rows, 10, 0)
     mass = (block.weights.unsqueeze(-1) * block.p.log_prob(block.trace.batch.x).exp()).sum(0)[:50]
     np.testing.assert_allclose(high - low, mass.detach().numpy(), atol=1e-5)
@@ -430,8 +431,9 @@ def test_of_few_rows_a_long_and_a_short_training_are_averaged_and_all_rows_are_l
     again = Imputer.load(tmp_path / "kept", device="cpu")
     assert again.models == imputer.models == 1
     np.testing.assert_array_equal(again.transform(noise), imputer.transform(noise))
-    made = train_models(imputer.codec_, rows, settings_for(rows, None, None), 1, 0, refine=False, device="cpu")
-    assert all(len(one.held_out) == 24 for one in made)
+    (made,) = train_models(imputer.codec_, rows, settings_for(rows, None, None), 1, 0, refine=False, device="cpu")
+    assert len(made.held_out) == 24
+    assert len(made.members) == len(made.witnesses) == 2
 
 
 def test_levels_in_order_are_calibrated_like_numbers() -> None:
@@ -444,10 +446,9 @@ def test_levels_in_order_are_calibrated_like_numbers() -> None:
     assert "stars" in imputer.coverage_.columns
     low, high = (one.loc[::10, "stars"] for one in imputer.intervals(frame))
     assert ((low <= 2) & (high >= 4)).all()  # five values, each as likely
-    member = imputer.models_[0]
     seen = Batch(torch.zeros(2, 2), torch.tensor([[False, True]] * 2))
-    above, below = between(member, seen, torch.tensor([[0.0, 0.0], [4.0, 0.0]]), 20, 0)
-    shares = member.expected(seen, 20, 0)[1][0]
+    above, below = imputer.predictor.below(seen, torch.tensor([[0.0, 0.0], [4.0, 0.0]]))
+    shares = imputer.predictor.expected(seen)[1][0]
     np.testing.assert_allclose(above[:, 0], [shares[0, 0], 1.0], rtol=1e-6)
     np.testing.assert_allclose(below[:, 0], [0.0, 1 - shares[1, 4]], atol=1e-6)
 
@@ -611,12 +612,31 @@ def test_what_was_observed_keeps_its_levels_and_means_are_rounded() -> None:
 def test_cells_that_several_models_held_out_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     n = 60
     found = (np.linspace(0, 1, n), np.zeros(n, np.int64), np.arange(n))
-    held_out = [Batch(torch.zeros(n, 2))] * 3
-    models = [Imputer(**QUICK).fit(mixed(60)).models_[0]] * 3
+    imputer, held_out = Imputer(**QUICK).fit(mixed(60)), Batch(torch.zeros(n, 2))
+    members = imputer.models_
     monkeypatch.setattr(coverage, "_scores", lambda *more: found)
     apart = [np.arange(n), np.arange(n) + n, np.arange(n) + 2 * n]
     for places, cells in ((apart, 3 * n), ([np.arange(n)] * 3, n), ([np.arange(n), apart[1], apart[1]], 2 * n)):
-        assert coverage.measure(models, held_out, places, 0.1, 5, 0).cells == cells
+        trained = [Trained(members, members, held_out, place) for place in places]
+        assert coverage.measure(imputer.codec_, trained, 0.1, 5, 0).cells == cells
+
+
+def test_quantiles_of_several_models_are_those_of_the_mean_of_their_distributions() -> None:
+    frame = mixed(80)
+    frame.loc[::3, "whole"] = np.nan
+    both = Imputer(**QUICK, models=2).fit(frame).predictor
+    rows = both.models[0].model.encode(read_frame(frame).table)
+    place = both.codec.names.index("whole")
+    gaps = np.flatnonzero(~rows.observed[:, place].numpy())
+    levels = (0.05, 0.5, 0.95)
+    for level, ends in zip(levels, both.quantiles(rows, levels), strict=True):
+        zero, one = (both.codec.natural(np.full((1, len(both.codec.names)), at))[0, place] for at in (0.0, 1.0))
+        x = rows.x.clone()
+        x[:, place] = torch.from_numpy((ends[:, place] - zero) / (one - zero)).float()
+        above = both.below(rows, x)[0][gaps, place]
+        each = [dataclasses.replace(both, models=[member]).below(rows, x)[0][gaps, place] for member in both.models]
+        np.testing.assert_allclose(above, (each[0] + each[1]) / 2, atol=1e-6)
+        assert np.abs(above - level).mean() < 0.1
 
 
 def test_a_log_says_which_gaps_stay_and_whose_numbers_were_hidden(tmp_path: Path) -> None:

@@ -37,7 +37,18 @@ def test_arrays_predict_as_scikit_learn_does(kind: type, outputs: int) -> None:
 
 def forest() -> Forest:
     x, y = table(100, 0)
-    return grow(x, y[:, :1], trees=3, leaf=5, features=0.5, seed=0)
+    return grow(x, y[:, :1], trees=3, leaves=(5,), features=0.5, seed=0)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_leaves_are_small_where_inputs_decide_and_large_where_they_do_not(outputs: int) -> None:
+    x, decided = table(400, 0)
+    noise = np.random.default_rng(1).normal(size=decided.shape)
+    for y, best in ((decided, 1), (noise, 20)):
+        chosen, wanted = (
+            grow(x, y[:, :outputs], trees=4, leaves=leaves, features=0.5, seed=0) for leaves in ((1, 20), (best,))
+        )
+        np.testing.assert_array_equal(chosen.predict(x), wanted.predict(x))
 
 
 def test_trees_survive_a_file_and_a_damaged_one_is_refused() -> None:

@@ -20,7 +20,7 @@ from dreamgen.distributions.mixtures import GaussianMixture, MixturePrior
 from dreamgen.distributions.noise import StepNoise, derive_seed
 from dreamgen.errors import SettingsError
 
-_STEPS, _STEPS_TO_CHOOSE = 50, 30
+_STEPS, _STEPS_TO_CHOOSE = 50, 15
 _MOST_ROWS = 100_000  # that a mixture is fitted to
 _HELD_OUT = 0.1
 _LEAST_ROWS = 20.0  # that a component stands for
@@ -72,12 +72,20 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200, 400)
     loc = loc - middle  # sums of products of what is far from 0 have no digits left for what differs
     judge = loc[:held] + scale[:held] * StepNoise(seed, "judge").normal((held, d))
     tried = {0: float(Normal(0.0, 1.0, validate_args=False).log_prob(judge + middle).sum(1).mean())}
-    if len(sizes) > 1:
-        for size in sizes:
-            mixture = _maximise(loc[held:], scale[held:], size, _STEPS_TO_CHOOSE, seed)
-            tried[size] = float(_log_density(mixture, judge).mean())
-    best = max(sizes, key=lambda size: tried.get(size, 0.0))
-    return FittedPrior(_as_prior(_maximise(loc, scale, best, _STEPS, seed), middle), tried)
+    if len(sizes) == 1:
+        noise = StepNoise(seed, "mixture", sizes[0])
+        mixture = _maximise(_clustered(loc, scale, sizes[0], seed, noise), loc, scale, _STEPS, noise)
+        return FittedPrior(_as_prior(mixture, middle), tried)
+    found = {}
+    for size in sizes:
+        noise, some = StepNoise(seed, "mixture", size), (loc[held:], scale[held:])
+        found[size] = _maximise(_clustered(*some, size, seed, noise), *some, _STEPS_TO_CHOOSE, noise)
+        tried[size] = float(_log_density(found[size], judge).mean())
+    best = max(sizes, key=tried.__getitem__)
+    # The chosen one goes on, now with the rows that it was chosen by.
+    noise = StepNoise(seed, "chosen", best)
+    mixture = _maximise(found[best], loc, scale, _STEPS - _STEPS_TO_CHOOSE, noise)
+    return FittedPrior(_as_prior(mixture, middle), tried)
 
 
 def most_components(rows: int, latent_dim: int) -> int:
@@ -85,18 +93,20 @@ def most_components(rows: int, latent_dim: int) -> int:
     return max(1, int(rows / (2 * max(latent_dim, _LEAST_ROWS))))
 
 
-def _maximise(loc: Tensor, scale: Tensor, size: int, steps: int, seed: int) -> GaussianMixture:
-    """Expectation maximisation from k-means."""
-    noise = StepNoise(seed, "mixture", size)
+def _clustered(loc: Tensor, scale: Tensor, size: int, seed: int, noise: StepNoise) -> GaussianMixture:
+    """What to start from: clusters of one draw of the codes."""
     z = _draw(loc, scale, noise)
-    sums = _sums(z, _clusters(z, size, seed), size)
+    return _of_sums(_sums(z, _clusters(z, size, seed), size), z.shape[1])
+
+
+def _maximise(mixture: GaussianMixture, loc: Tensor, scale: Tensor, steps: int, noise: StepNoise) -> GaussianMixture:
+    """Steps of expectation maximisation, each with a draw of its own."""
     for _ in range(steps):
-        mixture = _of_sums(sums, z.shape[1])
         z = _draw(loc, scale, noise)
         sums = _expected(mixture, z)
         kept = sums[:, -1] >= min(_LEAST_ROWS, len(z) / (2 * len(sums)))
-        sums = sums[kept]
-    return _of_sums(sums, z.shape[1])
+        mixture = _of_sums(sums[kept], z.shape[1])
+    return mixture
 
 
 def _draw(loc: Tensor, scale: Tensor, noise: StepNoise) -> Tensor:

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.imputation.filling import blocks
 from dreamgen.applications.imputation.gaps import in_order
-from dreamgen.applications.imputation.predictor import Member
+from dreamgen.applications.imputation.predictor import Predictor
+from dreamgen.applications.imputation.training import Trained
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import generator
 from dreamgen.errors import ModelFileError
+from dreamgen.tables import Codec
 
 Floats = NDArray[np.float64]
 LEVEL = 0.9  # of the coverage that is reported
@@ -27,7 +28,6 @@ _CELLS, _ROUNDS, _ROWS = 3000, 20, 1000
 _FEWEST = 20  # cells that say anything about a level of 90%
 _TRUSTED = 500  # cells, at which half of what they would narrow intervals by is believed
 _KNOTS = 200
-_JUST_BELOW = 2e-4  # model units, beyond what a spike covers; of columns without a grid
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,8 @@ class Coverage:
 
 
 def measure(
-    models: Sequence[Member],
-    held_out: Sequence[Batch],
-    places: Sequence[NDArray[np.int64]],
+    codec: Codec,
+    trained: Sequence[Trained],
     share: float,
     samples: int,
     seed: int,
@@ -95,16 +94,14 @@ def measure(
     """Hide a share of the observed numbers of held-out rows, predict them, and see where they lie.
 
     Args:
-        models: those that are averaged; of a row only models are asked that did not see it, each by itself, whose
-            intervals are a little less sure than the averaged ones.
-        held_out: for each model the rows it was not trained on.
-        places: which rows of the table these are: models of small tables share some.
+        codec: of the models.
+        trained: of a row only the models are asked that did not see it, together; where there are others as well,
+            their intervals are a little less sure than those of all.
         share: of the cells that is hidden, as in the table to be filled.
         samples: K.
         seed: of the holes.
         asked: the columns whose numbers are hidden; by default all, levels that are numbers in order among them.
     """
-    codec = models[0].model.codec
     numbers = torch.tensor(
         [
             (not coding.shape.levels or in_order(coding.column)) and (asked is None or coding.column.name in asked)
@@ -112,14 +109,15 @@ def measure(
         ]
     )
     parts = []
-    for model, some, own in zip(models, held_out, places, strict=True):
-        if len(some):
-            score, column, row = _scores(model, some[:_ROWS], numbers, share, samples, seed)
-            parts.append((score, column, own[row]))
+    for one in trained:
+        if len(one.held_out):
+            predictor = Predictor(one.witnesses, codec, samples, seed)
+            score, column, row = _scores(predictor, one.held_out[:_ROWS], numbers, share)
+            parts.append((score, column, one.places[row]))
     if not parts:
         return Coverage()
-    scores, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return summary(scores, columns, rows, codec.names)
+    found, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return summary(found, columns, rows, codec.names)
 
 
 def summary(scores: Floats, columns: NDArray[np.int64], rows: NDArray[np.int64], names: Sequence[str]) -> Coverage:
@@ -152,53 +150,20 @@ def _knots(scores: Floats) -> tuple[float, ...]:
 
 
 def _scores(
-    model: Member, rows: Batch, numbers: torch.Tensor, share: float, samples: int, seed: int
+    predictor: Predictor, rows: Batch, numbers: torch.Tensor, share: float
 ) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
     """s of each hidden cell, its column and its row."""
     mask = rows.observed
-    expected = float((mask & numbers).sum()) * share
-    rounds = int(np.clip(np.ceil(_CELLS / max(expected, 1.0)), 1, _ROUNDS))  # a small table is asked several times
+    wanted = float((mask & numbers).sum()) * share
+    rounds = int(np.clip(np.ceil(_CELLS / max(wanted, 1.0)), 1, _ROUNDS))  # a small table is asked several times
     x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)
-    hidden = mask & (torch.rand(mask.shape, generator=generator(seed, "holes")) < share)
-    high, low = between(model, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x, samples, seed)
-    score = np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)
+    hidden = mask & (torch.rand(mask.shape, generator=generator(predictor.seed, "holes")) < share)
+    score = scores(predictor, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x)
     row, column = np.nonzero((hidden & numbers).numpy())
     return score[row, column], column, row % len(rows.x)
 
 
-@torch.no_grad()
-def between(member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int) -> tuple[Floats, Floats]:
-    """F(x) and F just below x, (n, d), given the seen cells of rows; 1 and 0 of levels that have no order."""
-    high, low, start = [], [], 0
-    step = torch.tensor([shape.step for shape in member.model.codec.shapes])
-    for block in blocks(member.model, seen, samples, seed):
-        own = x[start : start + block.real] - torch.from_numpy(member.shift(block)).float()
-        high.append(block.cdf(own))
-        # What is below a value of a grid is the value before it.
-        low.append(block.cdf(own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))))
-        start += block.real
-    found = np.concatenate(high), np.concatenate(low)
-    _between_levels(member, seen, x, samples, seed, found)
-    return found
-
-
-def _between_levels(
-    member: Member, seen: Batch, x: torch.Tensor, samples: int, seed: int, found: tuple[Floats, Floats]
-) -> None:
-    """The same of the columns of levels, in place: those have shares, which trees have a say in."""
-    codings = member.model.codec.codings
-    columns = [j for j, coding in enumerate(codings) if coding.shape.levels]
-    ordered = [j for j in columns if in_order(codings[j].column)]
-    for values, unknown in zip(found, (1.0, 0.0), strict=True):
-        values[:, columns] = unknown
-    shares = member.expected(seen, samples, seed)[1] if ordered else {}
-    for j in ordered:
-        column, own = codings[j].column, x[:, j].long().numpy()
-        named = np.array(column.categories, np.float64)
-        if column.rare:  # one level, told by the commonest
-            named = np.append(named, float(column.rare[0]))
-        below = np.cumsum(shares[j][:, np.argsort(named)], 1)
-        place = np.argsort(np.argsort(named))[own]
-        every = np.arange(len(own))
-        found[0][:, j] = below[every, place]
-        found[1][:, j] = np.where(place > 0, below[every, np.maximum(place - 1, 0)], 0.0)
+def scores(predictor: Predictor, seen: Batch, x: torch.Tensor) -> Floats:
+    """s of every cell, (n, d), of values x in model units, given what was seen."""
+    high, low = predictor.below(seen, x)
+    return np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)

@@ -98,18 +98,12 @@ class Block:
         return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()
 
     @torch.no_grad()
-    def quantiles(self, levels: Sequence[float]) -> list[Floats]:
-        """Quantiles of each cell in model units, (real, d) for each level, of values drawn for each latent."""
+    def values(self) -> tuple[Tensor, Tensor]:
+        """Values of each cell in model units, (V, real, d), some drawn for each latent, and their weights, (V, real),
+        on the CPU."""
         # The weights lie on few latents, and the ends of few values lie too far inside.
         values = draw(self.p, Several(self.noise), _ENDS).flatten(0, 1)[:, : self.real]
-        weights = self.weights[:, : self.real].repeat(_ENDS, 1) / _ENDS
-        ordered, order = values.sort(0)
-        below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
-        found = []
-        for level in levels:
-            place = (below < level).sum(0, keepdim=True).clamp(max=len(values) - 1)
-            found.append(ordered.gather(0, place)[0].double().cpu().numpy())
-        return found
+        return values.cpu(), self.weights[:, : self.real].repeat(_ENDS, 1).cpu() / _ENDS
 
     def cdf(self, x: Tensor) -> Floats:
         """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units, on
@@ -142,6 +136,17 @@ def blocks(model: TableModel, rows: Batch, samples: int, seed: int, first: int |
         trace = vae.explain(batch, vae.encoder(batch), RowNoise(seed, keys, device), samples)
         yield Block(model, trace, real, RowNoise(f"{seed} fill", keys, device))
         start += real
+
+
+def weighted_quantiles(values: Tensor, weights: Tensor, levels: Sequence[float]) -> list[Floats]:
+    """Quantiles (n, d) for each level, of values (V, n, d) whose weights (V, n) add up to 1."""
+    ordered, order = values.sort(0)
+    below = weights.unsqueeze(-1).expand_as(values).gather(0, order).cumsum(0)
+    found = []
+    for level in levels:
+        place = (below < level).sum(0, keepdim=True).clamp(max=len(values) - 1)
+        found.append(ordered.gather(0, place)[0].double().numpy())
+    return found
 
 
 def expected(model: TableModel, rows: Batch, samples: int, seed: int) -> tuple[Floats, dict[int, Floats]]:

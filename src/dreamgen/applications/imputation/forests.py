@@ -7,7 +7,8 @@ lowers the squares is the one that lowers Gini's impurity.
 Letters: n rows, f inputs, o outputs, T trees, N nodes of all trees together.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from dreamgen.errors import ModelFileError
 Floats = NDArray[np.float64]
 _PARTS = ("left", "right", "feature", "threshold", "value", "roots")
 _PAIRS = 1 << 20  # pairs of rows and trees that descend at once
+_TRIAL_TREES, _TRIAL_ROWS = 30, 5000  # by which the size of leaves is chosen
 
 
 @dataclass(frozen=True)
@@ -94,22 +96,37 @@ class Forest:
         return None if np.isfinite(self.value).all() else "finite values"
 
 
-def grow(x: NDArray[Any], y: Floats, *, trees: int, leaf: int, features: float, seed: int) -> Forest:
+def grow(x: NDArray[Any], y: Floats, *, trees: int, leaves: Sequence[int], features: float, seed: int) -> Forest:
     """Fit trees to inputs (n, f) and outputs (n, o).
 
     Args:
         x: no gaps.
         y: means are predicted.
         trees: T.
-        leaf: fewest rows of a leaf.
+        leaves: fewest rows of a leaf; of several the one whose trees err least on rows that each was not grown on.
         features: share of the inputs that is tried at each split.
         seed: of the splits.
     """
+    x, y = np.asarray(x, np.float32), y if y.shape[1] > 1 else y[:, 0]
+    settings = {"max_features": features, "random_state": seed}
+    leaf = leaves[0] if len(leaves) == 1 else min(leaves, key=lambda leaf: _out_of_bag(x, y, leaf, settings))
+    fitted = _trees(trees, leaf, settings).fit(x, y)
+    return as_arrays([tree.tree_ for tree in fitted.estimators_])
+
+
+def _trees(count: int, leaf: int, settings: Mapping[str, Any], **more: Any) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    fitted = ExtraTreesRegressor(trees, min_samples_leaf=leaf, max_features=features, random_state=seed)
-    fitted.fit(np.asarray(x, np.float32), y if y.shape[1] > 1 else y[:, 0])
-    return as_arrays([tree.tree_ for tree in fitted.estimators_])
+    return ExtraTreesRegressor(count, min_samples_leaf=leaf, **settings, **more)
+
+
+def _out_of_bag(x: NDArray[np.float32], y: Floats, leaf: int, settings: Mapping[str, Any]) -> float:
+    """The mean squared error of a few trees, each grown on a bootstrap sample, on the rows that it left out."""
+    some = np.random.default_rng(settings["random_state"]).permutation(len(x))[:_TRIAL_ROWS]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Some inputs do not have OOB scores")  # as good as never
+        fitted = _trees(_TRIAL_TREES, leaf, settings, bootstrap=True, oob_score=True).fit(x[some], y[some])
+    return float(np.mean((fitted.oob_prediction_ - y[some]) ** 2))
 
 
 def as_arrays(trees: list[Any]) -> Forest:

@@ -172,12 +172,10 @@ class Imputer(Estimator):
         run: dict[str, Any] = {"device": self.device, "stop": stop, "on_record": on_record}
         run |= {"refine": self.refine, "asked": asked}
         made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
-        self.models_ = [one.member for one in made]
+        self.models_ = [member for one in made for member in one.members]
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
         share = 0.1 if missing_share(rows) > 0.05 else 0.2
-        witnesses, held_out = [one.witness for one in made], [one.held_out for one in made]
-        places = [one.places for one in made]
-        self.coverage_ = measure(witnesses, held_out, places, share, self.samples, self.seed_, asked)
+        self.coverage_ = measure(self.codec_, made, share, self.samples, self.seed_, asked)
 
     def _check_parameters(self) -> None:
         for name in ("models", "samples", "steps"):

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from dreamgen.applications.imputation.coverage import Coverage, between, summary
+from dreamgen.applications.imputation.coverage import Coverage, scores, summary
 from dreamgen.applications.imputation.gaps import find_gaps
 from dreamgen.applications.imputation.log_rows import PARTS, LogRows, as_table, column_names
-from dreamgen.applications.imputation.predictor import Member
 from dreamgen.data.batch import Batch
 from dreamgen.distributions import derive_seed
 
@@ -19,7 +18,7 @@ _ROWS = 1000
 
 
 def measure_log(log: "LogImputer", rows: LogRows, seed: int) -> Coverage:
-    """Scores of known values about the regressions' means, with the spread of the first model.
+    """Scores of known values about the regressions' means, with the spread of the model.
 
     Regressions and model have learned from the same log: what this says of long gaps in another one is less certain.
     """
@@ -45,6 +44,4 @@ def measure_log(log: "LogImputer", rows: LogRows, seed: int) -> Coverage:
     unit = (codec.natural(zeros + 1) - codec.natural(zeros))[0][place]
     x = batch.x.clone()
     x[every, place] -= torch.from_numpy((refiner.guess(rows, sensor, t, a, b) - model) / unit).float()
-    high, low = between(Member(inner.models_[0].model), seen, x, inner.samples, seed)
-    scores = np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)[every, place]
-    return summary(scores, sensor, every, log.sensors)
+    return summary(scores(inner.predictor, seen, x)[every, place], sensor, every, log.sensors)

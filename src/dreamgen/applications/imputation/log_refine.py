@@ -95,7 +95,7 @@ class LogForest:
         beta = np.linalg.solve(z.T @ z + _RIDGE * np.eye(z.shape[1]), z.T @ (y - middle))
         rest = y - middle - z @ beta
         some = np.random.default_rng([seed, 11]).permutation(len(x))[:_GROWN]
-        forest = grow(z[some], rest[some][:, None], trees=_TREES, leaf=_LEAF, features=_FEATURES, seed=seed)
+        forest = grow(z[some], rest[some][:, None], trees=_TREES, leaves=(_LEAF,), features=_FEATURES, seed=seed)
         return cls(loc, scale, np.append(beta, middle), forest)
 
     def predict(self, x: Floats) -> Floats:

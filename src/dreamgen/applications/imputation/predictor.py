@@ -1,4 +1,4 @@
-"""What several models together say of the gaps of rows."""
+"""What several models together say of the gaps of rows: the mean of their distributions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dreamgen.applications.imputation.filling import Block, Floats, blocks, expected
+from dreamgen.applications.imputation.filling import Block, Floats, blocks, expected, weighted_quantiles
+from dreamgen.applications.imputation.gaps import in_order
 from dreamgen.applications.imputation.refine import Refiner
 from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.tables import Codec
+
+_JUST_BELOW = 2e-4  # model units, beyond what a spike covers; of columns without a grid
 
 
 @dataclass(frozen=True)
@@ -71,16 +74,58 @@ class Predictor:
         return numbers, shares
 
     def quantiles(self, rows: Batch, levels: Sequence[float]) -> list[Floats]:
-        """Quantiles of numbers in their own units, (n, d) for each level; those of several models are averaged, and
-        of a row without gaps all are 0."""
+        """Quantiles of numbers in their own units, (n, d) for each level; of a row without gaps all are 0."""
         found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
         places, asked = _with_gaps(rows)
-        for member in self.models if len(places) else ():
-            for here, block in _places(blocks(member.model, asked, self.samples, self.seed)):
-                shift = member.shift(block)
-                for one, values in zip(found, block.quantiles(levels), strict=True):
-                    one[places[here]] += self.codec.natural(values + shift) / len(self.models)
+        for here, parts in self._explained(asked) if len(places) else ():
+            drawn = [block.values() for _, block in parts]
+            values = [one + _shift(member, block) for (member, block), (one, _) in zip(parts, drawn, strict=True)]
+            pooled = torch.cat(values), torch.cat([weights for _, weights in drawn]) / len(parts)
+            for one, quantiles in zip(found, weighted_quantiles(*pooled, levels), strict=True):
+                one[places[here]] = self.codec.natural(quantiles)
         return found
+
+    def below(self, seen: Batch, x: torch.Tensor) -> tuple[Floats, Floats]:
+        """F(x) and F just below x, (n, d), given the seen cells of rows; 1 and 0 of levels that have no order.
+
+        Args:
+            seen: n rows.
+            x: values in model units, (n, d), on the grid of a column that has one.
+        """
+        high, low = np.zeros((2, *x.shape))
+        step = torch.tensor([shape.step for shape in self.codec.shapes])
+        for here, parts in self._explained(seen):
+            for member, block in parts:
+                own = x[here] - _shift(member, block)
+                high[here] += block.cdf(own) / len(parts)
+                # What is below a value of a grid is the value before it.
+                before = own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))
+                low[here] += block.cdf(before) / len(parts)
+        self._below_levels(seen, x, high, low)
+        return high, low
+
+    def _below_levels(self, seen: Batch, x: torch.Tensor, high: Floats, low: Floats) -> None:
+        """The same of the columns of levels, in place: those have shares, which trees have a say in."""
+        codings = self.codec.codings
+        columns = [j for j, coding in enumerate(codings) if coding.shape.levels]
+        ordered = [j for j in columns if in_order(codings[j].column)]
+        high[:, columns], low[:, columns] = 1.0, 0.0
+        shares = self.expected(seen)[1] if ordered else {}
+        for j in ordered:
+            column, own = codings[j].column, x[:, j].long().numpy()
+            named = np.array(column.categories, np.float64)
+            if column.rare:  # one level, told by the commonest
+                named = np.append(named, float(column.rare[0]))
+            cumulative = np.cumsum(shares[j][:, np.argsort(named)], 1)
+            place, every = np.argsort(np.argsort(named))[own], np.arange(len(own))
+            high[:, j] = cumulative[every, place]
+            low[:, j] = np.where(place > 0, cumulative[every, np.maximum(place - 1, 0)], 0.0)
+
+    def _explained(self, rows: Batch) -> Iterator[tuple[slice, list[tuple[Member, Block]]]]:
+        """Rows as each of the models explains them, and where they stand."""
+        each = [_places(blocks(member.model, rows, self.samples, self.seed)) for member in self.models]
+        for parts in zip(*each, strict=True):
+            yield parts[0][0], [(member, block) for member, (_, block) in zip(self.models, parts, strict=True)]
 
     def draws(self, rows: Batch, m: int, first: int, least: int = 0, refined: bool = True) -> Floats:
         """Rows given what was observed of them, in model units, (m, n, d); the models take turns.
@@ -100,6 +145,10 @@ class Predictor:
                     shift = member.shift(block) if refined else 0.0
                     made[mine, here] = block.draws(int(mine.sum())) + shift
         return made
+
+
+def _shift(member: Member, block: Block) -> torch.Tensor:
+    return torch.from_numpy(member.shift(block)).float()
 
 
 def _with_gaps(rows: Batch) -> tuple[NDArray[np.int64], Batch]:

@@ -29,7 +29,7 @@ from dreamgen.distributions import derive_seed, generator
 from dreamgen.errors import ModelFileError
 from dreamgen.tensors import dump_tensors, parse_tensors
 
-TREES, LEAF = 60, 5
+TREES, LEAVES = 60, (1, 2, 5, 10)
 FEATURES, FEWEST_FEATURES = 0.5, 3  # share of the inputs that is tried at a split, but so many where there are
 LEAST, GREATEST = 0.3, 0.7  # weight of the trees
 _SAMPLES = 30  # K for each row that is learned from
@@ -89,7 +89,7 @@ class Refiner:
                 inputs,
                 wanted,
                 trees=TREES,
-                leaf=LEAF,
+                leaves=LEAVES,
                 features=min(1.0, max(FEATURES, FEWEST_FEATURES / inputs.shape[1])),
                 seed=derive_seed(seed, "trees", j) % 2**31,
             )

@@ -71,17 +71,17 @@ def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of one training.
+    """What came of some trainings with the same rows held out.
 
     Attributes:
-        member: what fills.
-        witness: what says how far it can be trusted: the same, but it never saw
+        members: what fills, one for each settings.
+        witnesses: what says how far they can be trusted: the same, but they never saw
         held_out: these rows.
         places: which of the rows with a value they are, (n,).
     """
 
-    member: Member
-    witness: Member
+    members: list[Member]
+    witnesses: list[Member]
     held_out: Batch
     places: NDArray[np.int64]
 
@@ -118,11 +118,14 @@ def train_models(
         own = seed if number == 0 else derive_seed(seed, "model", number) % 2**31
         aside, kept = split_rows(len(taught), FEW_HELD_OUT if few else HELD_OUT, own)
         known, held_out = taught[kept.sort().values], taught[aside]
-        for one in settings:
-            witness = member = _with_trees(_fit(codec, known, one, own, **run), known, own, asked, refine)
-            if few and len(held_out):
-                member = _with_trees(_fit(codec, taught, one, own, **run), taught, own, asked, refine)
-            found.append(Trained(member, witness, held_out, aside.numpy()))
+
+        def trained(some: Batch, own: int = own) -> list[Member]:
+            models = [_fit(codec, some, one, own, **run) for one in settings]
+            return [Member(one, Refiner.fit(one, some, own, asked) if refine else None) for one in models]
+
+        witnesses = trained(known)
+        members = trained(taught) if few and len(held_out) else witnesses
+        found.append(Trained(members, witnesses, held_out, aside.numpy()))
     return found
 
 
@@ -131,7 +134,3 @@ def _fit(codec: Codec, rows: Batch, settings: Settings, seed: int, **run: Any) -
         # Columns that know little of each other need few latents: no cure is called for.
         warnings.filterwarnings("ignore", message="the posterior has collapsed")
         return TableModel.fit_rows(codec, rows, settings=settings, seed=seed, **run)
-
-
-def _with_trees(model: TableModel, rows: Batch, seed: int, asked: Sequence[str] | None, refine: bool) -> Member:
-    return Member(model, Refiner.fit(model, rows, seed, asked) if refine else None)
