@@ -102,6 +102,16 @@ def test_help_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
+def test_training_does_not_load_torchs_compiler() -> None:
+    code = (
+        "import sys; from dreamgen import Synthesizer\n"
+        "rows = {'x': [i * 0.7 for i in range(60)], 'kind': list('abc') * 20}\n"
+        "Synthesizer(settings={'epochs': 1}, random_state=0).fit(rows).sample(3)\n"
+        "assert not {'torch._dynamo', 'sympy'} & set(sys.modules), 'loaded: seconds, and 75 MB'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("words", ["dreamgen ", "dreamgen tr", "dreamgen train --", "dreamgen dream mnist --"])
 def test_completion_does_not_import_torch(words: str) -> None:
     code = (

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from dreamgen.applications.anomaly.detector import AnomalyDetector
 from dreamgen.applications.logs.findings import SeriesFindings, spoken
-from dreamgen.applications.logs.series import LikelihoodDetector, detect_in_series
+from dreamgen.applications.logs.series import detect_in_series
 from dreamgen.cli import cli
 from dreamgen.errors import DataError, SettingsError
 
@@ -108,9 +108,9 @@ def test_the_threshold_lets_as_many_through_as_it_says() -> None:
     assert np.mean(shares) == pytest.approx(0.2, abs=2.5 * 0.04 / np.sqrt(10))
 
 
-def test_the_default_is_the_likelihood_and_deterministic() -> None:
+def test_the_likelihood_of_a_model_finds_it_and_is_deterministic() -> None:
     first, second = (
-        detect_in_series(log(), time="when", window=40, detector=LikelihoodDetector(5, samples=4, epochs=25))
+        detect_in_series(log(), time="when", window=40, detector=AnomalyDetector(score="likelihood", random_state=5))
         for _ in range(2)
     )
     np.testing.assert_array_equal(first.scores, second.scores)
@@ -189,7 +189,10 @@ def test_the_report_names_the_stretches_and_what_was_left_out() -> None:
 def test_the_report_of_a_file_names_the_file_and_the_seed(tmp_path: Path) -> None:
     pd.DataFrame(log()).to_csv(tmp_path / "pump.csv", index=False)
     found = detect_in_series(
-        str(tmp_path / "pump.csv"), time="when", window=40, detector=LikelihoodDetector(7, epochs=1)
+        str(tmp_path / "pump.csv"),
+        time="when",
+        window=40,
+        detector=AnomalyDetector(settings={"epochs": 1}, random_state=7),
     )
     report = found.report().to_dict()
     assert report["subtitle"].endswith("pump.csv")

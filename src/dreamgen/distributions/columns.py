@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
@@ -150,7 +151,8 @@ class NumberMixture:
 
 def _at(values: Tensor, code: Tensor) -> Tensor:
     """The value of each code's level: (K, B, g, levels) at (B, g) or (K, B, g)."""
-    shape = torch.broadcast_shapes(values.shape[:-1], code.shape)
+    # numpy's: torch's own loads half of its compiler.
+    shape = np.broadcast_shapes(values.shape[:-1], code.shape)
     level = code.long().clamp(0, values.shape[-1] - 1).expand(shape)
     return values.expand(*shape, values.shape[-1]).gather(-1, level.unsqueeze(-1))[..., 0]
 
@@ -270,8 +272,8 @@ class ColumnsLikelihood(Likelihood):
         self._constant("least", torch.tensor([columns[j].floor * floor for j in numbers]))
         for number, group in enumerate(groups):
             self._constant(f"group{number}", torch.tensor(group))
-        order = torch.tensor(numbers + [j for group in groups for j in group])
-        self._constant("order", order.argsort())
+        order = numbers + [j for group in groups for j in group]
+        self._constant("order", torch.tensor(sorted(range(len(order)), key=order.__getitem__)))
 
     def _constant(self, name: str, value: Tensor) -> None:
         self.register_buffer(f"_{name}", value, persistent=False)

@@ -7,6 +7,7 @@ Continuous Space, 2015, https://arxiv.org/abs/1511.06349.
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, constraints
@@ -75,7 +76,7 @@ class Lines(Distribution):
         Args:
             value: (..., T), broadcast against the batch shape.
         """
-        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        shape = np.broadcast_shapes(value.shape, self.batch_shape)
         packed, logits = self._logits(value.expand(shape))
         log_prob = -F.cross_entropy(logits, packed.pack(packed.tokens), reduction="none")
         return packed.unpack(log_prob, self.width).reshape(shape)
@@ -86,7 +87,7 @@ class Lines(Distribution):
         Args:
             value: (..., T), broadcast against the batch shape.
         """
-        shape = torch.broadcast_shapes(value.shape, self.batch_shape)
+        shape = np.broadcast_shapes(value.shape, self.batch_shape)
         packed, logits = self._logits(value.expand(shape))
         return packed.unpack(logits.softmax(-1), self.width).reshape(*shape, -1)
 

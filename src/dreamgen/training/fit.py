@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import init
+from torch.overrides import TorchFunctionMode
 
 from dreamgen.config import Settings
 from dreamgen.data.batch import Batch
@@ -161,9 +163,20 @@ def _look_at_codes(
     return {"active_units": active_units(q), "rate_per_unit": None if units is None else units.tolist()}, codes
 
 
+class _WithoutValues(TorchFunctionMode):
+    """Weights are made and not filled: without memory to fill, torch would load its compiler for that, 75 MB."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        filling = getattr(func, "__module__", None) == init.__name__
+        return kwargs["tensor"] if filling else func(*args, **kwargs)
+
+
 def _check_size(settings: Settings, meaning: Meaning) -> None:
     """Raise SettingsError for a model that no machine of today trains, before memory is taken for it."""
-    with torch.device("meta"):
+    with torch.device("meta"), _WithoutValues():
         weights = sum(p.numel() for p in build_model(settings, meaning).parameters())
     if weights > _MOST_WEIGHTS:
         raise SettingsError(

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dreamgen.applications.anomaly.detector import AnomalyDetector
 from dreamgen.applications.logs.findings import SeriesFindings
 from dreamgen.applications.logs.spans import explained, spans_of
 from dreamgen.errors import DataError, SettingsError
@@ -36,37 +37,6 @@ class Detector(Protocol):
 
     def decision_function(self, X: Any) -> npt.NDArray[Any]:
         """How odd each row is, (n,); higher is odder."""
-
-
-class LikelihoodDetector:
-    """-log p of each row under a model of the table, in nats.
-
-    Args:
-        random_state: of weights, order and noise.
-        samples: K of the importance-weighted bound.
-        epochs: of training; None: as many as a table of that length needs, 150 at most.
-    """
-
-    def __init__(self, random_state: int = 0, samples: int = 16, epochs: int | None = None) -> None:
-        self.random_state, self.samples, self.epochs = random_state, samples, epochs
-
-    def fit(self, X: Any) -> "LikelihoodDetector":
-        """Learn from the rows of a table."""
-        from dreamgen.applications.table_model import TableModel
-        from dreamgen.recipes import RECIPES
-
-        table = read_frame(X).table
-        settings = RECIPES["table"].settings.replace(epochs=self.epochs or _epochs(table.num_rows))
-        self.model_ = TableModel.fit(table, settings=settings, seed=self.random_state)
-        return self
-
-    def decision_function(self, X: Any) -> Floats:
-        """How odd each row is, (n,)."""
-        return -self.model_.log_likelihood(self.model_.encode(read_frame(X).table), self.samples)
-
-
-def _epochs(rows: int, most: int = 150, least: int = 20, steps: int = 2200) -> int:
-    return int(np.clip(steps * 256 // max(rows, 1), least, most))
 
 
 def detect_in_series(
@@ -94,7 +64,7 @@ def detect_in_series(
         window, step: moments in a window, and from one to the next; a quarter of a window by default.
         share: of the log to learn from where `new` is None.
         false_alarms: the share of normal windows that may be flagged.
-        detector: None: the likelihood of a table's model. One that can `explain` says what made a span odd.
+        detector: None: an `AnomalyDetector`. One that can `explain` says what made a span odd.
         seed: of the default detector.
 
     Raises:
@@ -115,7 +85,7 @@ def detect_in_series(
     cut: Cut = partial(windows, length=window, time=time, group=group, values=False, features=True)
     dense = cut(known.table.take(trained), stride=max(1, window // _DENSE), columns=chosen)
     calibration = cut(known.table.take(after), stride=step, columns=dense.columns)
-    detector = LikelihoodDetector(seed) if detector is None else detector
+    detector = AnomalyDetector(random_state=seed) if detector is None else detector
     threshold, names = _learn(detector, dense, calibration, false_alarms)
     few = too_few(int(calibration.whole.sum()), false_alarms, "windows, which overlap")
     frame = known if new is None else read_frame(new)
