@@ -248,6 +248,17 @@ def test_facts_that_do_not_fit_are_refused(
         Imputer.load(tmp_path / "model")
 
 
+def test_a_log_with_sensors_that_its_table_has_not_is_refused(tmp_path: Path) -> None:
+    log = pd.DataFrame({"t": np.arange(200), "x": np.sin(np.arange(200) / 9)})
+    Imputer(window=5, time="t", steps=5, samples=5, random_state=0).fit(log).save(tmp_path / "model")
+    contents = read_folder(tmp_path / "model")
+    known = json.loads(contents["imputer.json"])
+    known["log"]["sensors"] = ["y"]
+    write_folder(tmp_path / "model", {**contents, "imputer.json": json.dumps(known).encode()})
+    with pytest.raises(ModelFileError, match="a sensor 'y'"):
+        Imputer.load(tmp_path / "model")
+
+
 # Bad input
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from dreamgen.applications.imputation.coverage import Coverage
 from dreamgen.applications.imputation.files import LOG, fresh_folder, load_models, part_of, save_models
 from dreamgen.applications.imputation.log_imputer import LogImputer
+from dreamgen.errors import ModelFileError
 from dreamgen.files import read_folder
 from dreamgen.tables import Notes
 
@@ -61,6 +62,8 @@ def recall(cls: type[Some], folder: Path, device: str) -> Some:
         trees = read_folder(folder).get(LOG)
         inner = recall(cls, part_of(folder, kept["log"].pop("folder", None)), device)
         made.log_ = LogImputer.from_dict(inner, kept["log"], trees)
+        if unknown := [name for name in made.log_.sensors if name not in codec.names]:
+            raise ModelFileError(f"{folder}: its log has a sensor {unknown[0]!r}, and its table no such column")
         made.refine = trees is not None
         made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
     return made
