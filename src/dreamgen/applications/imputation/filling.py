@@ -30,7 +30,7 @@ from dreamgen.models import Trace
 
 Floats = NDArray[np.float64]
 _ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
-_ENDS = 16  # values for each latent where a quantile has no closed form
+_ENDS, _POOLED = 16, 64  # values for each latent where a quantile has no closed form, and of all models at most
 
 
 class Several:
@@ -98,12 +98,13 @@ class Block:
         return draw(p, Several(self.noise), 1)[0][:, : self.real].double().cpu().numpy()
 
     @torch.no_grad()
-    def values(self) -> tuple[Tensor, Tensor]:
+    def values(self, models: int = 1) -> tuple[Tensor, Tensor]:
         """Values of each cell in model units, (V, real, d), some drawn for each latent, and their weights, (V, real),
-        on the CPU."""
+        on the CPU; fewer where there are those of many models beside them."""
         # The weights lie on few latents, and the ends of few values lie too far inside.
-        values = draw(self.p, Several(self.noise), _ENDS).flatten(0, 1)[:, : self.real]
-        return values.cpu(), self.weights[:, : self.real].repeat(_ENDS, 1).cpu() / _ENDS
+        ends = max(1, min(_ENDS, _POOLED // models))
+        values = draw(self.p, Several(self.noise), ends).flatten(0, 1)[:, : self.real]
+        return values.cpu(), self.weights[:, : self.real].repeat(ends, 1).cpu() / ends
 
     def cdf(self, x: Tensor) -> Floats:
         """P(X <= x) of each cell given what was observed in its row, (real, d); x (real, d) in model units, on

@@ -78,7 +78,7 @@ class Predictor:
         found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
         places, asked = _with_gaps(rows)
         for here, parts in self._explained(asked) if len(places) else ():
-            drawn = [block.values() for _, block in parts]
+            drawn = [block.values(len(parts)) for _, block in parts]
             values = [one + _shift(member, block) for (member, block), (one, _) in zip(parts, drawn, strict=True)]
             pooled = torch.cat(values), torch.cat([weights for _, weights in drawn]) / len(parts)
             for one, quantiles in zip(found, weighted_quantiles(*pooled, levels), strict=True):
