@@ -102,7 +102,7 @@ def test_help_does_not_import_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
-def test_training_does_not_load_torchs_compiler() -> None:
+def test_a_table_is_learned_without_loading_torchs_compiler() -> None:
     code = (
         "import sys; from dreamgen import Synthesizer\n"
         "rows = {'x': [i * 0.7 for i in range(60)], 'kind': list('abc') * 20}\n"

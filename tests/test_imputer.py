@@ -442,7 +442,7 @@ def test_of_few_rows_a_long_and_a_short_training_are_averaged_and_all_rows_are_l
     again = Imputer.load(tmp_path / "kept", device="cpu")
     assert again.models == imputer.models == 1
     np.testing.assert_array_equal(again.transform(noise), imputer.transform(noise))
-    (made,) = train_models(imputer.codec_, rows, settings_for(rows, None, None), 1, 0, refine=False, device="cpu")
+    made = train_models(imputer.codec_, rows, settings_for(rows, None, None), 1, 0, refine=False, device="cpu")
     assert len(made.held_out) == 24
     assert len(made.members) == len(made.witnesses) == 2
 
@@ -620,34 +620,53 @@ def test_what_was_observed_keeps_its_levels_and_means_are_rounded() -> None:
     np.testing.assert_array_equal(filled.column("whole").to_numpy(), np.rint(made))
 
 
-def test_cells_that_several_models_held_out_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cells_that_were_asked_several_times_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     n = 60
-    found = (np.linspace(0, 1, n), np.zeros(n, np.int64), np.arange(n))
     imputer, held_out = Imputer(**QUICK).fit(mixed(60)), Batch(torch.zeros(n, 2))
     members = imputer.models_
-    monkeypatch.setattr(coverage, "_scores", lambda *more: found)
-    apart = [np.arange(n), np.arange(n) + n, np.arange(n) + 2 * n]
-    for places, cells in ((apart, 3 * n), ([np.arange(n)] * 3, n), ([np.arange(n), apart[1], apart[1]], 2 * n)):
-        trained = [Trained(members, members, held_out, place) for place in places]
-        assert coverage.measure(imputer.codec_, trained, 0.1, 5, 0).cells == cells
+    trained = Trained(members, members, held_out, np.arange(n) + 7)
+    for rounds in (1, 3):
+        found = (np.linspace(0, 1, rounds * n), np.zeros(rounds * n, np.int64), np.tile(np.arange(n), rounds))
+        monkeypatch.setattr(coverage, "_scores", lambda *more, found=found: found)
+        assert coverage.measure(imputer.codec_, trained, 0.1, 5, 0).cells == n
 
 
-def test_quantiles_of_several_models_are_those_of_the_mean_of_their_distributions() -> None:
-    frame = mixed(80)
-    frame.loc[::3, "whole"] = np.nan
-    both = Imputer(**QUICK, models=2).fit(frame).predictor
-    rows = both.models[0].model.encode(read_frame(frame).table)
-    place = both.codec.names.index("whole")
-    gaps = np.flatnonzero(~rows.observed[:, place].numpy())
-    levels = (0.05, 0.5, 0.95)
-    for level, ends in zip(levels, both.quantiles(rows, levels), strict=True):
-        zero, one = (both.codec.natural(np.full((1, len(both.codec.names)), at))[0, place] for at in (0.0, 1.0))
-        x = rows.x.clone()
-        x[:, place] = torch.from_numpy((ends[:, place] - zero) / (one - zero)).float()
-        above = both.below(rows, x)[0][gaps, place]
-        each = [dataclasses.replace(both, models=[member]).below(rows, x)[0][gaps, place] for member in both.models]
-        np.testing.assert_allclose(above, (each[0] + each[1]) / 2, atol=1e-6)
-        assert np.abs(above - level).mean() < 0.1
+@pytest.fixture
+def two_apart() -> tuple[Predictor, Batch]:
+    """Two models of two columns, the second of which expects far more, and rows without the first column."""
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(120, 2)), columns=["x", "y"])
+    frame.loc[:79, "x"] = np.nan
+    predictor = Imputer(**QUICK, refine=False, models=2).fit(frame).predictor
+    with torch.no_grad():
+        predictor.models[1].model.saved.model.decoder.network.output_bias[[1, 4]] += (
+            20  # of (logit, location, scale) each
+        )
+    return predictor, predictor.models[0].model.encode(read_frame(frame.head(80)).table)
+
+
+def test_quantiles_of_several_models_are_those_of_the_mean_of_their_distributions(
+    two_apart: tuple[Predictor, Batch],
+) -> None:
+    predictor, rows = two_apart
+    levels = (0.05, 0.25, 0.75, 0.95)
+    for level, ends in zip(levels, predictor.quantiles(rows, levels), strict=True):
+        zero, one = (predictor.codec.natural(np.full((1, 2), at))[0] for at in (0.0, 1.0))
+        above = predictor.below(rows, torch.from_numpy((ends - zero) / (one - zero)).float())[0][:, 0]
+        assert above.mean() == pytest.approx(level, abs=0.015)  # of 80 rows with 160 values each
+    lower, upper = (
+        dataclasses.replace(predictor, models=[member]).quantiles(rows, [0.5])[0][:, 0] for member in predictor.models
+    )
+    low, high = (ends[:, 0] for ends in predictor.quantiles(rows, [0.25, 0.75]))
+    np.testing.assert_allclose(low, lower, atol=0.5)  # what an average of quantiles is not
+    np.testing.assert_allclose(high, upper, atol=0.5)
+
+
+def test_one_draw_is_not_one_models(two_apart: tuple[Predictor, Batch]) -> None:
+    predictor, rows = two_apart
+    for m in (1, 3):
+        high = predictor.draws(rows, m, 0)[:, :, 0] > predictor.expected(rows)[0][:, 0]
+        assert high.mean() == pytest.approx(0.5, abs=0.01)
+    np.testing.assert_array_equal(predictor.draws(rows, 3, 0)[:, 10:], predictor.draws(rows[10:], 3, 10))
 
 
 def test_a_log_says_which_gaps_stay_and_whose_numbers_were_hidden(tmp_path: Path) -> None:

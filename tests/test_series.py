@@ -121,6 +121,14 @@ def test_the_likelihood_of_a_model_finds_it_and_is_deterministic() -> None:
     assert first.flagged[~truth].mean() < 0.2
 
 
+def test_the_default_says_what_was_odd_and_is_a_function_of_the_seed() -> None:
+    data = {name: values[900:1300] for name, values in log().items()}
+    first, second = (detect_in_series(data, time="when", window=40, seed=3) for _ in range(2))
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert first.flagged[300:360].mean() > 0.5
+    assert "heat" in str(max(first.spans, key=lambda span: span.score).why)
+
+
 def of_two() -> dict[str, Any]:
     """The log of two machines, row by row in turn: the second has no odd stretch, and half of the rows."""
     first, second = log(machine=np.full(N, "a")), log(machine=np.full(N, "b"))

@@ -6,6 +6,7 @@ for which data its `log_prob` is a probability at all (`is_likelihood`), whether
 whether elements are independent given z, so that some can be left out (`independent`).
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -141,7 +142,7 @@ class GaussianLikelihood(Likelihood):
         super().__init__()
         if scale <= 0:
             raise SettingsError(f"likelihood 'gaussian', scale: expected more than 0, got {scale!r}")
-        log_scale = torch.tensor(float(scale)).log()
+        log_scale = torch.tensor(math.log(scale))
         self.log_scale: Tensor
         if learned:
             self.log_scale = nn.Parameter(log_scale)

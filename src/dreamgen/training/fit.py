@@ -164,14 +164,14 @@ def _look_at_codes(
 
 
 class _WithoutValues(TorchFunctionMode):
-    """Weights are made and not filled: without memory to fill, torch would load its compiler for that, 75 MB."""
+    """Weights are made and not filled: torch's own `init`, without memory to fill, loads its compiler, 75 MB."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         filling = getattr(func, "__module__", None) == init.__name__
-        return kwargs["tensor"] if filling else func(*args, **kwargs)
+        return kwargs.get("tensor", next(iter(args), None)) if filling else func(*args, **kwargs)
 
 
 def _check_size(settings: Settings, meaning: Meaning) -> None:

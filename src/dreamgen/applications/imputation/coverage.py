@@ -85,7 +85,7 @@ class Coverage:
 
 def measure(
     codec: Codec,
-    trained: Sequence[Trained],
+    trained: Trained,
     share: float,
     samples: int,
     seed: int,
@@ -95,8 +95,7 @@ def measure(
 
     Args:
         codec: of the models.
-        trained: of a row only the models are asked that did not see it, together; where there are others as well,
-            their intervals are a little less sure than those of all.
+        trained: the models that did not see the held-out rows are asked, together, as those that fill will be.
         share: of the cells that is hidden, as in the table to be filled.
         samples: K.
         seed: of the holes.
@@ -108,16 +107,11 @@ def measure(
             for coding in codec.codings
         ]
     )
-    parts = []
-    for one in trained:
-        if len(one.held_out):
-            predictor = Predictor(one.witnesses, codec, samples, seed)
-            score, column, row = _scores(predictor, one.held_out[:_ROWS], numbers, share)
-            parts.append((score, column, one.places[row]))
-    if not parts:
+    if not len(trained.held_out):
         return Coverage()
-    found, columns, rows = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return summary(found, columns, rows, codec.names)
+    predictor = Predictor(trained.witnesses, codec, samples, seed)
+    score, column, row = _scores(predictor, trained.held_out[:_ROWS], numbers, share)
+    return summary(score, column, trained.places[row], codec.names)
 
 
 def summary(scores: Floats, columns: NDArray[np.int64], rows: NDArray[np.int64], names: Sequence[str]) -> Coverage:
@@ -158,12 +152,12 @@ def _scores(
     rounds = int(np.clip(np.ceil(_CELLS / max(wanted, 1.0)), 1, _ROUNDS))  # a small table is asked several times
     x, mask = rows.x.repeat(rounds, 1), mask.repeat(rounds, 1)
     hidden = mask & (torch.rand(mask.shape, generator=generator(predictor.seed, "holes")) < share)
-    score = scores(predictor, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x)
+    score = scores_of(predictor, Batch(torch.where(hidden, 0.0, x), mask & ~hidden), x)
     row, column = np.nonzero((hidden & numbers).numpy())
     return score[row, column], column, row % len(rows.x)
 
 
-def scores(predictor: Predictor, seen: Batch, x: torch.Tensor) -> Floats:
+def scores_of(predictor: Predictor, seen: Batch, x: torch.Tensor) -> Floats:
     """s of every cell, (n, d), of values x in model units, given what was seen."""
     high, low = predictor.below(seen, x)
     return np.maximum(np.maximum(1 - 2 * high, 2 * low - 1), 0.0)

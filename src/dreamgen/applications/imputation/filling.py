@@ -5,8 +5,9 @@ K latents are drawn from q(z|seen) and weighed by p(seen, z) / q(z|seen), the we
     E[x | seen] ≈ Σ_k w_k E[x | z_k],     F(x | seen) ≈ Σ_k w_k F(x | z_k)
 
 (MIWAE: Deep Generative Modelling and Imputation of Incomplete Data, 2018, https://arxiv.org/abs/1812.02633). A draw
-takes one of the latents by its weight and then every cell given it, so the cells of a draw belong together. Several
-models are averaged. Noise is keyed by what was observed in a row, so a row's numbers depend on no other row.
+takes one of the latents by its weight and then every cell given it, so the cells of a draw belong together. The
+distributions of several models are averaged. Noise is keyed by what was observed in a row, so a row's numbers depend
+on no other row.
 
 Letters: K samples, B rows, d modelled columns, m draws.
 """
@@ -30,7 +31,7 @@ from dreamgen.models import Trace
 
 Floats = NDArray[np.float64]
 _ROWS, _DECODED = 256, 8192  # rows, and pairs of rows and latents, that are decoded at once
-_ENDS, _POOLED = 16, 64  # values for each latent where a quantile has no closed form, and of all models at most
+_ENDS, _POOLED = 16, 64  # values for each latent where a quantile has no closed form; of all models, if so many serve
 
 
 class Several:

@@ -21,6 +21,8 @@ Floats = NDArray[np.float64]
 _PARTS = ("left", "right", "feature", "threshold", "value", "roots")
 _PAIRS = 1 << 20  # pairs of rows and trees that descend at once
 _TRIAL_TREES, _TRIAL_ROWS = 30, 5000  # by which the size of leaves is chosen
+# Times the least error: bags hold copies, and inputs may know rows by heart, and both favour small leaves.
+_AS_GOOD = 1.03
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,17 @@ def grow(x: NDArray[Any], y: Floats, *, trees: int, leaves: Sequence[int], featu
         x: no gaps.
         y: means are predicted.
         trees: T.
-        leaves: fewest rows of a leaf; of several the one whose trees err least on rows that each was not grown on.
+        leaves: fewest rows of a leaf, rising; of several the largest whose trees err about as little as any on rows
+            that each was not grown on. The smallest are left out where there are so many rows that trees would
+            fill the memory.
         features: share of the inputs that is tried at each split.
         seed: of the splits.
     """
     x, y = np.asarray(x, np.float32), y if y.shape[1] > 1 else y[:, 0]
     settings = {"max_features": features, "random_state": seed}
-    leaf = leaves[0] if len(leaves) == 1 else min(leaves, key=lambda leaf: _out_of_bag(x, y, leaf, settings))
+    few = [leaf for leaf in leaves if leaf * _TRIAL_ROWS >= len(x)] or leaves[-1:]
+    errors = {leaf: _out_of_bag(x, y, leaf, settings) if len(few) > 1 else 0.0 for leaf in few}
+    leaf = max(leaf for leaf, error in errors.items() if error <= _AS_GOOD * min(errors.values()))
     fitted = _trees(trees, leaf, settings).fit(x, y)
     return as_arrays([tree.tree_ for tree in fitted.estimators_])
 

@@ -172,7 +172,7 @@ class Imputer(Estimator):
         run: dict[str, Any] = {"device": self.device, "stop": stop, "on_record": on_record}
         run |= {"refine": self.refine, "asked": asked}
         made = train_models(self.codec_, rows, settings, self.models, self.seed_, **run)
-        self.models_ = [member for one in made for member in one.members]
+        self.models_ = made.members
         # The rows have gaps already: few more, so that they stay like the rows that will be asked about.
         share = 0.1 if missing_share(rows) > 0.05 else 0.2
         self.coverage_ = measure(self.codec_, made, share, self.samples, self.seed_, asked)

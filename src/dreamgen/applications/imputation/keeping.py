@@ -10,6 +10,7 @@ from dreamgen.applications.imputation.files import LOG, fresh_folder, load_model
 from dreamgen.applications.imputation.log_imputer import LogImputer
 from dreamgen.errors import ModelFileError
 from dreamgen.files import read_folder
+from dreamgen.registry import shorten
 from dreamgen.tables import Notes
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def recall(cls: type[Some], folder: Path, device: str) -> Some:
         inner = recall(cls, part_of(folder, kept["log"].pop("folder", None)), device)
         made.log_ = LogImputer.from_dict(inner, kept["log"], trees)
         if unknown := [name for name in made.log_.sensors if name not in codec.names]:
-            raise ModelFileError(f"{folder}: its log has a sensor {unknown[0]!r}, and its table no such column")
+            raise ModelFileError(f"{folder}: its log has a sensor {shorten(unknown[0])}, which its table has not")
         made.refine = trees is not None
         made.window, made.time, made.group = made.log_.window, made.log_.time, made.log_.group
     return made

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from dreamgen.applications.imputation.coverage import Coverage, scores, summary
+from dreamgen.applications.imputation.coverage import Coverage, scores_of, summary
 from dreamgen.applications.imputation.gaps import find_gaps
 from dreamgen.applications.imputation.log_rows import PARTS, LogRows, as_table, column_names
 from dreamgen.data.batch import Batch
@@ -44,4 +44,4 @@ def measure_log(log: "LogImputer", rows: LogRows, seed: int) -> Coverage:
     unit = (codec.natural(zeros + 1) - codec.natural(zeros))[0][place]
     x = batch.x.clone()
     x[every, place] -= torch.from_numpy((refiner.guess(rows, sensor, t, a, b) - model) / unit).float()
-    return summary(scores(inner.predictor, seen, x)[every, place], sensor, every, log.sensors)
+    return summary(scores_of(inner.predictor, seen, x)[every, place], sensor, every, log.sensors)

@@ -14,6 +14,7 @@ from dreamgen.applications.table_model import TableModel
 from dreamgen.data.batch import Batch
 from dreamgen.tables import Codec
 
+_ROWS = 64  # whose values under all models are looked at at once
 _JUST_BELOW = 2e-4  # model units, beyond what a spike covers; of columns without a grid
 
 
@@ -45,7 +46,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Predictor:
-    """Models that are averaged.
+    """Models whose distributions are averaged.
 
     Attributes:
         models: one or more of the same codec; none where no column varies.
@@ -77,13 +78,23 @@ class Predictor:
         """Quantiles of numbers in their own units, (n, d) for each level; of a row without gaps all are 0."""
         found = [np.zeros(tuple(rows.x.shape)) for _ in levels]
         places, asked = _with_gaps(rows)
-        for here, parts in self._explained(asked) if len(places) else ():
-            drawn = [block.values(len(parts)) for _, block in parts]
-            values = [one + _shift(member, block) for (member, block), (one, _) in zip(parts, drawn, strict=True)]
-            pooled = torch.cat(values), torch.cat([weights for _, weights in drawn]) / len(parts)
-            for one, quantiles in zip(found, weighted_quantiles(*pooled, levels), strict=True):
-                one[places[here]] = self.codec.natural(quantiles)
+        for start in range(0, len(places), _ROWS):
+            here = slice(start, start + _ROWS)
+            each = [self._values(member, asked[here]) for member in self.models]
+            values, weights = (torch.cat(parts) for parts in zip(*each, strict=True))
+            quantiles = weighted_quantiles(values, weights / len(each), levels)
+            for one, ends in zip(found, quantiles, strict=True):
+                one[places[here]] = self.codec.natural(ends)
         return found
+
+    def _values(self, member: Member, rows: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values (V, n, d) that one of the models draws in model units, moved by its trees, and weights (V, n)."""
+        each = []
+        for block in blocks(member.model, rows, self.samples, self.seed):
+            values, weights = block.values(len(self.models))
+            each.append((values + _shift(member, block), weights))
+        values, weights = (torch.cat(parts, 1) for parts in zip(*each, strict=True))
+        return values, weights
 
     def below(self, seen: Batch, x: torch.Tensor) -> tuple[Floats, Floats]:
         """F(x) and F just below x, (n, d), given the seen cells of rows; 1 and 0 of levels that have no order.
@@ -94,13 +105,13 @@ class Predictor:
         """
         high, low = np.zeros((2, *x.shape))
         step = torch.tensor([shape.step for shape in self.codec.shapes])
-        for here, parts in self._explained(seen):
-            for member, block in parts:
+        for member in self.models:
+            for here, block in _places(blocks(member.model, seen, self.samples, self.seed)):
                 own = x[here] - _shift(member, block)
-                high[here] += block.cdf(own) / len(parts)
+                high[here] += block.cdf(own) / len(self.models)
                 # What is below a value of a grid is the value before it.
                 before = own - torch.where(step > 0, step, _JUST_BELOW * (1 + own.abs()))
-                low[here] += block.cdf(before) / len(parts)
+                low[here] += block.cdf(before) / len(self.models)
         self._below_levels(seen, x, high, low)
         return high, low
 
@@ -110,22 +121,18 @@ class Predictor:
         columns = [j for j, coding in enumerate(codings) if coding.shape.levels]
         ordered = [j for j in columns if in_order(codings[j].column)]
         high[:, columns], low[:, columns] = 1.0, 0.0
-        shares = self.expected(seen)[1] if ordered else {}
-        for j in ordered:
-            column, own = codings[j].column, x[:, j].long().numpy()
-            named = np.array(column.categories, np.float64)
-            if column.rare:  # one level, told by the commonest
-                named = np.append(named, float(column.rare[0]))
-            cumulative = np.cumsum(shares[j][:, np.argsort(named)], 1)
-            place, every = np.argsort(np.argsort(named))[own], np.arange(len(own))
-            high[:, j] = cumulative[every, place]
-            low[:, j] = np.where(place > 0, cumulative[every, np.maximum(place - 1, 0)], 0.0)
-
-    def _explained(self, rows: Batch) -> Iterator[tuple[slice, list[tuple[Member, Block]]]]:
-        """Rows as each of the models explains them, and where they stand."""
-        each = [_places(blocks(member.model, rows, self.samples, self.seed)) for member in self.models]
-        for parts in zip(*each, strict=True):
-            yield parts[0][0], [(member, block) for member, (_, block) in zip(self.models, parts, strict=True)]
+        high[:, ordered] = 0.0
+        for member in self.models if ordered else ():
+            shares = member.expected(seen, self.samples, self.seed)[1]
+            for j in ordered:
+                column, own = codings[j].column, x[:, j].long().numpy()
+                named = np.array(column.categories, np.float64)
+                if column.rare:  # one level, told by the commonest
+                    named = np.append(named, float(column.rare[0]))
+                cumulative = np.cumsum(shares[j][:, np.argsort(named)], 1) / len(self.models)
+                place, every = np.argsort(np.argsort(named))[own], np.arange(len(own))
+                high[:, j] += cumulative[every, place]
+                low[:, j] += np.where(place > 0, cumulative[every, np.maximum(place - 1, 0)], 0.0)
 
     def draws(self, rows: Batch, m: int, first: int, least: int = 0, refined: bool = True) -> Floats:
         """Rows given what was observed of them, in model units, (m, n, d); the models take turns.
@@ -137,13 +144,17 @@ class Predictor:
             least: latents for each row, if that is more than usual.
             refined: moved by what the trees add to the means.
         """
-        made = np.zeros((m, *rows.x.shape))
+        made, count = np.zeros((m, *rows.x.shape)), len(self.models)
+        turns = -(-m // count)
         for number, member in enumerate(self.models):
-            mine = np.arange(m) % len(self.models) == number
-            if mine.any():
-                for here, block in _places(blocks(member.model, rows, max(self.samples, least), self.seed, first)):
-                    shift = member.shift(block) if refined else 0.0
-                    made[mine, here] = block.draws(int(mine.sum())) + shift
+            for here, block in _places(blocks(member.model, rows, max(self.samples, least), self.seed, first)):
+                drawn = block.draws(turns) + (member.shift(block) if refined else 0.0)
+                row = np.arange(here.start, here.stop)
+                for turn in range(turns):
+                    # The models take turns, and rows begin with different ones: one draw is not one model's.
+                    which = (number - first - row) % count + turn * count
+                    mine = which < m
+                    made[which[mine], row[mine]] = drawn[turn, mine]
         return made
 
 

@@ -71,10 +71,10 @@ def settings_for(rows: Batch, steps: int | None, asked: Settings | Mapping[str, 
 
 @dataclass(frozen=True)
 class Trained:
-    """What came of some trainings with the same rows held out.
+    """What came of some trainings.
 
     Attributes:
-        members: what fills, one for each settings.
+        members: what fills.
         witnesses: what says how far they can be trusted: the same, but they never saw
         held_out: these rows.
         places: which of the rows with a value they are, (n,).
@@ -96,8 +96,8 @@ def train_models(
     refine: bool = True,
     asked: Sequence[str] | None = None,
     **run: Any,
-) -> list[Trained]:
-    """Models with seeds of their own; raises DataError.
+) -> Trained:
+    """Models with seeds of their own, and the same rows held out for all; raises DataError.
 
     Args:
         codec: fitted.
@@ -113,20 +113,16 @@ def train_models(
     taught = rows if rows.mask is None else rows[rows.mask.any(1)]
     if not len(taught):
         raise DataError("expected rows with values, got only gaps")
-    few, found = len(taught) < FEW, []
-    for number in range(count):
-        own = seed if number == 0 else derive_seed(seed, "model", number) % 2**31
-        aside, kept = split_rows(len(taught), FEW_HELD_OUT if few else HELD_OUT, own)
-        known, held_out = taught[kept.sort().values], taught[aside]
+    aside, kept = split_rows(len(taught), FEW_HELD_OUT if len(taught) < FEW else HELD_OUT, seed)
+    seeds = [seed, *(derive_seed(seed, "model", number) % 2**31 for number in range(1, count))]
 
-        def trained(some: Batch, own: int = own) -> list[Member]:
-            models = [_fit(codec, some, one, own, **run) for one in settings]
-            return [Member(one, Refiner.fit(one, some, own, asked) if refine else None) for one in models]
+    def fitted(some: Batch) -> list[Member]:
+        models = [(_fit(codec, some, one, own, **run), own) for own in seeds for one in settings]
+        return [Member(one, Refiner.fit(one, some, own, asked) if refine else None) for one, own in models]
 
-        witnesses = trained(known)
-        members = trained(taught) if few and len(held_out) else witnesses
-        found.append(Trained(members, witnesses, held_out, aside.numpy()))
-    return found
+    held_out, witnesses = taught[aside], fitted(taught[kept.sort().values])
+    members = fitted(taught) if len(taught) < FEW and len(held_out) else witnesses
+    return Trained(members, witnesses, held_out, aside.numpy())
 
 
 def _fit(codec: Codec, rows: Batch, settings: Settings, seed: int, **run: Any) -> TableModel:

@@ -1,5 +1,4 @@
-"""Where a sensor log is odd: windows over it are rows of a table, and rows that the table's model finds unlikely
-are flagged.
+"""Where a sensor log is odd: windows over it are rows of a table, and rows that a detector finds odd are flagged.
 
 The model learns from the beginning of a log, or from another log, without labels. The threshold comes from the part
 of it that follows what was trained on: windows overlap, so rows held out at random would be known already.

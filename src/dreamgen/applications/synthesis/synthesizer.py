@@ -37,6 +37,7 @@ SETTINGS = RECIPES["table"].settings.replace(
     encoder={"kind": "columns", "activation": "silu"},
     decoder={"kind": "mlp", "activation": "silu"},
     likelihood={"kind": "columns", "components": 5, "family": "normal", "floor": 2.5},
+    learning_rate=4e-3,
     validation=0.05,
     precision="auto",
 )
@@ -68,7 +69,8 @@ class Synthesizer(Estimator):
             and which of them have gaps, are taken as public. None: no promise.
         transform: of numbers, as the codec has it: "normal", "auto" or "affine".
         device: "auto" (CUDA if there is one), "cpu", "cuda".
-        random_state: seed of weights, order and noise; None: a fresh one, kept in `seed_`. Who knows that of a
+        random_state: seed of weights, order and noise, with the same rows on machines alike (matrix products are in
+            bfloat16 where the processor has them); None: a fresh one, kept in `seed_`. Who knows that of a
             private training knows its noise: leave it None there.
 
     Attributes:
