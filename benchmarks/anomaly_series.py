@@ -11,7 +11,7 @@ engines' windows on the half of the engines that is learned from.
 import argparse
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,6 @@ FALSE_ALARMS = 0.05
 CYCLES, LATE = 16, 30  # of an engine: in a window, and before its end
 
 Rows = dict[str, np.ndarray[Any, Any]]
-Score = Callable[[Rows, Rows, int], np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -159,13 +158,12 @@ def tasks(quick: bool) -> list[Task]:
     return [*logs, ecg(), cmapss()]
 
 
-def run(quick: bool = False, seeds: int = SEEDS, ours: Score = detector) -> list[dict[str, Any]]:
+def run(quick: bool = False, seeds: int = SEEDS) -> list[dict[str, Any]]:
     """A row for each task: means over seeds of ours and of IsolationForest's.
 
     Args:
         quick: fewer logs, and one seed.
         seeds: of both sides.
-        ours: (train, test, seed) -> scores, higher is odder.
     """
     rows = []
     for task in tasks(quick):
@@ -175,7 +173,7 @@ def run(quick: bool = False, seeds: int = SEEDS, ours: Score = detector) -> list
             "judged": len(task.odd),
         }
         row["development"] = task.name in DEVELOPMENT
-        for side, score in (("ours", ours), ("forest", forest)):
+        for side, score in (("ours", detector), ("forest", forest)):
             each = [measure(task, score(task.train, task.test, seed)) for seed in range(1 if quick else seeds)]
             row |= {f"{name} {side}": float(np.mean([one[name] for one in each])) for name in each[0]}
         rows.append(row)

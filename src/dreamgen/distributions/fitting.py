@@ -74,18 +74,15 @@ def fit_prior(q: Distribution, components: Sequence[int] = (1, 10, 50, 200), see
     judge = loc[:held] + scale[:held] * StepNoise(seed, "judge").normal((held, d))
     tried = {0: float(Normal(0.0, 1.0, validate_args=False).log_prob(judge + middle).sum(1).mean())}
     if len(sizes) == 1:
-        noise = StepNoise(seed, "mixture", sizes[0])
-        mixture = _maximise(_clustered(loc, scale, sizes[0], seed, noise), loc, scale, _STEPS, noise)
-        return FittedPrior(_as_prior(mixture, middle), tried)
+        return FittedPrior(_as_prior(_of_size(sizes[0], loc, scale, _STEPS, seed), middle), tried)
     found = {}
     for size in sizes:
-        noise, some = StepNoise(seed, "mixture", size), (loc[held:], scale[held:])
-        found[size] = _maximise(_clustered(*some, size, seed, noise), *some, _STEPS_TO_CHOOSE, noise)
+        found[size] = _of_size(size, loc[held:], scale[held:], _STEPS_TO_CHOOSE, seed)
         tried[size] = float(_log_density(found[size], judge).mean())
     best = max(sizes, key=tried.__getitem__)
     # The chosen one goes on, now with the rows that it was chosen by.
-    noise = StepNoise(seed, "chosen", best)
-    mixture = _maximise(found[best], loc, scale, _STEPS - _STEPS_TO_CHOOSE, noise)
+    more = _STEPS - _STEPS_TO_CHOOSE
+    mixture = _maximise(found[best], loc, scale, more, StepNoise(seed, "chosen", best))
     return FittedPrior(_as_prior(mixture, middle), tried)
 
 
@@ -94,10 +91,12 @@ def most_components(rows: int, latent_dim: int) -> int:
     return max(1, int(rows / (2 * max(latent_dim, _LEAST_ROWS))))
 
 
-def _clustered(loc: Tensor, scale: Tensor, size: int, seed: int, noise: StepNoise) -> GaussianMixture:
-    """What to start from: clusters of one draw of the codes."""
+def _of_size(size: int, loc: Tensor, scale: Tensor, steps: int, seed: int) -> GaussianMixture:
+    """Expectation maximisation from the clusters of one draw of the codes."""
+    noise = StepNoise(seed, "mixture", size)
     z = _draw(loc, scale, noise)
-    return _of_sums(_sums(z, _clusters(z, size, seed), size), z.shape[1])
+    start = _of_sums(_sums(z, _clusters(z, size, seed), size), z.shape[1])
+    return _maximise(start, loc, scale, steps, noise)
 
 
 def _maximise(mixture: GaussianMixture, loc: Tensor, scale: Tensor, steps: int, noise: StepNoise) -> GaussianMixture:

@@ -43,7 +43,7 @@ class Imputer(Estimator):
 
     Args:
         samples: latents drawn for each row.
-        models: how many are trained, each without another part of the rows, and averaged; of few rows as many pairs.
+        models: how many are trained, whose distributions are averaged; of few rows as many pairs.
         refine: trees go on from what the model expects, and are averaged with it; see `refine.Refiner`.
         add_indicator: further columns that say what was filled, for the columns that had gaps in training.
         sample_posterior: `transform` returns one draw instead of means.
